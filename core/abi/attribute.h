@@ -1,0 +1,40 @@
+// Reading a node's attributes, for kernels.
+#ifndef KINGLET_CORE_ABI_ATTRIBUTE_H_
+#define KINGLET_CORE_ABI_ATTRIBUTE_H_
+
+#include <string.h>
+
+#include "core/abi/kernel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// The attribute called `name`, or NULL.
+static inline const kl_attribute* kl_find_attribute(const kl_node* node, const char* name) {
+  for (uint32_t i = 0; i < node->attribute_count; ++i) {
+    if (strcmp(node->attributes[i].name, name) == 0) return &node->attributes[i];
+  }
+  return NULL;
+}
+
+static inline int64_t kl_attribute_int(const kl_node* node, const char* name, int64_t otherwise) {
+  const kl_attribute* a = kl_find_attribute(node, name);
+  return a != NULL && a->kind == KL_ATTRIBUTE_INT ? a->i : otherwise;
+}
+
+static inline double kl_attribute_float(const kl_node* node, const char* name, double otherwise) {
+  const kl_attribute* a = kl_find_attribute(node, name);
+  return a != NULL && a->kind == KL_ATTRIBUTE_FLOAT ? a->f : otherwise;
+}
+
+static inline const char* kl_attribute_string(const kl_node* node, const char* name, const char* otherwise) {
+  const kl_attribute* a = kl_find_attribute(node, name);
+  return a != NULL && a->kind == KL_ATTRIBUTE_STRING ? a->s : otherwise;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // KINGLET_CORE_ABI_ATTRIBUTE_H_

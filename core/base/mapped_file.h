@@ -1,0 +1,49 @@
+// A file mapped read-only, page by page on demand.
+//
+// The mapping outlives the file's name, not its truncation: pages that the file no longer backs raise SIGBUS when they
+// are read. StillBacked() tells before a long read; core/base/fault_guard.h turns the signal into an error.
+#ifndef KINGLET_CORE_BASE_MAPPED_FILE_H_
+#define KINGLET_CORE_BASE_MAPPED_FILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace kinglet {
+
+// Thread safe after Open().
+class MappedFile {
+ public:
+  // Errors: not found, not a regular file, no permission, the map was refused. An empty file maps to size 0.
+  static absl::StatusOr<std::unique_ptr<MappedFile>> Open(absl::string_view path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  const uint8_t* data() const { return data_; }
+  uint64_t size() const { return size_; }
+
+  // Gives back the resident pages that lie wholly within [offset, offset + bytes); reading them again faults them in.
+  void Discard(uint64_t offset, uint64_t bytes) const;
+  // Reads of this range will jump about: no read-ahead, no neighbours mapped along.
+  void AdviseRandom(uint64_t offset, uint64_t bytes) const;
+  // False when the file became shorter, or was written, since it was opened.
+  bool StillBacked() const;
+
+ private:
+  MappedFile() = default;
+
+  std::string path_;
+  int descriptor_ = -1;
+  const uint8_t* data_ = nullptr;
+  uint64_t size_ = 0;
+  int64_t modified_ns_ = 0;
+};
+
+}  // namespace kinglet
+
+#endif  // KINGLET_CORE_BASE_MAPPED_FILE_H_

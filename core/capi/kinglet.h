@@ -1,0 +1,291 @@
+// Kinglet's public C API.
+//
+//   runtime    plugins and settings; one a process is usual
+//   model      weights and plan of one file; shared by any number of sessions
+//   session    one conversation: KV cache, position, sampler, scratch
+//   network    a file that spells out its own graph (ONNX): named tensors in, named tensors out
+//
+// Ownership: whoever creates a handle frees it, sessions before their model, models before the runtime. Strings and arrays
+// that a call returns belong to the handle that returned them and live as long as it, unless stated otherwise.
+// Threads: a runtime and a model may be used from any number of threads; a session or network from one at a time, except
+// kl_session_cancel, which may be called from any thread.
+// Errors: a call that can fail returns a kl_code and fills `error` (may be NULL): expected, found, where, what to do.
+// Nothing here prints, exits or aborts. C11 and C++17.
+#ifndef KINGLET_CORE_CAPI_KINGLET_H_
+#define KINGLET_CORE_CAPI_KINGLET_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/abi/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define KL_API __attribute__((visibility("default")))
+#else
+#define KL_API
+#endif
+
+typedef struct kl_runtime kl_runtime;
+typedef struct kl_model kl_model;
+typedef struct kl_session kl_session;
+typedef struct kl_network kl_network;
+typedef struct kl_file kl_file;
+
+// ---- runtime ----
+
+KL_API const char* kl_version(void);             // "0.1.0"
+KL_API const char* kl_code_name(kl_code code);   // "KL_NOT_FOUND"
+
+// level is one of KL_LOG_* of core/abi/host.h: 0 error, 1 warning, 2 info, 3 debug.
+typedef void (*kl_log_callback)(void* user, int32_t level, const char* message);
+
+// Fill with kl_runtime_default_options first.
+typedef struct kl_runtime_options {
+  uint32_t struct_size;
+  int32_t thread_count;            // 0: physical big cores within the affinity mask and the cgroup's quota
+  const char* scheduler;           // "pool" (default) or "serial"
+  const char* plugin_folder;       // NULL: the library's own
+  const char* const* plugin_paths; // further plugin files
+  uint32_t plugin_path_count;
+  const char* const* disabled_plugins;  // names
+  uint32_t disabled_plugin_count;
+  const char* const* pinned_kernels;    // "op=kernel"
+  uint32_t pinned_kernel_count;
+  const char* const* plugin_options;    // "plugin.key=value"
+  uint32_t plugin_option_count;
+  kl_log_callback log;             // NULL: silent
+  void* log_user;
+} kl_runtime_options;
+
+KL_API void kl_runtime_default_options(kl_runtime_options* options);
+KL_API kl_code kl_runtime_create(const kl_runtime_options* options, kl_runtime** runtime, kl_error* error);
+KL_API void kl_runtime_free(kl_runtime* runtime);
+KL_API int32_t kl_runtime_thread_count(const kl_runtime* runtime);
+
+// Plugins found, loaded or not.
+typedef struct kl_plugin_facts {
+  uint32_t struct_size;
+  const char* name;
+  const char* version;
+  const char* path;
+  const char* failure;  // NULL when loaded; else why it is left out
+  uint32_t kernel_count;
+  uint32_t architecture_count;
+} kl_plugin_facts;
+KL_API uint32_t kl_runtime_plugin_count(const kl_runtime* runtime);
+KL_API kl_code kl_runtime_plugin(const kl_runtime* runtime, uint32_t index, kl_plugin_facts* facts);
+
+// ---- files, without loading them ----
+
+// A number, text, or array of one metadata entry, rendered as text ("[1, 2, ...]", arrays cut after 8 elements).
+typedef struct kl_metadata_entry {
+  uint32_t struct_size;
+  const char* key;
+  const char* kind;   // "int", "float", "bool", "string", "array"
+  const char* value;
+} kl_metadata_entry;
+
+typedef struct kl_tensor_facts {
+  uint32_t struct_size;
+  const char* name;
+  const char* type;  // "q4_0"
+  int32_t rank;
+  int64_t shape[KL_MAX_RANK];  // outermost first
+  uint64_t bytes;
+  uint64_t file_offset;
+} kl_tensor_facts;
+
+// Reads metadata and the tensor list; no weights, no plugins.
+KL_API kl_code kl_file_open(const char* path, kl_file** file, kl_error* error);
+KL_API void kl_file_free(kl_file* file);
+KL_API const char* kl_file_format(const kl_file* file);
+KL_API const char* kl_file_architecture(const kl_file* file);
+KL_API uint64_t kl_file_bytes(const kl_file* file);
+KL_API uint32_t kl_file_metadata_count(const kl_file* file);
+KL_API kl_code kl_file_metadata(const kl_file* file, uint32_t index, kl_metadata_entry* entry);
+KL_API uint32_t kl_file_tensor_count(const kl_file* file);
+KL_API kl_code kl_file_tensor(const kl_file* file, uint32_t index, kl_tensor_facts* facts);
+KL_API bool kl_file_is_network(const kl_file* file);  // carries its own graph: use kl_network_load
+
+// ---- model ----
+
+// Return false to stop; the call then fails with KL_CANCELLED. `stage` is "read", "pack", "prefill".
+typedef bool (*kl_progress_callback)(void* user, const char* stage, uint64_t done, uint64_t total);
+
+typedef struct kl_model_options {
+  uint32_t struct_size;
+  uint64_t memory_bytes;  // budget for everything resident; 0: none
+  bool vocabulary_only;   // tokenizer and metadata, no plan
+  kl_progress_callback progress;
+  void* progress_user;
+} kl_model_options;
+
+KL_API void kl_model_default_options(kl_model_options* options);
+KL_API kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_options* options, kl_model** model,
+                             kl_error* error);
+KL_API void kl_model_free(kl_model* model);
+
+typedef struct kl_model_info {
+  uint32_t struct_size;
+  const char* path;
+  const char* name;          // general.name, may be empty
+  const char* architecture;
+  const char* quantization;  // the type that holds most bytes: "q4_0"
+  uint64_t file_bytes;
+  uint64_t parameter_count;
+  uint64_t weight_bytes;     // resident once everything was touched: mapped plus packed
+  uint64_t packed_bytes;     // of these, in a kernel's own layout
+  uint64_t bytes_per_token;  // of weights that one decoded token reads at most (experts: those used)
+  int64_t vocabulary_size;
+  int64_t context_length;
+  int64_t embedding_length;
+  int64_t layer_count;
+  int64_t expert_count;
+  int64_t expert_used_count;
+  bool has_tokenizer;
+  const char* chat_template;  // recognised template's name ("chatml"), or "" when there is none or it is unknown
+} kl_model_info;
+KL_API kl_code kl_model_describe(const kl_model* model, kl_model_info* info);
+
+// The plan: one line a node, "index op name kernel (plugin) operands", for people. Lives as long as the model.
+KL_API const char* kl_model_plan_text(const kl_model* model);
+
+// ---- text ----
+
+enum {
+  KL_TOKENIZE_ADD_SPECIAL = 1u << 0,   // BOS/EOS as the model wants them
+  KL_TOKENIZE_PARSE_SPECIAL = 1u << 1  // "<|im_end|>" in the text becomes the special token
+};
+// Writes at most `capacity` ids and always the full count. tokens may be NULL when capacity is 0.
+KL_API kl_code kl_model_tokenize(const kl_model* model, const char* text, size_t length, uint32_t flags, int32_t* tokens,
+                                 size_t capacity, size_t* count, kl_error* error);
+// Text of tokens as UTF-8 (invalid bytes as U+FFFD), at most `capacity` bytes with the terminator; *length without it.
+KL_API kl_code kl_model_detokenize(const kl_model* model, const int32_t* tokens, size_t count, bool render_special,
+                                   char* text, size_t capacity, size_t* length, kl_error* error);
+KL_API bool kl_model_is_end_token(const kl_model* model, int32_t token);
+
+// ---- session ----
+
+// Fill with kl_session_default_options first.
+typedef struct kl_session_options {
+  uint32_t struct_size;
+  int32_t context_length;  // 0: the model's, at most 4096 unless asked for
+  int32_t batch;           // most tokens computed at once; 0: 512
+  // sampler; order: penalties, top-k, top-p, min-p, temperature, draw
+  float temperature;       // <= 0: greedy
+  int32_t top_k;           // 0: all
+  float top_p;
+  float min_p;
+  float repeat_penalty;
+  float frequency_penalty;
+  float presence_penalty;
+  int32_t repeat_last_n;
+  uint64_t seed;
+} kl_session_options;
+KL_API void kl_session_default_options(kl_session_options* options);
+KL_API kl_code kl_session_create(kl_model* model, const kl_session_options* options, kl_session** session, kl_error* error);
+KL_API void kl_session_free(kl_session* session);
+// Changes the sampler's settings; context_length and batch must stay as they are (or be 0).
+KL_API kl_code kl_session_set_sampler(kl_session* session, const kl_session_options* options, kl_error* error);
+
+KL_API int32_t kl_session_context_length(const kl_session* session);
+KL_API int32_t kl_session_position(const kl_session* session);  // tokens in the cache
+KL_API const int32_t* kl_session_tokens(const kl_session* session, size_t* count);  // until the next call
+// Forgets tokens from `position` on. Sliding-window layers keep only their window: a rewind beyond it is refused.
+KL_API kl_code kl_session_rewind(kl_session* session, int32_t position, kl_error* error);
+
+// Computes `count` tokens in batches. Logits of the last one are then available. Cancelled: the batches done stay.
+KL_API kl_code kl_session_prefill(kl_session* session, const int32_t* tokens, size_t count, kl_progress_callback progress,
+                                  void* user, kl_error* error);
+// One token more.
+KL_API kl_code kl_session_decode(kl_session* session, int32_t token, kl_error* error);
+// Logits of the last computed token: f32 [vocabulary]; NULL before the first. Until the next call.
+KL_API const float* kl_session_logits(const kl_session* session, size_t* count);
+// Draws from them and remembers the choice for the penalties. Does not decode it.
+KL_API kl_code kl_session_sample(kl_session* session, int32_t* token, kl_error* error);
+// Logits of every one of `count` tokens: calls `row` with f32 [vocabulary] for each in order; false stops.
+typedef bool (*kl_logits_callback)(void* user, size_t index, const float* logits, size_t vocabulary_size);
+KL_API kl_code kl_session_prefill_logits(kl_session* session, const int32_t* tokens, size_t count, kl_logits_callback row,
+                                         void* user, kl_error* error);
+
+// Called with complete UTF-8 pieces of the answer; false stops.
+typedef bool (*kl_text_callback)(void* user, const char* text, size_t length);
+
+enum { KL_STOP_END_TOKEN = 0, KL_STOP_LENGTH = 1, KL_STOP_CONTEXT = 2, KL_STOP_CALLBACK = 3, KL_STOP_CANCELLED = 4 };
+
+typedef struct kl_generation {
+  uint32_t struct_size;
+  int32_t stop;  // KL_STOP_*
+  uint64_t prompt_token_count;
+  uint64_t generated_token_count;
+  int64_t prefill_ns;
+  int64_t decode_ns;
+} kl_generation;
+
+// Samples and decodes until an end token, `max_tokens` (< 0: no limit), the context's end, or a stop. The session must have
+// logits (prefill first). End tokens are not part of the text. A cancel is no error: result->stop says so.
+KL_API kl_code kl_session_generate(kl_session* session, int64_t max_tokens, kl_text_callback text, void* user,
+                                   kl_generation* result, kl_error* error);
+
+// Any thread: makes the running call return soon. Has no effect on calls that start later.
+KL_API void kl_session_cancel(kl_session* session);
+
+// Conversation, KV cache and sampler state; checksummed, written atomically; refuses another model's file.
+KL_API kl_code kl_session_save(const kl_session* session, const char* path, kl_error* error);
+KL_API kl_code kl_session_restore(kl_session* session, const char* path, kl_error* error);
+
+typedef struct kl_session_info {
+  uint32_t struct_size;
+  uint64_t cache_bytes;
+  uint64_t arena_bytes;   // activations and scratch, as planned
+  uint64_t resident_bytes;       // of the process, now
+  uint64_t peak_resident_bytes;  // of the process, ever
+} kl_session_info;
+KL_API kl_code kl_session_describe(const kl_session* session, kl_session_info* info);
+
+// ---- chat ----
+
+typedef struct kl_message {
+  const char* role;  // "system", "user", "assistant"
+  const char* content;
+} kl_message;
+
+// The prompt for the whole conversation in the model's template (or the one named), tokenised; special tokens in the
+// contents stay text. With `add_generation` it ends where the assistant's answer begins. Same size protocol as tokenize.
+// template_name NULL: recognised from the model; fails with the list of names when it is unknown.
+KL_API kl_code kl_model_apply_template(const kl_model* model, const char* template_name, const kl_message* messages,
+                                       size_t message_count, bool add_generation, int32_t* tokens, size_t capacity,
+                                       size_t* count, kl_error* error);
+
+// ---- network ----
+
+typedef struct kl_network_tensor {
+  uint32_t struct_size;
+  const char* name;
+  kl_dtype type;
+  int32_t rank;
+  int64_t shape[KL_MAX_RANK];
+  void* data;  // inputs: write here; outputs: read here after run. Owned by the network
+  uint64_t bytes;
+} kl_network_tensor;
+
+KL_API kl_code kl_network_load(kl_runtime* runtime, const char* path, kl_network** network, kl_error* error);
+KL_API void kl_network_free(kl_network* network);
+KL_API uint32_t kl_network_input_count(const kl_network* network);
+KL_API uint32_t kl_network_output_count(const kl_network* network);
+KL_API kl_code kl_network_input(const kl_network* network, uint32_t index, kl_network_tensor* tensor);
+KL_API kl_code kl_network_output(const kl_network* network, uint32_t index, kl_network_tensor* tensor);
+KL_API kl_code kl_network_run(kl_network* network, kl_error* error);
+KL_API uint64_t kl_network_arena_bytes(const kl_network* network);  // planned peak of activations and scratch
+KL_API const char* kl_network_plan_text(const kl_network* network);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // KINGLET_CORE_CAPI_KINGLET_H_

@@ -33,7 +33,7 @@ def kl_fuzz_test(name, srcs, deps = [], corpus = [], corpus_folder = "corpus", r
         tags = tags + ["fuzz"],
         target_compatible_with = select({
             "//third_party/bazel:with_libfuzzer": [],
-            "//conditions:default": ["@platforms//:incompatible"],
+            "//conditions:default": ["//third_party/bazel:incompatible"],
         }),
         deps = deps,
         **kwargs
@@ -48,7 +48,7 @@ def kl_fuzz_test(name, srcs, deps = [], corpus = [], corpus_folder = "corpus", r
         malloc = KL_MALLOC,
         tags = tags,
         target_compatible_with = select({
-            "//third_party/bazel:with_libfuzzer": ["@platforms//:incompatible"],
+            "//third_party/bazel:with_libfuzzer": ["//third_party/bazel:incompatible"],
             "//conditions:default": [],
         }),
         deps = deps,

@@ -31,12 +31,4 @@ KL_RUNTIME_HOOK const char* __ubsan_default_options() { return "print_stacktrace
 KL_RUNTIME_HOOK const char* __tsan_default_options() {
   return "halt_on_error=1:second_deadlock_stack=1";
 }
-
-// These libraries come compiled, without the instrumentation that would show ThreadSanitizer how
-// they synchronise.
-KL_RUNTIME_HOOK const char* __tsan_default_suppressions() {
-  return "called_from_lib:libgomp.so\n"
-         "called_from_lib:libdnnl.so\n"
-         "called_from_lib:libpthreadpool.so\n";
-}
 #endif

@@ -23,7 +23,8 @@ struct JoinedTables {
       for (uint32_t k = 0; k < table.kernel_count && !too_many; ++k) {
         kernels[plugin.kernel_count++] = table.kernels[k];
       }
-      if (table.architecture != nullptr) architectures[plugin.architecture_count++] = table.architecture;
+      if (table.architecture != nullptr)
+        architectures[plugin.architecture_count++] = table.architecture;
       if (table.bank != nullptr) banks[plugin.bank_count++] = table.bank;
       if (table.planner != nullptr) planners[plugin.planner_count++] = table.planner;
     }
@@ -49,11 +50,12 @@ struct JoinedTables {
 };
 
 template <uint32_t kTables>
-const kl_plugin_v1* JoinTables(const char* name, const char* version, const kl_table* const (&tables)[kTables],
-                               kl_error* error) {
+const kl_plugin_v1* JoinTables(const char* name, const char* version,
+                               const kl_table* const (&tables)[kTables], kl_error* error) {
   static const JoinedTables<kTables> joined(name, version, tables);
   if (joined.too_many) {
-    kl_fail(error, KL_INTERNAL, "plugin '%s': a file lists more than %u kernels; split it", name, kKernelsPerTable);
+    kl_fail(error, KL_INTERNAL, "plugin '%s': a file lists more than %u kernels; split it", name,
+            kKernelsPerTable);
     return nullptr;
   }
   return &joined.plugin;

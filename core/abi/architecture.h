@@ -66,6 +66,9 @@ typedef struct kl_plan_builder {
   // `count` tensors of equal type and shape as one value with a new outermost dimension (experts stored one by one).
   kl_value (*stacked_weight)(struct kl_plan_builder* builder, const char* const* names, uint32_t count, int32_t rank,
                              const int64_t* shape);
+  // A copy of `data`, dense, as a weight that is in no file (rotary frequency factors, say).
+  kl_value (*constant)(struct kl_plan_builder* builder, const char* name, kl_dtype type, int32_t rank,
+                       const int64_t* shape, const void* data);
   // Key or value rows of one layer: f16 [head_count, rows, head_length]. rows = context, or a ring for a window.
   kl_value (*cache)(struct kl_plan_builder* builder, const kl_cache_desc* desc);
   // An activation that a node will write.

@@ -1,0 +1,213 @@
+#include "core/exec/plan_builder.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/abi/dtype.h"
+#include "core/base/status.h"
+
+namespace kinglet {
+
+PlanBuilder::PlanBuilder(const ModelSource& source) : source_(source) {
+  abi_.struct_size = sizeof abi_;
+  abi_.context = this;
+  abi_.token_ids = [](kl_plan_builder* b) { return Of(b).AddInput(ValueKind::kTokenIds, "token_ids", KL_DIM_TOKENS); };
+  abi_.positions = [](kl_plan_builder* b) { return Of(b).AddInput(ValueKind::kPositions, "positions", KL_DIM_TOKENS); };
+  abi_.output_rows = [](kl_plan_builder* b) {
+    return Of(b).AddInput(ValueKind::kOutputRows, "output_rows", KL_DIM_OUTPUTS);
+  };
+  abi_.weight = [](kl_plan_builder* b, const char* name, int32_t rank, const int64_t* shape) {
+    return Of(b).AddWeight(name, rank, shape, /*optional=*/false);
+  };
+  abi_.optional_weight = [](kl_plan_builder* b, const char* name, int32_t rank, const int64_t* shape) {
+    return Of(b).AddWeight(name, rank, shape, /*optional=*/true);
+  };
+  abi_.stacked_weight = [](kl_plan_builder* b, const char* const* names, uint32_t count, int32_t rank,
+                           const int64_t* shape) {
+    return Of(b).AddStackedWeight(names, count, rank, shape);
+  };
+  abi_.constant = [](kl_plan_builder* b, const char* name, kl_dtype type, int32_t rank, const int64_t* shape,
+                     const void* data) { return Of(b).AddConstant(name, type, rank, shape, data); };
+  abi_.cache = [](kl_plan_builder* b, const kl_cache_desc* desc) {
+    PlanValue value;
+    value.kind = ValueKind::kCache;
+    value.name = "cache";
+    value.type = KL_TYPE_F16;
+    value.cache = *desc;
+    return Of(b).Add(std::move(value));
+  };
+  abi_.value = [](kl_plan_builder* b, kl_dtype type, int32_t rank, const int64_t* shape) {
+    PlanValue value;
+    value.type = type;
+    value.shape.assign(shape, shape + rank);
+    return Of(b).Add(std::move(value));
+  };
+  abi_.node = [](kl_plan_builder* b, const char* op, const char* name, const kl_attribute* attributes,
+                 uint32_t attribute_count, const kl_value* operands, uint32_t operand_count) {
+    Of(b).AddNode(op, name, attributes, attribute_count, operands, operand_count);
+  };
+  abi_.logits = [](kl_plan_builder* b, kl_value value) { Of(b).plan_.outputs.assign(1, value); };
+  abi_.fail = [](kl_plan_builder* b, kl_code code, const char* message) {
+    Of(b).Fail(StatusFromCode(code, absl::StrCat(Of(b).source_.path, ": ", message)));
+  };
+  abi_.status = [](kl_plan_builder* b, kl_error* error) { return FillError(Of(b).status_, error); };
+}
+
+void PlanBuilder::Fail(absl::Status status) {
+  if (status_.ok()) status_ = std::move(status);
+}
+
+kl_value PlanBuilder::Add(PlanValue value) {
+  if (!status_.ok()) return KL_NO_VALUE;
+  plan_.values.push_back(std::move(value));
+  return static_cast<kl_value>(plan_.values.size()) - 1;
+}
+
+kl_value PlanBuilder::AddInput(ValueKind kind, const char* name, int64_t dimension) {
+  PlanValue value;
+  value.kind = kind;
+  value.name = name;
+  value.type = KL_TYPE_I32;
+  value.shape = {dimension};
+  return Add(std::move(value));
+}
+
+const SourceTensor* PlanBuilder::Checked(const char* name, int32_t rank, const int64_t* shape, bool optional) {
+  const SourceTensor* tensor = source_.Find(name);
+  if (tensor == nullptr) {
+    if (!optional) {
+      Fail(absl::NotFoundError(absl::StrCat(source_.path, ": tensor ", name, " is missing; architecture ",
+                                            source_.architecture, " needs it")));
+    }
+    return nullptr;
+  }
+  const std::vector<int64_t> wanted(shape, shape + rank);
+  if (rank != 0 && tensor->shape != wanted) {
+    Fail(absl::DataLossError(absl::StrCat(source_.path, ": tensor ", name, " at offset ", tensor->file_offset,
+                                          " has shape [", absl::StrJoin(tensor->shape, ", "),
+                                          "], the metadata say [", absl::StrJoin(wanted, ", "), "]")));
+    return nullptr;
+  }
+  return tensor;
+}
+
+kl_value PlanBuilder::AddWeight(const char* name, int32_t rank, const int64_t* shape, bool optional) {
+  const SourceTensor* tensor = Checked(name, rank, shape, optional);
+  if (tensor == nullptr) return KL_NO_VALUE;
+  PlanValue value;
+  value.kind = ValueKind::kWeight;
+  value.name = name;
+  value.type = tensor->type;
+  value.shape = tensor->shape;
+  value.tensors = {tensor};
+  return Add(std::move(value));
+}
+
+kl_value PlanBuilder::AddStackedWeight(const char* const* names, uint32_t count, int32_t rank, const int64_t* shape) {
+  PlanValue value;
+  value.kind = ValueKind::kWeight;
+  value.shape.push_back(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    const SourceTensor* tensor = Checked(names[i], rank, shape, /*optional=*/false);
+    if (tensor == nullptr) return KL_NO_VALUE;
+    if (i == 0) {
+      value.name = names[i];
+      value.type = tensor->type;
+      value.shape.insert(value.shape.end(), tensor->shape.begin(), tensor->shape.end());
+    } else if (tensor->type != value.type || tensor->shape != value.tensors[0]->shape) {
+      Fail(absl::DataLossError(absl::StrCat(source_.path, ": tensor ", names[i], " differs in type or shape from ",
+                                            names[0], "; experts of one layer must be alike")));
+      return KL_NO_VALUE;
+    }
+    value.tensors.push_back(tensor);
+  }
+  return Add(std::move(value));
+}
+
+kl_value PlanBuilder::AddConstant(const char* name, kl_dtype type, int32_t rank, const int64_t* shape,
+                                  const void* data) {
+  if (!status_.ok()) return KL_NO_VALUE;
+  plan_.constants.emplace_back();
+  PlanConstant& constant = plan_.constants.back();
+  int64_t count = 1;
+  for (int32_t d = 0; d < rank; ++d) count *= shape[d];
+  const uint64_t bytes = kl_row_bytes(type, static_cast<uint64_t>(count));
+  const uint8_t* from = static_cast<const uint8_t*>(data);
+  constant.bytes.assign(from, from + bytes);
+  constant.tensor.name = name;
+  constant.tensor.type = type;
+  constant.tensor.shape.assign(shape, shape + rank);
+  constant.tensor.data = constant.bytes.data();
+  constant.tensor.bytes = bytes;
+  PlanValue value;
+  value.kind = ValueKind::kWeight;
+  value.name = name;
+  value.type = type;
+  value.shape = constant.tensor.shape;
+  value.tensors = {&constant.tensor};
+  return Add(std::move(value));
+}
+
+void PlanBuilder::AddNode(const char* op, const char* name, const kl_attribute* attributes, uint32_t attribute_count,
+                          const kl_value* operands, uint32_t operand_count) {
+  if (!status_.ok()) return;
+  for (uint32_t i = 0; i < operand_count; ++i) {
+    if (operands[i] < KL_NO_VALUE || operands[i] >= static_cast<kl_value>(plan_.values.size())) {
+      Fail(absl::InternalError(absl::StrCat("node ", name, " (", op, "): operand ", i, " is value ", operands[i],
+                                            ", which does not exist")));
+      return;
+    }
+  }
+  PlanNode node;
+  node.op = op;
+  node.name = name;
+  node.attributes = AttributeSet(attributes, attribute_count);
+  node.operands.assign(operands, operands + operand_count);
+  plan_.nodes.push_back(std::move(node));
+}
+
+absl::StatusOr<Plan> PlanBuilder::Finish() {
+  KL_RETURN_IF_ERROR(status_);
+  if (plan_.outputs.empty() || plan_.outputs[0] == KL_NO_VALUE) {
+    return absl::InternalError(absl::StrCat("architecture ", source_.architecture, " built a plan without logits"));
+  }
+  return std::move(plan_);
+}
+
+absl::StatusOr<Plan> BuildGraphPlan(const ModelSource& source) {
+  if (!source.graph.has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(source.path, ": format ", source.format, " carries no graph"));
+  }
+  const Graph& graph = *source.graph;
+  Plan plan;
+  for (const GraphValue& from : graph.values) {
+    PlanValue value;
+    value.name = from.name;
+    value.type = from.type;
+    value.shape = from.shape;
+    if (from.constant) {
+      const SourceTensor* tensor = source.Find(from.name);
+      if (tensor == nullptr) {
+        return absl::DataLossError(absl::StrCat(source.path, ": constant ", from.name, " has no data"));
+      }
+      value.kind = ValueKind::kWeight;
+      value.tensors = {tensor};
+    }
+    plan.values.push_back(std::move(value));
+  }
+  for (int32_t input : graph.inputs) plan.values[input].kind = ValueKind::kInput;
+  plan.inputs = graph.inputs;
+  plan.outputs = graph.outputs;
+  for (const GraphNode& from : graph.nodes) {
+    PlanNode node;
+    node.op = from.op;
+    node.name = from.name;
+    node.attributes = AttributeSet(from.attributes);
+    node.operands = from.operands;
+    plan.nodes.push_back(std::move(node));
+  }
+  return plan;
+}
+
+}  // namespace kinglet

@@ -1,0 +1,49 @@
+// Makes a Plan: behind the ABI for architecture plugins, directly for graphs that a file spells out.
+#ifndef KINGLET_CORE_EXEC_PLAN_BUILDER_H_
+#define KINGLET_CORE_EXEC_PLAN_BUILDER_H_
+
+#include "absl/status/statusor.h"
+#include "core/abi/architecture.h"
+#include "core/exec/plan.h"
+#include "core/model/model_source.h"
+
+namespace kinglet {
+
+// One thread. The source must outlive the plan.
+class PlanBuilder {
+ public:
+  explicit PlanBuilder(const ModelSource& source);
+  PlanBuilder(const PlanBuilder&) = delete;
+  PlanBuilder& operator=(const PlanBuilder&) = delete;
+
+  kl_plan_builder* abi() { return &abi_; }
+
+  // The plan, or the first error that was recorded; the builder is empty afterwards.
+  absl::StatusOr<Plan> Finish();
+
+ private:
+  static PlanBuilder& Of(kl_plan_builder* builder) { return *static_cast<PlanBuilder*>(builder->context); }
+
+  kl_value Add(PlanValue value);
+  kl_value AddInput(ValueKind kind, const char* name, int64_t dimension);
+  kl_value AddWeight(const char* name, int32_t rank, const int64_t* shape, bool optional);
+  kl_value AddStackedWeight(const char* const* names, uint32_t count, int32_t rank, const int64_t* shape);
+  kl_value AddConstant(const char* name, kl_dtype type, int32_t rank, const int64_t* shape, const void* data);
+  void AddNode(const char* op, const char* name, const kl_attribute* attributes, uint32_t attribute_count,
+               const kl_value* operands, uint32_t operand_count);
+  // The tensor called `name` if it has the wanted shape; else records an error.
+  const SourceTensor* Checked(const char* name, int32_t rank, const int64_t* shape, bool optional);
+  void Fail(absl::Status status);
+
+  const ModelSource& source_;
+  Plan plan_;
+  absl::Status status_;
+  kl_plan_builder abi_ = {};
+};
+
+// The plan of a network that carries its own graph.
+absl::StatusOr<Plan> BuildGraphPlan(const ModelSource& source);
+
+}  // namespace kinglet
+
+#endif  // KINGLET_CORE_EXEC_PLAN_BUILDER_H_

@@ -1,0 +1,144 @@
+#include "core/exec/prepared_plan.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/abi/dtype.h"
+#include "core/base/status.h"
+
+namespace kinglet {
+namespace {
+
+kl_tensor AbsentTensor() {
+  kl_tensor tensor = {};
+  tensor.struct_size = sizeof tensor;
+  tensor.type = KL_TYPE_NONE;
+  return tensor;
+}
+
+std::string DimensionText(int64_t dimension) {
+  if (dimension == KL_DIM_TOKENS) return "tokens";
+  if (dimension == KL_DIM_OUTPUTS) return "outputs";
+  return absl::StrCat(dimension);
+}
+
+std::string ValueText(const PlanValue& value) {
+  const char* type = kl_dtype_info_of(value.type).name;
+  if (value.kind == ValueKind::kCache) {
+    return absl::StrCat("cache ", type, "[", value.cache.head_count, ", ",
+                        value.cache.window > 0 ? absl::StrCat("ring of ", value.cache.window) : "context", ", ",
+                        value.cache.head_length, "]");
+  }
+  return absl::StrCat(type, "[", absl::StrJoin(value.shape, ", ", [](std::string* out, int64_t dimension) {
+                        absl::StrAppend(out, DimensionText(dimension));
+                      }), "]");
+}
+
+}  // namespace
+
+NodeOperands::NodeOperands(const Plan& plan, const PlanNode& node, const Extents& extents, int thread_count) {
+  tensors_.reserve(node.operands.size());
+  for (kl_value value : node.operands) {
+    tensors_.push_back(value == KL_NO_VALUE ? AbsentTensor() : ShapedTensor(plan.values[value], extents));
+  }
+  for (const kl_tensor& tensor : tensors_) pointers_.push_back(&tensor);
+  node_.struct_size = sizeof node_;
+  node_.op = node.op.c_str();
+  node_.name = node.name.c_str();
+  node_.attributes = node.attributes.data();
+  node_.attribute_count = node.attributes.size();
+  node_.operands = pointers_.data();
+  node_.operand_count = static_cast<uint32_t>(pointers_.size());
+  node_.thread_count = static_cast<uint32_t>(thread_count);
+}
+
+absl::Status PreparedPlan::CheckOperands(const PlanNode& node, const kl_op& op) const {
+  if (node.operands.size() != op.operand_count) {
+    return absl::InvalidArgumentError(absl::StrCat("node ", node.name, ": operator ", node.op, " has ",
+                                                   op.operand_count, " operands, the plan gives ",
+                                                   node.operands.size()));
+  }
+  for (uint32_t i = 0; i < op.operand_count; ++i) {
+    const kl_operand& operand = op.operands[i];
+    const kl_value value = node.operands[i];
+    const absl::string_view where = node.name;
+    if (value == KL_NO_VALUE) {
+      if (operand.optional == 0) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("node ", where, ": operand ", operand.name, " of operator ", node.op, " is missing"));
+      }
+      continue;
+    }
+    const ValueKind kind = plan_.values[value].kind;
+    if (operand.role == KL_OPERAND_OUTPUT && kind != ValueKind::kActivation) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("node ", where, ": output ", operand.name, " is not an activation"));
+    }
+    if (operand.role == KL_OPERAND_STATE && kind != ValueKind::kCache) {
+      return absl::InvalidArgumentError(absl::StrCat("node ", where, ": state ", operand.name, " is not a cache"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<PreparedPlan>> PreparedPlan::Create(const Plan& plan, const Registry& registry,
+                                                                   const Extents& largest, int thread_count) {
+  std::unique_ptr<PreparedPlan> prepared(new PreparedPlan(plan, thread_count));
+  prepared->nodes_.reserve(plan.nodes.size());
+  for (const PlanNode& node : plan.nodes) {
+    PreparedNode target;
+    target.op = registry.FindOp(node.op);
+    if (target.op == nullptr) {
+      return absl::UnimplementedError(absl::StrCat("node ", node.name, ": no loaded plugin defines operator ", node.op,
+                                                   "; is the reference plugin there?"));
+    }
+    KL_RETURN_IF_ERROR(prepared->CheckOperands(node, *target.op));
+    target.operands = std::make_unique<NodeOperands>(plan, node, largest, thread_count);
+    KL_ASSIGN_OR_RETURN(target.kernel, registry.Resolve(target.operands->node()));
+    prepared->nodes_.push_back(std::move(target));
+  }
+  for (size_t n = 0; n < plan.nodes.size(); ++n) {
+    const PreparedNode& node = prepared->nodes_[n];
+    for (uint32_t i = 0; i < node.op->operand_count; ++i) {
+      const kl_value value = plan.nodes[n].operands[i];
+      if (value == KL_NO_VALUE || plan.values[value].kind != ValueKind::kWeight) continue;
+      KL_RETURN_IF_ERROR(prepared->weights_.Want(plan.values[value], &node.operands->node(), i, node.kernel));
+    }
+  }
+  return prepared;
+}
+
+absl::Status PreparedPlan::LoadWeights(uint64_t budget_bytes, const ParallelForFunction& parallel_for,
+                                       const ProgressFunction& progress) {
+  const uint64_t needed_bytes = weights_.mapped_bytes() + weights_.packed_bytes();
+  if (budget_bytes != 0 && needed_bytes > budget_bytes) {
+    return absl::OutOfRangeError(absl::StrCat("the weights need ", needed_bytes, " bytes (", weights_.mapped_bytes(),
+                                              " mapped, ", weights_.packed_bytes(), " packed), the memory budget is ",
+                                              budget_bytes, "; raise the budget or use a smaller model"));
+  }
+  KL_RETURN_IF_ERROR(weights_.Pack(parallel_for, progress));
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    PreparedNode& node = nodes_[n];
+    for (uint32_t i = 0; i < node.op->operand_count; ++i) {
+      const kl_value value = plan_.nodes[n].operands[i];
+      if (value == KL_NO_VALUE || plan_.values[value].kind != ValueKind::kWeight) continue;
+      weights_.Bind(plan_.values[value], node.operands->node(), i, *node.kernel, node.operands->operand(i));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string PreparedPlan::Describe(const Registry& registry) const {
+  std::string text;
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    const PlanNode& node = plan_.nodes[n];
+    absl::StrAppend(&text, n, " ", node.op, " ", node.name, " ", nodes_[n].kernel->name, " (",
+                    registry.PluginOf(nodes_[n].kernel), ")");
+    for (kl_value value : node.operands) {
+      absl::StrAppend(&text, " ", value == KL_NO_VALUE ? "-" : ValueText(plan_.values[value]));
+    }
+    absl::StrAppend(&text, "\n");
+  }
+  return text;
+}
+
+}  // namespace kinglet

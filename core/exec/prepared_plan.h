@@ -1,0 +1,73 @@
+// A plan with a kernel for every node and its weights where those kernels want them.
+#ifndef KINGLET_CORE_EXEC_PREPARED_PLAN_H_
+#define KINGLET_CORE_EXEC_PREPARED_PLAN_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/abi/kernel.h"
+#include "core/exec/extents.h"
+#include "core/exec/plan.h"
+#include "core/exec/weight_store.h"
+#include "core/plugin/registry.h"
+
+namespace kinglet {
+
+// A node as a kernel sees it, with the storage behind it. Not movable: the kl_node points into it.
+class NodeOperands {
+ public:
+  NodeOperands(const Plan& plan, const PlanNode& node, const Extents& extents, int thread_count);
+  NodeOperands(const NodeOperands&) = delete;
+  NodeOperands& operator=(const NodeOperands&) = delete;
+
+  const kl_node& node() const { return node_; }
+  kl_tensor* operand(size_t index) { return &tensors_[index]; }
+
+ private:
+  std::vector<kl_tensor> tensors_;
+  std::vector<const kl_tensor*> pointers_;
+  kl_node node_ = {};
+};
+
+struct PreparedNode {
+  const kl_op* op = nullptr;
+  const kl_kernel* kernel = nullptr;
+  std::unique_ptr<NodeOperands> operands;  // at the largest extents; weights bound
+};
+
+// Made once per model by one thread; immutable and thread safe afterwards. Borrows plan and registry.
+class PreparedPlan {
+ public:
+  // Chooses kernels. Errors: an operator that no plugin defines, operands that do not fit its definition, no kernel for
+  // a node (the message lists the candidates).
+  static absl::StatusOr<std::unique_ptr<PreparedPlan>> Create(const Plan& plan, const Registry& registry,
+                                                              const Extents& largest, int thread_count);
+
+  // Packs and binds the weights. `budget_bytes` 0: none.
+  absl::Status LoadWeights(uint64_t budget_bytes, const ParallelForFunction& parallel_for,
+                           const ProgressFunction& progress);
+
+  const Plan& plan() const { return plan_; }
+  const std::vector<PreparedNode>& nodes() const { return nodes_; }
+  const WeightStore& weights() const { return weights_; }
+  int thread_count() const { return thread_count_; }
+
+  // One line a node: index, op, name, kernel, plugin, operand types and shapes.
+  std::string Describe(const Registry& registry) const;
+
+ private:
+  PreparedPlan(const Plan& plan, int thread_count) : plan_(plan), thread_count_(thread_count) {}
+  absl::Status CheckOperands(const PlanNode& node, const kl_op& op) const;
+
+  const Plan& plan_;
+  const int thread_count_;
+  std::vector<PreparedNode> nodes_;
+  WeightStore weights_;
+};
+
+}  // namespace kinglet
+
+#endif  // KINGLET_CORE_EXEC_PREPARED_PLAN_H_

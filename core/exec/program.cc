@@ -1,0 +1,219 @@
+#include "core/exec/program.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "core/abi/dtype.h"
+#include "core/base/checked_math.h"
+#include "core/base/status.h"
+
+namespace kinglet {
+namespace {
+
+constexpr uint64_t kAlignment = 64;
+
+bool LivesInArena(ValueKind kind) { return kind != ValueKind::kWeight && kind != ValueKind::kCache; }
+
+}  // namespace
+
+// What one node keeps for the life of the program.
+struct Program::Node {
+  Node(const PreparedPlan& prepared, size_t index, const Extents& extents)
+      : plan_node(prepared.plan().nodes[index]),
+        prepared(prepared.nodes()[index]),
+        operands(prepared.plan(), plan_node, extents, prepared.thread_count()) {}
+
+  const PlanNode& plan_node;
+  const PreparedNode& prepared;
+  NodeOperands operands;            // at the largest extents, for prepare()
+  std::vector<kl_tensor> weights;   // bound weights and absent operands, by operand
+  std::vector<kl_tensor*> pointers; // what run() gets
+  AlignedBuffer state;
+  bool is_prepared = false;
+  kl_requirements requirements = {};
+  uint64_t worker_scratch_stride = 0;
+  uint64_t scratch_offset = 0;
+  uint64_t worker_scratch_offset = 0;
+};
+
+Program::~Program() {
+  for (const auto& node : nodes_) {
+    const kl_kernel* kernel = node->prepared.kernel;
+    if (node->is_prepared && kernel->release != nullptr) kernel->release(host_, node->state.data());
+  }
+}
+
+absl::StatusOr<std::unique_ptr<Program>> Program::Create(const PreparedPlan& prepared, const kl_host* host,
+                                                         const kl_planner& planner, const Extents& largest,
+                                                         const CacheTensorFunction& cache_tensor) {
+  std::unique_ptr<Program> program(new Program(prepared, host, largest));
+  for (const PlanValue& value : prepared.plan().values) program->tensors_.push_back(ShapedTensor(value, largest));
+  for (size_t n = 0; n < prepared.nodes().size(); ++n) {
+    program->nodes_.push_back(std::make_unique<Node>(prepared, n, largest));
+  }
+  KL_RETURN_IF_ERROR(program->PrepareKernels());
+  KL_RETURN_IF_ERROR(program->PlanMemory(planner));
+  program->BindTensors(cache_tensor);
+  program->FindOpenDimensions();
+  return program;
+}
+
+absl::Status Program::PrepareKernels() {
+  const Plan& plan = prepared_.plan();
+  for (const auto& node : nodes_) {
+    const kl_kernel* kernel = node->prepared.kernel;
+    for (size_t i = 0; i < node->plan_node.operands.size(); ++i) {
+      const kl_value value = node->plan_node.operands[i];
+      kl_tensor* tensor = node->operands.operand(i);
+      if (value != KL_NO_VALUE && plan.values[value].kind == ValueKind::kWeight) {
+        *tensor = *node->prepared.operands->operand(i);
+      }
+      node->weights.push_back(*tensor);
+    }
+    if (kernel->state_bytes > 0) {
+      KL_ASSIGN_OR_RETURN(node->state, AlignedBuffer::Allocate(kernel->state_bytes));
+    }
+    node->requirements.struct_size = sizeof node->requirements;
+    if (kernel->prepare != nullptr) {
+      kl_error error = EmptyError();
+      const kl_code code = kernel->prepare(host_, &node->operands.node(), node->state.data(), &node->requirements, &error);
+      if (code != KL_OK) {
+        return StatusFromError(code, error, absl::StrCat("node ", node->plan_node.name, ", kernel ", kernel->name));
+      }
+    }
+    node->is_prepared = true;
+    node->worker_scratch_stride = AlignUp(node->requirements.worker_scratch_bytes, kAlignment);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Program::PlanMemory(const kl_planner& planner) {
+  const Plan& plan = prepared_.plan();
+  const int32_t last_node = static_cast<int32_t>(plan.nodes.size());
+  std::vector<kl_memory_request> requests;
+  std::vector<int32_t> request_of(plan.values.size(), -1);
+
+  // Lifetimes: from the node that writes a value to the last one that reads it. What the caller fills or reads lives
+  // through the whole run.
+  for (size_t v = 0; v < plan.values.size(); ++v) {
+    if (!LivesInArena(plan.values[v].kind)) continue;
+    request_of[v] = static_cast<int32_t>(requests.size());
+    const bool from_caller = plan.values[v].kind != ValueKind::kActivation;
+    requests.push_back({kl_tensor_bytes(&tensors_[v]), from_caller ? 0 : last_node, from_caller ? last_node : 0, -1});
+  }
+  for (int32_t n = 0; n < last_node; ++n) {
+    for (kl_value value : plan.nodes[n].operands) {
+      if (value == KL_NO_VALUE || request_of[value] < 0) continue;
+      kl_memory_request& request = requests[request_of[value]];
+      request.first_node = std::min(request.first_node, n);
+      request.last_node = std::max(request.last_node, n);
+    }
+  }
+  for (kl_value output : plan.outputs) {
+    if (request_of[output] >= 0) requests[request_of[output]].last_node = last_node;
+  }
+  for (kl_memory_request& request : requests) {
+    if (request.first_node > request.last_node) request.last_node = request.first_node;  // a value nobody uses
+  }
+
+  // An output may take over an input that ends at its node.
+  for (int32_t n = 0; n < last_node; ++n) {
+    const kl_op& op = *nodes_[n]->prepared.op;
+    for (uint32_t i = 0; i < op.operand_count; ++i) {
+      if (op.operands[i].role != KL_OPERAND_OUTPUT || op.operands[i].may_alias < 0) continue;
+      const kl_value output = plan.nodes[n].operands[i];
+      const kl_value input = plan.nodes[n].operands[op.operands[i].may_alias];
+      if (output == KL_NO_VALUE || input == KL_NO_VALUE || request_of[input] < 0) continue;
+      const kl_memory_request& source = requests[request_of[input]];
+      kl_memory_request& target = requests[request_of[output]];
+      if (plan.values[input].kind == ValueKind::kActivation && source.last_node == n && source.bytes == target.bytes) {
+        target.may_alias = request_of[input];
+      }
+    }
+  }
+
+  const size_t scratch_begin = requests.size();
+  for (int32_t n = 0; n < last_node; ++n) {
+    requests.push_back({nodes_[n]->requirements.scratch_bytes, n, n, -1});
+    requests.push_back({nodes_[n]->worker_scratch_stride * prepared_.thread_count(), n, n, -1});
+  }
+
+  std::vector<uint64_t> offsets(requests.size());
+  uint64_t peak_bytes = 0;
+  kl_error error = EmptyError();
+  const kl_code code = planner.plan(requests.data(), static_cast<uint32_t>(requests.size()), kAlignment,
+                                    offsets.data(), &peak_bytes, &error);
+  if (code != KL_OK) return StatusFromError(code, error, absl::StrCat("memory planner ", planner.name));
+  KL_ASSIGN_OR_RETURN(arena_, AlignedBuffer::Allocate(std::max<uint64_t>(peak_bytes, kAlignment)));
+
+  offsets_.assign(plan.values.size(), 0);
+  for (size_t v = 0; v < plan.values.size(); ++v) {
+    if (request_of[v] >= 0) offsets_[v] = offsets[request_of[v]];
+  }
+  for (int32_t n = 0; n < last_node; ++n) {
+    nodes_[n]->scratch_offset = offsets[scratch_begin + 2 * n];
+    nodes_[n]->worker_scratch_offset = offsets[scratch_begin + 2 * n + 1];
+  }
+  return absl::OkStatus();
+}
+
+void Program::BindTensors(const CacheTensorFunction& cache_tensor) {
+  const Plan& plan = prepared_.plan();
+  for (size_t v = 0; v < plan.values.size(); ++v) {
+    if (LivesInArena(plan.values[v].kind)) tensors_[v].data = arena_.data() + offsets_[v];
+    if (plan.values[v].kind == ValueKind::kCache) tensors_[v] = cache_tensor(static_cast<kl_value>(v));
+  }
+  for (const auto& node : nodes_) {
+    for (size_t i = 0; i < node->plan_node.operands.size(); ++i) {
+      const kl_value value = node->plan_node.operands[i];
+      const bool own = value == KL_NO_VALUE || plan.values[value].kind == ValueKind::kWeight;
+      node->pointers.push_back(own ? &node->weights[i] : &tensors_[value]);
+    }
+    NodeRun run = {};
+    run.kernel = node->prepared.kernel;
+    run.name = node->plan_node.name.c_str();
+    run.run.struct_size = sizeof run.run;
+    run.run.operands = node->pointers.data();
+    run.run.operand_count = static_cast<uint32_t>(node->pointers.size());
+    run.run.state = node->state.data();
+    run.run.scratch = arena_.data() + node->scratch_offset;
+    run.worker_scratch_base = arena_.data() + node->worker_scratch_offset;
+    run.worker_scratch_stride = node->worker_scratch_stride;
+    runs_.push_back(run);
+  }
+}
+
+void Program::FindOpenDimensions() {
+  const Plan& plan = prepared_.plan();
+  for (size_t v = 0; v < plan.values.size(); ++v) {
+    for (size_t d = 0; d < plan.values[v].shape.size(); ++d) {
+      const int64_t dimension = plan.values[v].shape[d];
+      if (dimension == KL_DIM_TOKENS) open_dimensions_.push_back({&tensors_[v].shape[d], false});
+      if (dimension == KL_DIM_OUTPUTS) open_dimensions_.push_back({&tensors_[v].shape[d], true});
+    }
+  }
+  const auto makes_logits = [&](const PlanNode& node) {
+    return std::any_of(node.operands.begin(), node.operands.end(), [&](kl_value value) {
+      if (value == KL_NO_VALUE) return false;
+      const std::vector<int64_t>& shape = plan.values[value].shape;
+      return std::find(shape.begin(), shape.end(), KL_DIM_OUTPUTS) != shape.end();
+    });
+  };
+  hidden_run_count_ = plan.nodes.size();
+  while (hidden_run_count_ > 0 && makes_logits(plan.nodes[hidden_run_count_ - 1])) --hidden_run_count_;
+}
+
+int32_t* Program::InputOf(ValueKind kind) {
+  const Plan& plan = prepared_.plan();
+  for (size_t v = 0; v < plan.values.size(); ++v) {
+    if (plan.values[v].kind == kind) return static_cast<int32_t*>(tensors_[v].data);
+  }
+  return nullptr;
+}
+
+absl::Status Program::Run(Scheduler* scheduler, int64_t tokens, int64_t outputs, const std::atomic<bool>* cancel) {
+  for (const OpenDimension& open : open_dimensions_) *open.target = open.outputs ? outputs : tokens;
+  return scheduler->Run(runs_.data(), outputs == 0 ? hidden_run_count_ : runs_.size(), cancel);
+}
+
+}  // namespace kinglet

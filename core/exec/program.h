@@ -1,0 +1,78 @@
+// A prepared plan made ready to run for one session: memory planned, kernel states filled, every pointer in place.
+//
+// After Create() a run allocates nothing and looks nothing up.
+#ifndef KINGLET_CORE_EXEC_PROGRAM_H_
+#define KINGLET_CORE_EXEC_PROGRAM_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/abi/planner.h"
+#include "core/base/aligned_buffer.h"
+#include "core/exec/prepared_plan.h"
+#include "core/exec/scheduler.h"
+
+namespace kinglet {
+
+// Memory that the program does not own: where cache value v of the plan lives.
+using CacheTensorFunction = std::function<kl_tensor(kl_value value)>;
+
+// One thread at a time. Borrows the prepared plan, the host and the caches' memory.
+class Program {
+ public:
+  // `largest` bounds every later run. Errors: a kernel refuses a node, out of memory.
+  static absl::StatusOr<std::unique_ptr<Program>> Create(const PreparedPlan& prepared, const kl_host* host,
+                                                         const kl_planner& planner, const Extents& largest,
+                                                         const CacheTensorFunction& cache_tensor);
+  ~Program();
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  // The memory and actual shape of a value: inputs to fill, outputs to read. Valid until the next run.
+  const kl_tensor& tensor(kl_value value) const { return tensors_[value]; }
+
+  // Inputs of language models; NULL when the plan has none of the kind.
+  int32_t* token_ids() { return InputOf(ValueKind::kTokenIds); }
+  int32_t* positions() { return InputOf(ValueKind::kPositions); }
+  int32_t* output_rows() { return InputOf(ValueKind::kOutputRows); }
+
+  // Computes `tokens` tokens, `outputs` rows of logits. With outputs = 0 the nodes that only make logits are left out.
+  absl::Status Run(Scheduler* scheduler, int64_t tokens, int64_t outputs, const std::atomic<bool>* cancel);
+
+  const Extents& largest() const { return largest_; }
+  uint64_t arena_bytes() const { return arena_.size(); }
+
+ private:
+  // A dimension that follows the run.
+  struct OpenDimension {
+    int64_t* target;
+    bool outputs;
+  };
+  struct Node;
+
+  Program(const PreparedPlan& prepared, const kl_host* host, const Extents& largest)
+      : prepared_(prepared), host_(host), largest_(largest) {}
+  absl::Status PrepareKernels();
+  absl::Status PlanMemory(const kl_planner& planner);
+  void BindTensors(const CacheTensorFunction& cache_tensor);
+  void FindOpenDimensions();
+  int32_t* InputOf(ValueKind kind);
+
+  const PreparedPlan& prepared_;
+  const kl_host* host_;
+  const Extents largest_;
+  std::vector<kl_tensor> tensors_;     // by value; weights: unused, they belong to their node
+  std::vector<uint64_t> offsets_;      // by value, in the arena
+  std::vector<std::unique_ptr<Node>> nodes_;
+  std::vector<NodeRun> runs_;
+  size_t hidden_run_count_ = 0;        // runs_ before the tail that only makes logits
+  std::vector<OpenDimension> open_dimensions_;
+  AlignedBuffer arena_;
+};
+
+}  // namespace kinglet
+
+#endif  // KINGLET_CORE_EXEC_PROGRAM_H_

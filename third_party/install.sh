@@ -33,15 +33,21 @@ libraries=(
   nlohmann-json3-dev   # JSON
   zlib1g-dev
 )
-aarch64=(g++-aarch64-linux-gnu qemu-user)
+# Debian cannot install XNNPACK, pthreadpool, cpuinfo, oneDNN and ONNX for two processors at once.
+aarch64=(
+  g++-aarch64-linux-gnu qemu-user
+  libabsl-dev:arm64 libbenchmark-dev:arm64 libedit-dev:arm64 libmimalloc-dev:arm64
+  libpcre2-dev:arm64 liburing-dev:arm64
+)
 train=(python3-torch python3-numpy)
 dev=(clang libclang-rt-14-dev clang-format clang-tidy)
 
 packages=("${build_tools[@]}" "${libraries[@]}")
 list_only=false
+foreign=
 for option in "$@"; do
   case $option in
-    --aarch64) packages+=("${aarch64[@]}") ;;
+    --aarch64) packages+=("${aarch64[@]}") foreign=arm64 ;;
     --train) packages+=("${train[@]}") ;;
     --dev) packages+=("${dev[@]}") ;;
     --list) list_only=true ;;
@@ -67,11 +73,14 @@ command -v apt-get >/dev/null && command -v dpkg-query >/dev/null || {
 }
 
 # Prints those of "${packages[@]}" that are not fully installed.
+native=$(dpkg --print-architecture)
 missing_packages() {
   local installed package
-  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p')
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}:${Architecture}\n' 2>/dev/null |
+    sed -n 's/^installed //p' | sed "s/:all$/:$native/")
   for package in "${packages[@]}"; do
-    grep -qxF "$package" <<<"$installed" || echo "$package"
+    [[ $package == *:* ]] || package+=:$native
+    grep -qxF "$package" <<<"$installed" || echo "${package%:"$native"}"
   done
 }
 
@@ -99,6 +108,9 @@ apt() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 \
     -o Dpkg::Use-Pty=0 "$@"
 }
+if [ -n "$foreign" ] && ! dpkg --print-foreign-architectures | grep -qx "$foreign"; then
+  "${as_root[@]}" dpkg --add-architecture "$foreign"
+fi
 updated=false
 for attempt in 1 2 3 4 5 6; do
   if apt update; then
@@ -109,7 +121,8 @@ for attempt in 1 2 3 4 5 6; do
   sleep $((attempt * 2))
 done
 $updated || echo "third_party/install.sh: going on with the package lists that are there" >&2
-apt install -y --no-install-recommends "${missing[@]}" >/dev/null
+# --no-remove: what is installed stays, or this fails and says what stands in the way.
+apt install -y --no-install-recommends --no-remove "${missing[@]}" >/dev/null
 
 mapfile -t missing < <(missing_packages)
 if [ "${#missing[@]}" -ne 0 ]; then

@@ -1,0 +1,220 @@
+// op "attention": grouped-query attention of a run of tokens over a layer's cache, full or ring.
+//
+//   phase 0:  k_cache[g][position mod rows] = f16(k[t] of head g), v likewise         for every
+//   token and head phase 1:  s(j) = scale * dot(q[t] of head h, k_cache[g][j mod rows]),   g = h /
+//   (Hq / Hkv)
+//             y[t] of head h = sum over visible j of softmax(s)(j) * v_cache[g][j mod rows]
+//             visible: position - window < j <= position; window 0: 0 <= j <= position
+//
+//   q          f32  [T, Hq*L]         in
+//   k, v       f32  [T, Hkv*L]        in
+//   positions  i32  [T]               in; consecutive: p, p + 1, ...
+//   k_cache    f16  [Hkv, rows, L]    state; rows >= min(context, window + T - 1), so that storing
+//   a whole run first v_cache    f16  [Hkv, rows, L]    state; overwrites nothing that its first
+//   token still sees y          f32  [T, Hq*L]         out; must not alias q
+//
+// Attributes: head_length L (int), window (int, default 0), scale (float, default L^-0.5).
+// Work:    phase 0: T * Hkv units; phase 1: T * Hq units.
+// Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() returns it for
+// positions that the cache
+//          has no rows for.
+// Numbers: k and v rounded to nearest even; scores, softmax and sums in double, y rounded once.
+// Source:  arXiv 1706.03762; arXiv 2305.13245 (grouped queries); arXiv 2004.05150 (sliding window).
+#include "plugins/reference/cases.h"
+#include "plugins/reference/reference.h"
+
+namespace kinglet {
+namespace reference {
+namespace {
+
+enum { kQ, kK, kV, kPositions, kKCache, kVCache, kY };
+struct NodeState {
+  int64_t head_length;
+  int64_t window;
+  double scale;
+};
+
+constexpr kl_operand kOperands[] = {Input("q"),         Input("k"),       Input("v"),
+                                    Input("positions"), State("k_cache"), State("v_cache"),
+                                    Result("y")};
+
+constexpr kl_attribute kFull[] = {IntAttribute("head_length", 32)};
+constexpr kl_attribute kWindow[] = {IntAttribute("head_length", 32), IntAttribute("window", 16)};
+constexpr kl_attribute kScaled[] = {IntAttribute("head_length", 32), FloatAttribute("scale", 0.5)};
+constexpr kl_attribute kLongHead[] = {IntAttribute("head_length", 128)};
+constexpr kl_attribute kOddHead[] = {IntAttribute("head_length", 43)};
+
+// Caches hold what earlier tokens left: the whole cache is filled, and the run starts at `first`.
+template <int64_t kQueryHeads, int64_t kHeads, int64_t kLength, int64_t kRows>
+struct Operands {
+  constexpr explicit Operands(int64_t first)
+      : list{Normal({S(0), kQueryHeads * kLength}),
+             Normal({S(0), kHeads * kLength}),
+             Normal({S(0), kHeads * kLength}),
+             Sequence({S(0)}, static_cast<double>(first)),
+             Normal({kHeads, kRows, kLength}, 1.0, 0.0, KL_TYPE_F16),
+             Normal({kHeads, kRows, kLength}, 1.0, 0.0, KL_TYPE_F16),
+             Output({S(0), kQueryHeads * kLength})} {}
+  kl_case_operand list[7];
+};
+
+constexpr Operands<4, 2, 32, 64> kStart(0);
+constexpr Operands<4, 2, 32, 300> kMiddle(200);
+constexpr Operands<4, 2, 32, 23> kRing(37);        // 16 + 8 - 1 rows for up to 8 tokens
+constexpr Operands<4, 2, 32, 23> kRingStart(0);    // the window is not full yet
+constexpr Operands<4, 2, 32, 23> kRingWraps(20);   // the run crosses the end of the ring
+constexpr Operands<4, 2, 32, 64> kWideRing(11);    // more rows than the window needs
+constexpr Operands<6, 6, 32, 40> kMultiHead(10);   // every query head has its own kv head
+constexpr Operands<8, 1, 32, 40> kMultiQuery(10);  // all query heads share one
+constexpr Operands<12, 2, 128, 90> kLong(60);
+constexpr Operands<4, 4, 43, 30> kOdd(7);
+constexpr kl_op_case kCases[] = {
+    Case("first_token", kFull, kStart.list, {{Fixed(1)}}, 1),
+    Case("first_batch", kFull, kStart.list, {{Range(2, 64)}}, 2),
+    Case("one_token", kFull, kMiddle.list, {{Fixed(1)}}, 2),
+    Case("batch", kFull, kMiddle.list, {{Range(2, 100)}}, 2),
+    Case("window_one_token", kWindow, kRing.list, {{Fixed(1)}}, 2),
+    Case("window_batch", kWindow, kRing.list, {{Range(2, 8)}}, 2),
+    Case("window_not_full", kWindow, kRingStart.list, {{Range(1, 8)}}, 2),
+    Case("window_wraps", kWindow, kRingWraps.list, {{Fixed(8)}}, 1),
+    Case("window_wide_ring", kWindow, kWideRing.list, {{Range(1, 49)}}, 2),
+    Case("scaled", kScaled, kMiddle.list, {{Range(1, 5)}}, 1),
+    Case("multi_head", kFull, kMultiHead.list, {{Range(1, 5)}}, 1),
+    Case("multi_query", kFull, kMultiQuery.list, {{Range(1, 5)}}, 1),
+    Case("long_head", kLongHead, kLong.list, {{Range(1, 20)}}, 1),
+    Case("odd_head", kOddHead, kOdd.list, {{Range(1, 9)}}, 1),
+};
+constexpr kl_op kOp = Operator("attention", kOperands, kCases);
+
+kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements* requirements,
+                kl_error* error) {
+  Check check(kOp, node, error);
+  for (const uint32_t index : {kQ, kK, kV, kY}) check.Type(index, KL_TYPE_F32);
+  check.Rank(kQ, 2, 2);
+  check.Rank(kKCache, 3, 3);
+  check.Type(kPositions, KL_TYPE_I32);
+  check.Type(kKCache, KL_TYPE_F16);
+  check.Type(kVCache, KL_TYPE_F16);
+  if (!check.ok()) return check.code();
+  NodeState* s = static_cast<NodeState*>(state);
+  s->head_length = kl_attribute_int(node, "head_length", 0);
+  check.Require(s->head_length > 0, "attribute head_length above 0", s->head_length);
+  if (!check.ok()) return check.code();
+  s->window = kl_attribute_int(node, "window", 0);
+  s->scale =
+      kl_attribute_float(node, "scale", 1.0 / std::sqrt(static_cast<double>(s->head_length)));
+  check.Require(s->window >= 0, "attribute window, not negative", s->window);
+  const int64_t tokens = node->operands[kQ]->shape[0];
+  const int64_t heads = node->operands[kKCache]->shape[0];
+  const int64_t rows = node->operands[kKCache]->shape[1];
+  check.Shape(kKCache, {kAnyDimension, kAnyDimension, s->head_length});
+  check.SameShape(kVCache, kKCache);
+  check.RequireOperand(kKCache, heads > 0 && rows > 0, "at least one head and one row");
+  check.Shape(kK, {tokens, heads * s->head_length});
+  check.SameShape(kV, kK);
+  check.SameShape(kY, kQ);
+  check.Shape(kPositions, {tokens});
+  if (!check.ok()) return check.code();
+  check.RequireOperand(kQ, RowElements(node->operands[kQ]) % (heads * s->head_length) == 0,
+                       "a whole number of query heads for each head of the cache");
+  check.RequireOperand(kKCache, rows >= tokens, "as many rows as tokens");
+  requirements->worker_scratch_bytes =
+      static_cast<uint64_t>(rows + s->head_length) * sizeof(double) +
+      static_cast<uint64_t>(s->head_length) * sizeof(float);
+  return check.code();
+}
+
+void Work(const kl_run* run, kl_work* work) {
+  const NodeState* s = static_cast<const NodeState*>(run->state);
+  const int64_t tokens = run->operands[kQ]->shape[0];
+  if (tokens == 0) return OnePhase(work, 0);
+  work->phase_count = 2;
+  work->unit_count[0] = tokens * run->operands[kKCache]->shape[0];
+  work->unit_count[1] = tokens * (RowElements(run->operands[kQ]) / s->head_length);
+}
+
+// Row of head `head` for `position`.
+uint16_t* CacheRow(const kl_tensor* cache, int64_t head, int64_t position) {
+  const int64_t rows = cache->shape[1], length = cache->shape[2];
+  return static_cast<uint16_t*>(cache->data) + (head * rows + position % rows) * length;
+}
+
+// Whether every key that the run's first token sees survives the storing of its last.
+bool CacheHoldsRun(const kl_run* run, int64_t window) {
+  const int32_t* positions = I32Row(run->operands[kPositions], 0);
+  const int64_t tokens = run->operands[kPositions]->shape[0];
+  const int64_t rows = run->operands[kKCache]->shape[1];
+  const int64_t first = positions[0], last = positions[tokens - 1];
+  if (first < 0 || last - first != tokens - 1) return false;
+  const int64_t oldest = window == 0 || first < window ? 0 : first - window + 1;
+  return last - oldest < rows;
+}
+
+void Store(const kl_run* run, int64_t length) {
+  const int64_t heads = run->operands[kKCache]->shape[0];
+  for (int64_t unit = run->begin; unit < run->end; ++unit) {
+    const int64_t t = unit / heads, head = unit % heads;
+    const int64_t position = I32Row(run->operands[kPositions], 0)[t];
+    const float* k = F32Row(run->operands[kK], t) + head * length;
+    const float* v = F32Row(run->operands[kV], t) + head * length;
+    uint16_t* k_row = CacheRow(run->operands[kKCache], head, position);
+    uint16_t* v_row = CacheRow(run->operands[kVCache], head, position);
+    for (int64_t i = 0; i < length; ++i) {
+      k_row[i] = F32ToF16(k[i]);
+      v_row[i] = F32ToF16(v[i]);
+    }
+  }
+}
+
+void Attend(const kl_run* run, const NodeState& s) {
+  const int64_t length = s.head_length;
+  const int64_t query_heads = RowElements(run->operands[kQ]) / length;
+  const int64_t group = query_heads / run->operands[kKCache]->shape[0];
+  double* scores = static_cast<double*>(run->worker_scratch);
+  double* sums = scores + run->operands[kKCache]->shape[1];
+  float* row = reinterpret_cast<float*>(sums + length);
+  for (int64_t unit = run->begin; unit < run->end; ++unit) {
+    const int64_t t = unit / query_heads, head = unit % query_heads;
+    const int64_t position = I32Row(run->operands[kPositions], 0)[t];
+    const int64_t oldest = s.window == 0 || position < s.window ? 0 : position - s.window + 1;
+    const float* q = F32Row(run->operands[kQ], t) + head * length;
+    double largest = -INFINITY;
+    for (int64_t j = oldest; j <= position; ++j) {
+      DequantizeF16(CacheRow(run->operands[kKCache], head / group, j), length, row);
+      scores[j - oldest] = Dot(q, row, length) * s.scale;
+      largest = scores[j - oldest] > largest ? scores[j - oldest] : largest;
+    }
+    double total = 0.0;
+    for (int64_t i = 0; i < length; ++i) sums[i] = 0.0;
+    for (int64_t j = oldest; j <= position; ++j) {
+      const double weight = std::exp(scores[j - oldest] - largest);
+      total += weight;
+      DequantizeF16(CacheRow(run->operands[kVCache], head / group, j), length, row);
+      for (int64_t i = 0; i < length; ++i) sums[i] += weight * row[i];
+    }
+    float* y = MutableF32Row(run->operands[kY], t) + head * length;
+    for (int64_t i = 0; i < length; ++i) y[i] = static_cast<float>(sums[i] / total);
+  }
+}
+
+kl_code Run(const kl_run* run) {
+  const NodeState* s = static_cast<const NodeState*>(run->state);
+  if (!CacheHoldsRun(run, s->window)) return KL_INVALID_ARGUMENT;
+  if (run->phase == 0) {
+    Store(run, s->head_length);
+  } else {
+    Attend(run, *s);
+  }
+  return KL_OK;
+}
+
+constexpr kl_kernel kKernel =
+    ReferenceKernel(kOp, "attention_f32_reference", sizeof(NodeState), Prepare, Work, Run);
+constexpr const kl_kernel* kKernels[] = {&kKernel};
+
+}  // namespace
+}  // namespace reference
+}  // namespace kinglet
+
+KL_TABLE(reference, attention) = {&kinglet::reference::kOp, kinglet::reference::kKernels, 1,
+                                  nullptr};

@@ -6,8 +6,8 @@
 //
 // Source: the GGUF format document and the public definitions of its types; sizes as in
 // core/abi/dtype.h.
-#ifndef PLUGINS_COMMON_BLOCKS_H_
-#define PLUGINS_COMMON_BLOCKS_H_
+#ifndef KINGLET_PLUGINS_COMMON_BLOCKS_H_
+#define KINGLET_PLUGINS_COMMON_BLOCKS_H_
 
 #include <stdint.h>
 
@@ -149,4 +149,4 @@ static inline uint8_t ScaleIQ4XS(const BlockIQ4_XS& block, int j) {
 
 }  // namespace kinglet
 
-#endif  // PLUGINS_COMMON_BLOCKS_H_
+#endif  // KINGLET_PLUGINS_COMMON_BLOCKS_H_

@@ -3,8 +3,8 @@
 // Thread safety: pure functions. `elements` is a multiple of the type's block.
 // Numbers: scales are widened exactly; products are f32 in the order written here. Source: see
 // blocks.h.
-#ifndef PLUGINS_COMMON_DEQUANTIZE_H_
-#define PLUGINS_COMMON_DEQUANTIZE_H_
+#ifndef KINGLET_PLUGINS_COMMON_DEQUANTIZE_H_
+#define KINGLET_PLUGINS_COMMON_DEQUANTIZE_H_
 
 #include <stdint.h>
 #include <string.h>
@@ -242,4 +242,4 @@ static inline bool IsWeightType(kl_dtype type) {
 
 }  // namespace kinglet
 
-#endif  // PLUGINS_COMMON_DEQUANTIZE_H_
+#endif  // KINGLET_PLUGINS_COMMON_DEQUANTIZE_H_

@@ -4,8 +4,8 @@
 // library, so that a file compiled for an instruction set leaves no copy that the linker could
 // merge into baseline code. Numbers: exact towards f32; towards 16 bits round to nearest, ties to
 // even; NaN stays NaN.
-#ifndef PLUGINS_COMMON_F16_H_
-#define PLUGINS_COMMON_F16_H_
+#ifndef KINGLET_PLUGINS_COMMON_F16_H_
+#define KINGLET_PLUGINS_COMMON_F16_H_
 
 #include <stdint.h>
 #include <string.h>
@@ -65,4 +65,4 @@ static inline uint16_t F32ToBf16(float value) {
 
 }  // namespace kinglet
 
-#endif  // PLUGINS_COMMON_F16_H_
+#endif  // KINGLET_PLUGINS_COMMON_F16_H_

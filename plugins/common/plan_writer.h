@@ -1,13 +1,13 @@
 // Lets an architecture write its forward pass as named steps, over the C plan builder.
 //
 //   PlanWriter w(view, builder, "llama");
-//   const kl_value x = w.RmsNorm("blk.0.attn_norm", h, w.Vector("blk.0.attn_norm.weight", dim), eps);
-//   const kl_value q = w.Linear("blk.0.attn_q", x, dim, head_count * head_length);
+//   const kl_value x = w.RmsNorm("blk.0.attn_norm", h, w.Vector("blk.0.attn_norm.weight", dim),
+//   eps); const kl_value q = w.Linear("blk.0.attn_q", x, dim, head_count * head_length);
 //
-// Every method adds one node and returns its output. The builder remembers the first error, so nothing is checked in
-// between. One thread; lives for one build().
-#ifndef PLUGINS_COMMON_PLAN_WRITER_H_
-#define PLUGINS_COMMON_PLAN_WRITER_H_
+// Every method adds one node and returns its output. The builder remembers the first error, so
+// nothing is checked in between. One thread; lives for one build().
+#ifndef KINGLET_PLUGINS_COMMON_PLAN_WRITER_H_
+#define KINGLET_PLUGINS_COMMON_PLAN_WRITER_H_
 
 #include <stdio.h>
 
@@ -26,7 +26,9 @@ class PlanWriter {
 
   // ---- metadata, "<prefix>.<key>" ----
 
-  bool HasInt(const char* key, int64_t* value) const { return view_->get_int(view_, Key(key).c_str(), value) != 0; }
+  bool HasInt(const char* key, int64_t* value) const {
+    return view_->get_int(view_, Key(key).c_str(), value) != 0;
+  }
 
   // A whole number in [low, 2^31): its absence or another value is the plan's error.
   int64_t RequiredInt(const char* key, int64_t low) {
@@ -34,7 +36,8 @@ class PlanWriter {
     const bool found = HasInt(key, &value);
     if (found && value >= low && value <= INT32_MAX) return value;
     char message[200];
-    snprintf(message, sizeof message, "metadata key %s: expected a whole number of at least %lld, found %s%lld",
+    snprintf(message, sizeof message,
+             "metadata key %s: expected a whole number of at least %lld, found %s%lld",
              Key(key).c_str(), static_cast<long long>(low), found ? "" : "nothing, not even ",
              static_cast<long long>(value));
     builder_->fail(builder_, KL_DATA_CORRUPT, message);
@@ -63,9 +66,15 @@ class PlanWriter {
     return values;
   }
 
-  bool HasTensor(const std::string& name) const { return view_->find_tensor(view_, name.c_str()) != nullptr; }
-  const kl_tensor* FindTensor(const std::string& name) const { return view_->find_tensor(view_, name.c_str()); }
-  void Fail(kl_code code, const std::string& message) { builder_->fail(builder_, code, message.c_str()); }
+  bool HasTensor(const std::string& name) const {
+    return view_->find_tensor(view_, name.c_str()) != nullptr;
+  }
+  const kl_tensor* FindTensor(const std::string& name) const {
+    return view_->find_tensor(view_, name.c_str());
+  }
+  void Fail(kl_code code, const std::string& message) {
+    builder_->fail(builder_, code, message.c_str());
+  }
 
   // ---- weights ----
 
@@ -79,7 +88,8 @@ class PlanWriter {
   kl_value StackedWeight(const std::vector<std::string>& names, const std::vector<int64_t>& shape) {
     std::vector<const char*> pointers;
     for (const std::string& name : names) pointers.push_back(name.c_str());
-    return builder_->stacked_weight(builder_, pointers.data(), static_cast<uint32_t>(pointers.size()), Rank(shape),
+    return builder_->stacked_weight(builder_, pointers.data(),
+                                    static_cast<uint32_t>(pointers.size()), Rank(shape),
                                     shape.data());
   }
 
@@ -104,14 +114,16 @@ class PlanWriter {
   }
 
   // Like x, whose rows have `width` elements.
-  kl_value RmsNorm(const std::string& name, kl_value x, kl_value weight, int64_t width, double epsilon,
-                   int64_t rows = KL_DIM_TOKENS) {
+  kl_value RmsNorm(const std::string& name, kl_value x, kl_value weight, int64_t width,
+                   double epsilon, int64_t rows = KL_DIM_TOKENS) {
     return Node("rms_norm", name, {Attribute("eps", epsilon)}, {x, weight}, {rows, width});
   }
 
   // x [rows, in] times <name>.weight [out, in], plus <name>.bias where the file has one.
-  kl_value Linear(const std::string& name, kl_value x, int64_t in, int64_t out, int64_t rows = KL_DIM_TOKENS) {
-    return MatMul(name, x, Weight(name + ".weight", {out, in}), OptionalWeight(name + ".bias", {out}), out, rows);
+  kl_value Linear(const std::string& name, kl_value x, int64_t in, int64_t out,
+                  int64_t rows = KL_DIM_TOKENS) {
+    return MatMul(name, x, Weight(name + ".weight", {out, in}),
+                  OptionalWeight(name + ".bias", {out}), out, rows);
   }
 
   kl_value MatMul(const std::string& name, kl_value x, kl_value weight, kl_value bias, int64_t out,
@@ -128,17 +140,20 @@ class PlanWriter {
     bool interleaved = false;
     kl_value factors = KL_NO_VALUE;  // f32 [rotary_length / 2]
   };
-  kl_value Rope(const std::string& name, kl_value x, kl_value positions, int64_t width, const RopeOptions& options) {
+  kl_value Rope(const std::string& name, kl_value x, kl_value positions, int64_t width,
+                const RopeOptions& options) {
     return Node("rope", name,
-                {Attribute("head_length", options.head_length), Attribute("rotary_length", options.rotary_length),
-                 Attribute("base", options.base), Attribute("interleaved", int64_t{options.interleaved}),
+                {Attribute("head_length", options.head_length),
+                 Attribute("rotary_length", options.rotary_length), Attribute("base", options.base),
+                 Attribute("interleaved", int64_t{options.interleaved}),
                  Attribute("scale", options.scale), Attribute("magnitude", options.magnitude)},
                 {x, positions, options.factors}, {KL_DIM_TOKENS, width});
   }
 
   // f32 [tokens, heads * head_length]; makes the layer's cache. window 0: all positions.
-  kl_value Attention(const std::string& name, kl_value q, kl_value k, kl_value v, kl_value positions,
-                     int64_t head_count, int64_t kv_head_count, int64_t head_length, int64_t window, double scale) {
+  kl_value Attention(const std::string& name, kl_value q, kl_value k, kl_value v,
+                     kl_value positions, int64_t head_count, int64_t kv_head_count,
+                     int64_t head_length, int64_t window, double scale) {
     kl_cache_desc cache = {};
     cache.struct_size = sizeof cache;
     cache.head_count = kv_head_count;
@@ -147,7 +162,8 @@ class PlanWriter {
     const kl_value keys = builder_->cache(builder_, &cache);
     const kl_value values = builder_->cache(builder_, &cache);
     return Node("attention", name,
-                {Attribute("head_length", head_length), Attribute("window", window), Attribute("scale", scale)},
+                {Attribute("head_length", head_length), Attribute("window", window),
+                 Attribute("scale", scale)},
                 {q, k, v, positions, keys, values}, {KL_DIM_TOKENS, head_count * head_length});
   }
 
@@ -155,30 +171,35 @@ class PlanWriter {
     return Node("add", name, {}, {a, b}, {KL_DIM_TOKENS, width});
   }
 
-  kl_value Glu(const std::string& name, kl_value gate, kl_value up, int64_t width, const char* activation) {
-    return Node("glu", name, {Attribute("activation", activation)}, {gate, up}, {KL_DIM_TOKENS, width});
+  kl_value Glu(const std::string& name, kl_value gate, kl_value up, int64_t width,
+               const char* activation) {
+    return Node("glu", name, {Attribute("activation", activation)}, {gate, up},
+                {KL_DIM_TOKENS, width});
   }
 
   struct Routing {
     kl_value ids = KL_NO_VALUE;      // i32 [tokens, used]
     kl_value weights = KL_NO_VALUE;  // f32 [tokens, used]
   };
-  Routing MoeRoute(const std::string& name, kl_value logits, int64_t used, const char* gating, bool normalise,
-                   double scale) {
+  Routing MoeRoute(const std::string& name, kl_value logits, int64_t used, const char* gating,
+                   bool normalise, double scale) {
     const int64_t shape[] = {KL_DIM_TOKENS, used};
     Routing routing;
     routing.ids = builder_->value(builder_, KL_TYPE_I32, 2, shape);
     routing.weights = builder_->value(builder_, KL_TYPE_F32, 2, shape);
     AddNode("moe_route", name,
-            {Attribute("gating", gating), Attribute("normalise", int64_t{normalise}), Attribute("scale", scale)},
+            {Attribute("gating", gating), Attribute("normalise", int64_t{normalise}),
+             Attribute("scale", scale)},
             {logits, routing.ids, routing.weights});
     return routing;
   }
 
-  kl_value MoeFfn(const std::string& name, kl_value x, const Routing& routing, kl_value gate, kl_value up,
-                  kl_value down, int64_t dim, const char* activation, bool down_transposed) {
+  kl_value MoeFfn(const std::string& name, kl_value x, const Routing& routing, kl_value gate,
+                  kl_value up, kl_value down, int64_t dim, const char* activation,
+                  bool down_transposed) {
     return Node("moe_ffn", name,
-                {Attribute("activation", activation), Attribute("down_transposed", int64_t{down_transposed})},
+                {Attribute("activation", activation),
+                 Attribute("down_transposed", int64_t{down_transposed})},
                 {x, routing.ids, routing.weights, gate, up, down}, {KL_DIM_TOKENS, dim});
   }
 
@@ -189,7 +210,9 @@ class PlanWriter {
 
  private:
   std::string Key(const char* key) const { return prefix_ + "." + key; }
-  static int32_t Rank(const std::vector<int64_t>& shape) { return static_cast<int32_t>(shape.size()); }
+  static int32_t Rank(const std::vector<int64_t>& shape) {
+    return static_cast<int32_t>(shape.size());
+  }
 
   static kl_attribute Attribute(const char* name, int64_t value) {
     kl_attribute attribute = {};
@@ -215,13 +238,15 @@ class PlanWriter {
 
   void AddNode(const char* op, const std::string& name, const std::vector<kl_attribute>& attributes,
                const std::vector<kl_value>& operands) {
-    builder_->node(builder_, op, name.c_str(), attributes.data(), static_cast<uint32_t>(attributes.size()),
-                   operands.data(), static_cast<uint32_t>(operands.size()));
+    builder_->node(builder_, op, name.c_str(), attributes.data(),
+                   static_cast<uint32_t>(attributes.size()), operands.data(),
+                   static_cast<uint32_t>(operands.size()));
   }
 
   // A node with one f32 output of this shape.
-  kl_value Node(const char* op, const std::string& name, const std::vector<kl_attribute>& attributes,
-                std::vector<kl_value> operands, const std::vector<int64_t>& shape) {
+  kl_value Node(const char* op, const std::string& name,
+                const std::vector<kl_attribute>& attributes, std::vector<kl_value> operands,
+                const std::vector<int64_t>& shape) {
     const kl_value output = builder_->value(builder_, KL_TYPE_F32, Rank(shape), shape.data());
     operands.push_back(output);
     AddNode(op, name, attributes, operands);
@@ -235,4 +260,4 @@ class PlanWriter {
 
 }  // namespace kinglet
 
-#endif  // PLUGINS_COMMON_PLAN_WRITER_H_
+#endif  // KINGLET_PLUGINS_COMMON_PLAN_WRITER_H_

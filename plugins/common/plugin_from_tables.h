@@ -2,8 +2,8 @@
 //
 // Included once per plugin, by the source that kl_plugin_with_table generates.
 // Thread safety: the joined tables are built once, by the first query, and constant from then on.
-#ifndef PLUGINS_COMMON_PLUGIN_FROM_TABLES_H_
-#define PLUGINS_COMMON_PLUGIN_FROM_TABLES_H_
+#ifndef KINGLET_PLUGINS_COMMON_PLUGIN_FROM_TABLES_H_
+#define KINGLET_PLUGINS_COMMON_PLUGIN_FROM_TABLES_H_
 
 #include "core/abi/plugin.h"
 #include "plugins/common/table.h"
@@ -63,4 +63,4 @@ const kl_plugin_v1* JoinTables(const char* name, const char* version,
 
 }  // namespace
 
-#endif  // PLUGINS_COMMON_PLUGIN_FROM_TABLES_H_
+#endif  // KINGLET_PLUGINS_COMMON_PLUGIN_FROM_TABLES_H_

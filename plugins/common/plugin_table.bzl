@@ -47,7 +47,8 @@ def kl_plugin_with_table(
         "}  // namespace",
         'KL_PLUGIN_MANIFEST("%s", "%s", "%s")' % (name, version, isa),
         "KL_EXPORT const kl_plugin_v1* kl_plugin_query_v1(const kl_host*, kl_error* error) {",
-        '  return JoinTables("%s", "%s", kTables, error);' % (name, version),
+        # Naming the manifest here keeps the linker from dropping it as unused.
+        "  return JoinTables(kl_manifest_of_this_plugin.name, kl_manifest_of_this_plugin.version, kTables, error);",
         "}",
     ]
     native.genrule(

@@ -2,8 +2,8 @@
 // use.
 //
 // Thread safety: pure functions. `elements` is a multiple of 32.
-#ifndef PLUGINS_COMMON_QUANTIZE_H_
-#define PLUGINS_COMMON_QUANTIZE_H_
+#ifndef KINGLET_PLUGINS_COMMON_QUANTIZE_H_
+#define KINGLET_PLUGINS_COMMON_QUANTIZE_H_
 
 #include <math.h>
 #include <stdint.h>
@@ -47,4 +47,4 @@ static inline void QuantizeRowQ8_0(const float* x, int64_t elements, BlockQ8_0* 
 
 }  // namespace kinglet
 
-#endif  // PLUGINS_COMMON_QUANTIZE_H_
+#endif  // KINGLET_PLUGINS_COMMON_QUANTIZE_H_

@@ -3,8 +3,8 @@
 // Every code of a type occurs; scales are finite, of both signs where the type allows it, and such
 // that the row's values have about the wanted standard deviation and a mean near zero. Equal seeds
 // give equal bytes on every machine.
-#ifndef PLUGINS_COMMON_RANDOM_BLOCKS_H_
-#define PLUGINS_COMMON_RANDOM_BLOCKS_H_
+#ifndef KINGLET_PLUGINS_COMMON_RANDOM_BLOCKS_H_
+#define KINGLET_PLUGINS_COMMON_RANDOM_BLOCKS_H_
 
 #include <math.h>
 #include <stdint.h>
@@ -171,4 +171,4 @@ static inline bool RandomRow(kl_dtype type, Random* random, double deviation, in
 
 }  // namespace kinglet
 
-#endif  // PLUGINS_COMMON_RANDOM_BLOCKS_H_
+#endif  // KINGLET_PLUGINS_COMMON_RANDOM_BLOCKS_H_

@@ -10,8 +10,8 @@
 // the plugin's entry from that list. Parts that a file does not have are left out or nullptr.
 //
 // Ownership: everything a table points to is a constant of the plugin. Thread safety: constants.
-#ifndef PLUGINS_COMMON_TABLE_H_
-#define PLUGINS_COMMON_TABLE_H_
+#ifndef KINGLET_PLUGINS_COMMON_TABLE_H_
+#define KINGLET_PLUGINS_COMMON_TABLE_H_
 
 #include "core/abi/architecture.h"
 #include "core/abi/bank.h"
@@ -35,4 +35,4 @@ struct kl_table {
   }                                                 \
   const kl_table kl_table_##plugin##_##stem
 
-#endif  // PLUGINS_COMMON_TABLE_H_
+#endif  // KINGLET_PLUGINS_COMMON_TABLE_H_

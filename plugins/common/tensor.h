@@ -1,8 +1,8 @@
 // Where the rows of a tensor lie. Shapes are outermost first; a row is the innermost dimension.
 //
 // Thread safety: pure functions; the tensor owns nothing.
-#ifndef PLUGINS_COMMON_TENSOR_H_
-#define PLUGINS_COMMON_TENSOR_H_
+#ifndef KINGLET_PLUGINS_COMMON_TENSOR_H_
+#define KINGLET_PLUGINS_COMMON_TENSOR_H_
 
 #include <stdint.h>
 
@@ -51,4 +51,4 @@ static inline const int32_t* I32Row(const kl_tensor* tensor, int64_t row) {
 
 }  // namespace kinglet
 
-#endif  // PLUGINS_COMMON_TENSOR_H_
+#endif  // KINGLET_PLUGINS_COMMON_TENSOR_H_

@@ -1,8 +1,8 @@
 // Elementwise operators of two operands with numpy broadcasting: what add, sub and mul share.
 //
 // Thread safety: pure functions.
-#ifndef PLUGINS_REFERENCE_BINARY_H_
-#define PLUGINS_REFERENCE_BINARY_H_
+#ifndef KINGLET_PLUGINS_REFERENCE_BINARY_H_
+#define KINGLET_PLUGINS_REFERENCE_BINARY_H_
 
 #include "plugins/reference/cases.h"
 #include "plugins/reference/reference.h"
@@ -69,4 +69,4 @@ kl_code RunBinary(const kl_run* run, Function function) {
 }  // namespace reference
 }  // namespace kinglet
 
-#endif  // PLUGINS_REFERENCE_BINARY_H_
+#endif  // KINGLET_PLUGINS_REFERENCE_BINARY_H_

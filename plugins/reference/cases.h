@@ -4,8 +4,8 @@
 // a case has tokens: the conformance test prepares a kernel for the drawn number and runs it for
 // fewer as well. Networks of fixed shape use S(1) and up. A symbol that is the innermost dimension
 // of a block type is rounded up to whole blocks.
-#ifndef PLUGINS_REFERENCE_CASES_H_
-#define PLUGINS_REFERENCE_CASES_H_
+#ifndef KINGLET_PLUGINS_REFERENCE_CASES_H_
+#define KINGLET_PLUGINS_REFERENCE_CASES_H_
 
 #include <cstdint>
 
@@ -152,4 +152,4 @@ constexpr kl_op Operator(const char* name, const kl_operand (&operands)[kOperand
 }  // namespace reference
 }  // namespace kinglet
 
-#endif  // PLUGINS_REFERENCE_CASES_H_
+#endif  // KINGLET_PLUGINS_REFERENCE_CASES_H_

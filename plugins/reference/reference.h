@@ -3,8 +3,8 @@
 //
 // The reference is the oracle: plain loops, sums in double in a fixed order, every weight type by
 // dequantising its rows. Thread safety: pure functions; a Check belongs to one thread.
-#ifndef PLUGINS_REFERENCE_REFERENCE_H_
-#define PLUGINS_REFERENCE_REFERENCE_H_
+#ifndef KINGLET_PLUGINS_REFERENCE_REFERENCE_H_
+#define KINGLET_PLUGINS_REFERENCE_REFERENCE_H_
 
 #include <cmath>
 #include <cstdint>
@@ -106,4 +106,4 @@ void ParseInts(const kl_node* node, const char* name, uint32_t count, int64_t lo
 }  // namespace reference
 }  // namespace kinglet
 
-#endif  // PLUGINS_REFERENCE_REFERENCE_H_
+#endif  // KINGLET_PLUGINS_REFERENCE_REFERENCE_H_

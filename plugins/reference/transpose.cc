@@ -1,0 +1,111 @@
+// op "transpose": dimensions in another order.
+//
+//   y.shape[d] = x.shape[permutation[d]];   y[i_0, i_1, ..] = x[j_0, j_1, ..] with j_permutation[d]
+//   = i_d
+//
+//   x  any type of 4 bytes  [..]   in
+//   y  the same type        [..]   out; must not alias x
+//
+// Attributes: permutation (ints, each of 0 .. rank-1 once).
+// Work:    one unit a row of y.
+// Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
+// Numbers: exact.
+// Source:  ONNX Transpose.
+#include "plugins/reference/cases.h"
+#include "plugins/reference/reference.h"
+
+namespace kinglet {
+namespace reference {
+namespace {
+
+enum { kX, kY };
+struct NodeState {
+  int32_t permutation[KL_MAX_RANK];
+};
+
+constexpr kl_operand kOperands[] = {Input("x"), Result("y")};
+
+constexpr int64_t kSwap[] = {1, 0}, kToNhwc[] = {0, 2, 3, 1}, kToNchw[] = {0, 3, 1, 2},
+                  kTurn[] = {2, 0, 1};
+constexpr kl_attribute kSwapped[] = {IntsAttribute("permutation", kSwap)};
+constexpr kl_attribute kNhwc[] = {IntsAttribute("permutation", kToNhwc)};
+constexpr kl_attribute kNchw[] = {IntsAttribute("permutation", kToNchw)};
+constexpr kl_attribute kTurned[] = {IntsAttribute("permutation", kTurn)};
+constexpr kl_case_operand kMatrix[] = {Normal({S(1), S(2)}), Output({S(2), S(1)})};
+constexpr kl_case_operand kImage[] = {Normal({2, S(1), S(2), S(3)}), Output({2, S(2), S(3), S(1)})};
+constexpr kl_case_operand kBack[] = {Normal({2, S(1), S(2), S(3)}), Output({2, S(3), S(1), S(2)})};
+constexpr kl_case_operand kCube[] = {Integers({S(1), S(2), S(3)}, -1000, 1000),
+                                     Output({S(3), S(1), S(2)}, KL_TYPE_I32)};
+constexpr kl_op_case kCases[] = {
+    Case("matrix", kSwapped, kMatrix, {{Fixed(1), Range(1, 60), Range(1, 60)}}, 2),
+    Case("nchw_to_nhwc", kNhwc, kImage, {{Fixed(1), Range(1, 20), Range(1, 9), Range(1, 9)}}, 1),
+    Case("nhwc_to_nchw", kNchw, kBack, {{Fixed(1), Range(1, 20), Range(1, 9), Range(1, 9)}}, 1),
+    Case("whole_numbers", kTurned, kCube, {{Fixed(1), Range(1, 9), Range(1, 9), Range(1, 9)}}, 1),
+};
+constexpr kl_op kOp = Operator("transpose", kOperands, kCases);
+
+kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements*,
+                kl_error* error) {
+  Check check(kOp, node, error);
+  if (!check.ok()) return check.code();
+  const kl_tensor* x = node->operands[kX];
+  const kl_dtype_info info = kl_dtype_info_of(x->type);
+  check.RequireOperand(kX,
+                       info.name != nullptr && info.block_elements == 1 && info.block_bytes == 4,
+                       "elements of 4 bytes");
+  check.Type(kY, x->type);
+  check.Rank(kX, 1, KL_MAX_RANK);
+  int64_t permutation[KL_MAX_RANK] = {};
+  ParseInts(node, "permutation", static_cast<uint32_t>(x->rank), 0, permutation, &check);
+  if (!check.ok()) return check.code();
+  int64_t shape[KL_MAX_RANK];
+  uint32_t seen = 0;
+  for (int32_t d = 0; d < x->rank; ++d) {
+    check.Require(permutation[d] < x->rank && (seen >> permutation[d] & 1u) == 0,
+                  "each dimension once in attribute permutation", permutation[d]);
+    if (!check.ok()) return check.code();
+    seen |= 1u << permutation[d];
+    shape[d] = x->shape[permutation[d]];
+    static_cast<NodeState*>(state)->permutation[d] = static_cast<int32_t>(permutation[d]);
+  }
+  check.Shape(kY, x->rank, shape);
+  return check.code();
+}
+
+void Work(const kl_run* run, kl_work* work) {
+  const kl_tensor* y = run->operands[kY];
+  OnePhase(work, kl_element_count(y) == 0 ? 0 : RowCount(y));
+}
+
+kl_code Run(const kl_run* run) {
+  const NodeState* s = static_cast<const NodeState*>(run->state);
+  const kl_tensor* x = run->operands[kX];
+  const kl_tensor* y = run->operands[kY];
+  int64_t strides[KL_MAX_RANK];  // of x
+  strides[x->rank - 1] = 1;
+  for (int32_t d = x->rank - 2; d >= 0; --d) strides[d] = strides[d + 1] * x->shape[d + 1];
+  const int64_t length = RowElements(y);
+  const int64_t step = strides[s->permutation[y->rank - 1]];
+  for (int64_t r = run->begin; r < run->end; ++r) {
+    int64_t rest = r, offset = 0;
+    for (int32_t d = y->rank - 2; d >= 0; --d) {
+      offset += rest % y->shape[d] * strides[s->permutation[d]];
+      rest /= y->shape[d];
+    }
+    const uint32_t* from = static_cast<const uint32_t*>(x->data) + offset;
+    uint32_t* to = static_cast<uint32_t*>(y->data) + r * length;
+    for (int64_t i = 0; i < length; ++i) to[i] = from[i * step];
+  }
+  return KL_OK;
+}
+
+constexpr kl_kernel kKernel =
+    ReferenceKernel(kOp, "transpose_any_reference", sizeof(NodeState), Prepare, Work, Run);
+constexpr const kl_kernel* kKernels[] = {&kKernel};
+
+}  // namespace
+}  // namespace reference
+}  // namespace kinglet
+
+KL_TABLE(reference, transpose) = {&kinglet::reference::kOp, kinglet::reference::kKernels, 1,
+                                  nullptr};

@@ -174,7 +174,7 @@ KL_API bool kl_model_is_end_token(const kl_model* model, int32_t token);
 // Fill with kl_session_default_options first.
 typedef struct kl_session_options {
   uint32_t struct_size;
-  int32_t context_length;  // 0: the model's, at most 4096 unless asked for
+  int32_t context_length;  // 0: the model's; KV rows become resident only when they are written
   int32_t batch;           // most tokens computed at once; 0: 512
   // sampler; order: penalties, top-k, top-p, min-p, temperature, draw
   float temperature;       // <= 0: greedy
@@ -206,7 +206,7 @@ KL_API kl_code kl_session_prefill(kl_session* session, const int32_t* tokens, si
 KL_API kl_code kl_session_decode(kl_session* session, int32_t token, kl_error* error);
 // Logits of the last computed token: f32 [vocabulary]; NULL before the first. Until the next call.
 KL_API const float* kl_session_logits(const kl_session* session, size_t* count);
-// Draws from them and remembers the choice for the penalties. Does not decode it.
+// Draws the next token from them; it counts for the penalties once it is decoded. Does not decode it.
 KL_API kl_code kl_session_sample(kl_session* session, int32_t* token, kl_error* error);
 // Logits of every one of `count` tokens: calls `row` with f32 [vocabulary] for each in order; false stops.
 typedef bool (*kl_logits_callback)(void* user, size_t index, const float* logits, size_t vocabulary_size);
@@ -221,9 +221,7 @@ enum { KL_STOP_END_TOKEN = 0, KL_STOP_LENGTH = 1, KL_STOP_CONTEXT = 2, KL_STOP_C
 typedef struct kl_generation {
   uint32_t struct_size;
   int32_t stop;  // KL_STOP_*
-  uint64_t prompt_token_count;
   uint64_t generated_token_count;
-  int64_t prefill_ns;
   int64_t decode_ns;
 } kl_generation;
 

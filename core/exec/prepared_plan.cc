@@ -94,6 +94,7 @@ absl::StatusOr<std::unique_ptr<PreparedPlan>> PreparedPlan::Create(const Plan& p
     KL_RETURN_IF_ERROR(prepared->CheckOperands(node, *target.op));
     target.operands = std::make_unique<NodeOperands>(plan, node, largest, thread_count);
     KL_ASSIGN_OR_RETURN(target.kernel, registry.Resolve(target.operands->node()));
+    target.host = registry.HostOf(target.kernel);
     prepared->nodes_.push_back(std::move(target));
   }
   for (size_t n = 0; n < plan.nodes.size(); ++n) {

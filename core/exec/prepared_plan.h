@@ -35,6 +35,7 @@ class NodeOperands {
 struct PreparedNode {
   const kl_op* op = nullptr;
   const kl_kernel* kernel = nullptr;
+  const kl_host* host = nullptr;            // of the kernel's plugin
   std::unique_ptr<NodeOperands> operands;  // at the largest extents; weights bound
 };
 

@@ -39,14 +39,14 @@ struct Program::Node {
 Program::~Program() {
   for (const auto& node : nodes_) {
     const kl_kernel* kernel = node->prepared.kernel;
-    if (node->is_prepared && kernel->release != nullptr) kernel->release(host_, node->state.data());
+    if (node->is_prepared && kernel->release != nullptr) kernel->release(node->prepared.host, node->state.data());
   }
 }
 
-absl::StatusOr<std::unique_ptr<Program>> Program::Create(const PreparedPlan& prepared, const kl_host* host,
-                                                         const kl_planner& planner, const Extents& largest,
+absl::StatusOr<std::unique_ptr<Program>> Program::Create(const PreparedPlan& prepared, const kl_planner& planner,
+                                                         const Extents& largest,
                                                          const CacheTensorFunction& cache_tensor) {
-  std::unique_ptr<Program> program(new Program(prepared, host, largest));
+  std::unique_ptr<Program> program(new Program(prepared, largest));
   for (const PlanValue& value : prepared.plan().values) program->tensors_.push_back(ShapedTensor(value, largest));
   for (size_t n = 0; n < prepared.nodes().size(); ++n) {
     program->nodes_.push_back(std::make_unique<Node>(prepared, n, largest));
@@ -76,7 +76,8 @@ absl::Status Program::PrepareKernels() {
     node->requirements.struct_size = sizeof node->requirements;
     if (kernel->prepare != nullptr) {
       kl_error error = EmptyError();
-      const kl_code code = kernel->prepare(host_, &node->operands.node(), node->state.data(), &node->requirements, &error);
+      const kl_code code = kernel->prepare(node->prepared.host, &node->operands.node(), node->state.data(),
+                                           &node->requirements, &error);
       if (code != KL_OK) {
         return StatusFromError(code, error, absl::StrCat("node ", node->plan_node.name, ", kernel ", kernel->name));
       }

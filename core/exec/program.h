@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -20,12 +21,12 @@ namespace kinglet {
 // Memory that the program does not own: where cache value v of the plan lives.
 using CacheTensorFunction = std::function<kl_tensor(kl_value value)>;
 
-// One thread at a time. Borrows the prepared plan, the host and the caches' memory.
+// One thread at a time. Borrows the prepared plan and the caches' memory.
 class Program {
  public:
   // `largest` bounds every later run. Errors: a kernel refuses a node, out of memory.
-  static absl::StatusOr<std::unique_ptr<Program>> Create(const PreparedPlan& prepared, const kl_host* host,
-                                                         const kl_planner& planner, const Extents& largest,
+  static absl::StatusOr<std::unique_ptr<Program>> Create(const PreparedPlan& prepared, const kl_planner& planner,
+                                                         const Extents& largest,
                                                          const CacheTensorFunction& cache_tensor);
   ~Program();
   Program(const Program&) = delete;
@@ -53,8 +54,7 @@ class Program {
   };
   struct Node;
 
-  Program(const PreparedPlan& prepared, const kl_host* host, const Extents& largest)
-      : prepared_(prepared), host_(host), largest_(largest) {}
+  Program(const PreparedPlan& prepared, const Extents& largest) : prepared_(prepared), largest_(largest) {}
   absl::Status PrepareKernels();
   absl::Status PlanMemory(const kl_planner& planner);
   void BindTensors(const CacheTensorFunction& cache_tensor);
@@ -62,7 +62,6 @@ class Program {
   int32_t* InputOf(ValueKind kind);
 
   const PreparedPlan& prepared_;
-  const kl_host* host_;
   const Extents largest_;
   std::vector<kl_tensor> tensors_;     // by value; weights: unused, they belong to their node
   std::vector<uint64_t> offsets_;      // by value, in the arena

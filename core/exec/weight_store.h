@@ -19,13 +19,12 @@
 #include "core/abi/kernel.h"
 #include "core/base/aligned_buffer.h"
 #include "core/exec/plan.h"
+#include "core/plugin/host.h"
 
 namespace kinglet {
 
 // Returns false to stop.
 using ProgressFunction = std::function<bool(const char* stage, uint64_t done, uint64_t total)>;
-// Runs a body over [0, count) on the host's threads.
-using ParallelForFunction = std::function<void(int64_t count, kl_parallel_body body, void* context)>;
 
 // Filled at load by one thread: Want() for every weight operand of every node, then Pack() once, then Bind() for every
 // operand. Immutable and thread safe afterwards. The source must outlive the store.

@@ -1,0 +1,138 @@
+// kl_model: loading, facts, tokens, chat templates.
+#include "absl/strings/str_cat.h"
+#include "core/abi/dtype.h"
+#include "core/base/status.h"
+#include "core/capi/handles.h"
+#include "core/text/chat_template.h"
+#include "core/text/utf8.h"
+
+using kinglet::FillError;
+
+namespace {
+
+absl::StatusOr<const kinglet::Tokenizer*> TokenizerOf(const kl_model* model) {
+  const kinglet::Tokenizer* tokenizer = model->model->tokenizer();
+  if (tokenizer == nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(model->model->source().path, ": no tokenizer in the file; only token ids can be used"));
+  }
+  return tokenizer;
+}
+
+}  // namespace
+
+void kl_model_default_options(kl_model_options* options) {
+  kinglet::CopyStruct({sizeof(kl_model_options), 0, false, nullptr, nullptr}, options);
+}
+
+kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_options* options, kl_model** model,
+                      kl_error* error) {
+  if (runtime == nullptr || path == nullptr || model == nullptr) return kinglet::NullArgument("kl_model_load", error);
+  const kl_model_options given = kinglet::OptionsOr(options, kl_model_default_options);
+  auto source = kinglet::LoadAnySource(path);
+  if (!source.ok()) return FillError(source.status(), error);
+  kinglet::ModelOptions wanted;
+  wanted.memory_bytes = given.memory_bytes;
+  wanted.vocabulary_only = given.vocabulary_only;
+  wanted.progress = kinglet::WrapProgress(given.progress, given.progress_user);
+  auto loaded = kinglet::Model::Load(runtime->runtime.get(), *std::move(source), wanted);
+  if (!loaded.ok()) return FillError(loaded.status(), error);
+  auto handle = std::make_unique<kl_model>();
+  handle->model = *std::move(loaded);
+  handle->name = handle->model->source().metadata.String("general.name").value_or("");
+  if (handle->model->tokenizer() != nullptr) {
+    const auto chat = kinglet::ChatTemplate::Recognise(handle->model->tokenizer()->chat_template());
+    if (chat.ok()) handle->chat_template = std::string(chat->name());
+  }
+  if (handle->model->prepared() != nullptr) {
+    handle->plan_text = handle->model->prepared()->Describe(runtime->runtime->registry());
+  }
+  *model = handle.release();
+  return KL_OK;
+}
+
+void kl_model_free(kl_model* model) { delete model; }
+
+kl_code kl_model_describe(const kl_model* model, kl_model_info* info) {
+  const kinglet::Model& from = *model->model;
+  kl_model_info facts = {};
+  facts.path = from.source().path.c_str();
+  facts.name = model->name.c_str();
+  facts.architecture = from.source().architecture.c_str();
+  const char* type = kl_dtype_info_of(from.main_type()).name;
+  facts.quantization = type == nullptr ? "" : type;
+  facts.file_bytes = from.source().file_bytes;
+  facts.parameter_count = from.parameter_count();
+  if (from.prepared() != nullptr) {
+    facts.packed_bytes = from.prepared()->weights().packed_bytes();
+    facts.weight_bytes = from.prepared()->weights().mapped_bytes() + facts.packed_bytes;
+  }
+  facts.bytes_per_token = from.bytes_per_token();
+  facts.vocabulary_size = from.plan().facts.vocabulary_size;
+  if (from.prepared() == nullptr && from.tokenizer() != nullptr) {
+    facts.vocabulary_size = from.tokenizer()->vocabulary_size();
+  }
+  facts.context_length = from.plan().facts.context_length;
+  facts.embedding_length = from.plan().facts.embedding_length;
+  facts.layer_count = from.plan().facts.layer_count;
+  facts.expert_count = from.plan().facts.expert_count;
+  facts.expert_used_count = from.plan().facts.expert_used_count;
+  facts.has_tokenizer = from.tokenizer() != nullptr;
+  facts.chat_template = model->chat_template.c_str();
+  kinglet::CopyStruct(facts, info);
+  return KL_OK;
+}
+
+const char* kl_model_plan_text(const kl_model* model) { return model->plan_text.c_str(); }
+
+kl_code kl_model_tokenize(const kl_model* model, const char* text, size_t length, uint32_t flags, int32_t* tokens,
+                          size_t capacity, size_t* count, kl_error* error) {
+  const auto tokenizer = TokenizerOf(model);
+  if (!tokenizer.ok()) return FillError(tokenizer.status(), error);
+  kinglet::EncodeOptions options;
+  options.add_special = (flags & KL_TOKENIZE_ADD_SPECIAL) != 0;
+  options.parse_special = (flags & KL_TOKENIZE_PARSE_SPECIAL) != 0;
+  const auto ids = (*tokenizer)->Encode(absl::string_view(text, length), options);
+  if (!ids.ok()) return FillError(ids.status(), error);
+  kinglet::CopyArray(*ids, tokens, capacity, count);
+  return KL_OK;
+}
+
+kl_code kl_model_detokenize(const kl_model* model, const int32_t* tokens, size_t count, bool render_special, char* text,
+                            size_t capacity, size_t* length, kl_error* error) {
+  const auto tokenizer = TokenizerOf(model);
+  if (!tokenizer.ok()) return FillError(tokenizer.status(), error);
+  kinglet::DecodeOptions options;
+  options.render_special = render_special;
+  const std::string decoded = kinglet::ReplaceInvalidUtf8((*tokenizer)->Decode({tokens, count}, options));
+  if (length != nullptr) *length = decoded.size();
+  if (capacity > 0) {
+    const size_t copied = std::min(capacity - 1, decoded.size());
+    std::memcpy(text, decoded.data(), copied);
+    text[copied] = '\0';
+  }
+  return KL_OK;
+}
+
+bool kl_model_is_end_token(const kl_model* model, int32_t token) {
+  const kinglet::Tokenizer* tokenizer = model->model->tokenizer();
+  return tokenizer != nullptr && tokenizer->IsEnd(token);
+}
+
+kl_code kl_model_apply_template(const kl_model* model, const char* template_name, const kl_message* messages,
+                                size_t message_count, bool add_generation, int32_t* tokens, size_t capacity,
+                                size_t* count, kl_error* error) {
+  const auto tokenizer = TokenizerOf(model);
+  if (!tokenizer.ok()) return FillError(tokenizer.status(), error);
+  const auto chat = template_name != nullptr ? kinglet::ChatTemplate::ByName(template_name)
+                                             : kinglet::ChatTemplate::Recognise((*tokenizer)->chat_template());
+  if (!chat.ok()) return FillError(chat.status(), error);
+  std::vector<kinglet::ChatMessage> conversation;
+  for (size_t i = 0; i < message_count; ++i) conversation.push_back({messages[i].role, messages[i].content});
+  const auto segments = chat->Format(conversation, add_generation);
+  if (!segments.ok()) return FillError(segments.status(), error);
+  const auto ids = (*tokenizer)->EncodeSegments(*segments, kinglet::EncodeOptions());
+  if (!ids.ok()) return FillError(ids.status(), error);
+  kinglet::CopyArray(*ids, tokens, capacity, count);
+  return KL_OK;
+}

@@ -1,0 +1,127 @@
+#include "core/exec/model.h"
+
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/abi/dtype.h"
+#include "core/base/checksum.h"
+#include "core/base/status.h"
+#include "core/exec/model_view.h"
+#include "core/exec/plan_builder.h"
+
+namespace kinglet {
+namespace {
+
+// The sizes that kernels are chosen for; a session's may be smaller or larger, kernels serve any.
+constexpr Extents kTypicalExtents = {512, 512, 4096};
+
+constexpr uint64_t kFingerprintBytesPerTensor = 64;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique_ptr<ModelSource> source,
+                                                   const ModelOptions& options) {
+  std::unique_ptr<Model> model(new Model(runtime, std::move(source)));
+  ModelSource& data = *model->source_;
+  model->memory_bytes_ = options.memory_bytes;
+  if (data.vocabulary.has_value()) {
+    auto tokenizer = Tokenizer::Create(*data.vocabulary);
+    if (!tokenizer.ok()) return Annotate(tokenizer.status(), data.path);
+    model->tokenizer_ = *std::move(tokenizer);
+  }
+  if (options.vocabulary_only) return model;
+  if (data.graph.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(data.path, ": a network with a graph of its own, not a language model; load it as a network"));
+  }
+  KL_RETURN_IF_ERROR(model->BuildPlan());
+  KL_RETURN_IF_ERROR(model->CheckVocabulary());
+  KL_ASSIGN_OR_RETURN(model->prepared_, PreparedPlan::Create(model->plan_, runtime->registry(), kTypicalExtents,
+                                                             runtime->thread_count()));
+  model->CountWeights();
+  const absl::Status loaded = model->prepared_->LoadWeights(
+      options.memory_bytes,
+      [runtime](int64_t count, kl_parallel_body body, void* context) { runtime->ParallelFor(count, body, context); },
+      options.progress);
+  if (!loaded.ok()) return Annotate(loaded, data.path);
+  for (const auto& file : data.files) {
+    if (!file->StillBacked()) {
+      return absl::DataLossError(absl::StrCat(file->path(), ": the file changed while it was loaded; load it again"));
+    }
+  }
+  return model;
+}
+
+absl::Status Model::BuildPlan() {
+  const kl_architecture* architecture = runtime_->registry().FindArchitecture(source_->architecture);
+  if (architecture == nullptr) {
+    return absl::UnimplementedError(absl::StrCat(source_->path, ": no loaded plugin knows architecture \"",
+                                                 source_->architecture, "\"; known are ",
+                                                 absl::StrJoin(runtime_->registry().ArchitectureNames(), ", ")));
+  }
+  ModelView view(*source_);
+  PlanBuilder builder(*source_);
+  kl_model_facts facts = {};
+  facts.struct_size = sizeof facts;
+  kl_error error = EmptyError();
+  const kl_code code = architecture->build(runtime_->registry().HostOf(architecture), view.abi(), builder.abi(), &facts, &error);
+  if (code != KL_OK) {
+    return StatusFromError(code, error, absl::StrCat(source_->path, ", architecture ", architecture->name));
+  }
+  auto plan = builder.Finish();
+  if (!plan.ok()) return Annotate(plan.status(), source_->path);
+  plan_ = *std::move(plan);
+  plan_.facts = facts;
+  return absl::OkStatus();
+}
+
+absl::Status Model::CheckVocabulary() const {
+  if (tokenizer_ == nullptr || plan_.facts.vocabulary_size >= tokenizer_->vocabulary_size()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(source_->path, ": the tokenizer has ", tokenizer_->vocabulary_size(),
+                                          " tokens, the embedding table only ", plan_.facts.vocabulary_size, " rows"));
+}
+
+void Model::CountWeights() {
+  std::map<kl_dtype, uint64_t> bytes_by_type;
+  for (const SourceTensor& tensor : source_->tensors) {
+    bytes_by_type[tensor.type] += tensor.bytes;
+    uint64_t elements = 1;
+    for (int64_t dimension : tensor.shape) elements *= static_cast<uint64_t>(dimension);
+    parameter_count_ += elements;
+  }
+  uint64_t most_bytes = 0;
+  for (const auto& entry : bytes_by_type) {
+    if (entry.second > most_bytes) main_type_ = entry.first;
+    most_bytes = std::max(most_bytes, entry.second);
+  }
+  for (const PlanNode& node : plan_.nodes) {
+    for (kl_value value : node.operands) {
+      if (value == KL_NO_VALUE || plan_.values[value].kind != ValueKind::kWeight) continue;
+      const PlanValue& weight = plan_.values[value];
+      uint64_t bytes = 0;
+      for (const SourceTensor* tensor : weight.tensors) bytes += tensor->bytes;
+      if (node.op == "embed") bytes /= static_cast<uint64_t>(std::max<int64_t>(1, weight.shape[0]));
+      if (node.op == "moe_ffn") {
+        bytes = bytes / static_cast<uint64_t>(plan_.facts.expert_count) *
+                static_cast<uint64_t>(plan_.facts.expert_used_count);
+      }
+      bytes_per_token_ += bytes;
+    }
+  }
+}
+
+uint64_t Model::Fingerprint() const {
+  Checksum sum;
+  sum.Add(source_->architecture.data(), source_->architecture.size());
+  for (const SourceTensor& tensor : source_->tensors) {
+    sum.Add(tensor.name.data(), tensor.name.size());
+    sum.Add(&tensor.type, sizeof tensor.type);
+    sum.Add(tensor.shape.data(), tensor.shape.size() * sizeof(int64_t));
+    sum.Add(tensor.data, std::min(tensor.bytes, kFingerprintBytesPerTensor));
+  }
+  return sum.value();
+}
+
+}  // namespace kinglet

@@ -1,0 +1,67 @@
+// A loaded model: source, plan, kernels, weights, tokenizer. Shared by any number of sessions.
+#ifndef KINGLET_CORE_EXEC_MODEL_H_
+#define KINGLET_CORE_EXEC_MODEL_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/exec/plan.h"
+#include "core/exec/prepared_plan.h"
+#include "core/exec/runtime.h"
+#include "core/model/model_source.h"
+#include "core/text/tokenizer.h"
+
+namespace kinglet {
+
+struct ModelOptions {
+  uint64_t memory_bytes = 0;     // budget for everything resident; 0: none
+  bool vocabulary_only = false;  // tokenizer and metadata, no plan
+  ProgressFunction progress;
+};
+
+// Immutable and thread safe after loading. Borrows the runtime.
+class Model {
+ public:
+  // Errors: unknown architecture (the known ones are listed), a plan that does not fit the file, no kernel, a budget too
+  // small, a file that changed while it was read, a stop by `progress`.
+  static absl::StatusOr<std::unique_ptr<Model>> Load(Runtime* runtime, std::unique_ptr<ModelSource> source,
+                                                     const ModelOptions& options);
+
+  Runtime* runtime() const { return runtime_; }
+  const ModelSource& source() const { return *source_; }
+  const Plan& plan() const { return plan_; }
+  const PreparedPlan* prepared() const { return prepared_.get(); }  // NULL for vocabulary_only
+  const Tokenizer* tokenizer() const { return tokenizer_.get(); }   // NULL: the file has no vocabulary
+  uint64_t memory_bytes() const { return memory_bytes_; }
+
+  // Weight bytes that one decoded token reads at most: of expert tensors the share in use, of the embedding one row.
+  uint64_t bytes_per_token() const { return bytes_per_token_; }
+  // The block type that holds most bytes.
+  kl_dtype main_type() const { return main_type_; }
+  uint64_t parameter_count() const { return parameter_count_; }
+
+  // Identifies the weights for session files: names, types, shapes and the first bytes of every tensor.
+  uint64_t Fingerprint() const;
+
+ private:
+  Model(Runtime* runtime, std::unique_ptr<ModelSource> source) : runtime_(runtime), source_(std::move(source)) {}
+  absl::Status BuildPlan();
+  absl::Status CheckVocabulary() const;
+  void CountWeights();
+
+  Runtime* const runtime_;
+  const std::unique_ptr<ModelSource> source_;
+  Plan plan_;
+  std::unique_ptr<PreparedPlan> prepared_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  uint64_t memory_bytes_ = 0;
+  uint64_t bytes_per_token_ = 0;
+  uint64_t parameter_count_ = 0;
+  kl_dtype main_type_ = KL_TYPE_NONE;
+};
+
+}  // namespace kinglet
+
+#endif  // KINGLET_CORE_EXEC_MODEL_H_

@@ -1,0 +1,98 @@
+// One conversation with a model: tokens so far, KV cache, activations, sampler.
+//
+//   prefill(prompt)  ->  logits of its last token
+//   loop: token = sample();  decode(token)
+#ifndef KINGLET_CORE_EXEC_SESSION_H_
+#define KINGLET_CORE_EXEC_SESSION_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/exec/model.h"
+#include "core/exec/program.h"
+#include "core/memory/kv_cache.h"
+#include "core/text/sampler.h"
+
+namespace kinglet {
+
+struct SessionOptions {
+  int32_t context_length = 0;  // 0: the model's. Rows are resident only once they are written
+  int32_t batch = 512;         // most tokens computed at once
+  SamplerOptions sampler;
+};
+
+enum class StopReason { kEndToken, kLength, kContext, kCallback, kCancelled };
+
+struct Generation {
+  StopReason stop = StopReason::kEndToken;
+  uint64_t token_count = 0;
+  int64_t decode_ns = 0;
+};
+
+// One thread at a time, except Cancel(). Borrows the model.
+class Session {
+ public:
+  using TextFunction = std::function<bool(absl::string_view text)>;
+  using LogitsFunction = std::function<bool(size_t index, absl::Span<const float> logits)>;
+
+  static absl::StatusOr<std::unique_ptr<Session>> Create(const Model* model, const SessionOptions& options);
+
+  const Model& model() const { return *model_; }
+  int32_t context_length() const { return static_cast<int32_t>(program_->largest().context); }
+  int32_t position() const { return static_cast<int32_t>(tokens_.size()); }
+  const std::vector<int32_t>& tokens() const { return tokens_; }
+
+  // Computes tokens in batches; the logits of the last one are then there. On an error or a stop the batches that were
+  // done stay. Errors: an id outside the vocabulary, the context is full, cancelled.
+  absl::Status Prefill(absl::Span<const int32_t> tokens, const ProgressFunction& progress);
+  // The same, handing out the logits of every token.
+  absl::Status PrefillLogits(absl::Span<const int32_t> tokens, const LogitsFunction& row);
+
+  // Forgets the tokens from `position` on, and the logits. Refused where a sliding window has already moved past it.
+  absl::Status Rewind(int32_t position);
+
+  // f32 [vocabulary] of the last computed token; empty before the first and after a rewind. Until the next call.
+  absl::Span<const float> logits() const { return logits_; }
+
+  absl::Status SetSampler(const SamplerOptions& options);
+  // Draws the next token from the logits; it counts for the penalties once it is decoded.
+  absl::StatusOr<int32_t> Sample();
+
+  // Samples and decodes. `text` gets whole UTF-8 characters. Needs a tokenizer and logits.
+  absl::StatusOr<Generation> Generate(int64_t max_tokens, const TextFunction& text);
+
+  // From any thread: the running call stops between two nodes. No effect on later calls.
+  void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
+
+  absl::Status Save(const std::string& path) const;
+  absl::Status Restore(const std::string& path);
+
+  uint64_t cache_bytes() const { return cache_->bytes(); }
+  uint64_t arena_bytes() const { return program_->arena_bytes(); }
+
+ private:
+  explicit Session(const Model* model) : model_(model) {}
+  // One batch: at most largest().tokens tokens, logits of the last `outputs` of them.
+  absl::Status Compute(absl::Span<const int32_t> tokens, int64_t outputs);
+  absl::Status CheckTokens(absl::Span<const int32_t> tokens) const;
+  void RefillSampler();
+
+  const Model* const model_;
+  std::unique_ptr<KvCache> cache_;
+  std::unique_ptr<Program> program_;
+  std::unique_ptr<Sampler> sampler_;
+  std::vector<int32_t> tokens_;
+  absl::Span<const float> logits_;
+  std::atomic<bool> cancelled_{false};
+};
+
+}  // namespace kinglet
+
+#endif  // KINGLET_CORE_EXEC_SESSION_H_

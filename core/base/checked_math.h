@@ -24,7 +24,9 @@ template <typename T>
 }
 
 // For sizes that were checked before: `alignment` is a power of two.
-inline uint64_t AlignUp(uint64_t value, uint64_t alignment) { return (value + alignment - 1) & ~(alignment - 1); }
+inline uint64_t AlignUp(uint64_t value, uint64_t alignment) {
+  return (value + alignment - 1) & ~(alignment - 1);
+}
 
 }  // namespace kinglet
 

@@ -1,7 +1,8 @@
 // A file mapped read-only, page by page on demand.
 //
-// The mapping outlives the file's name, not its truncation: pages that the file no longer backs raise SIGBUS when they
-// are read. StillBacked() tells before a long read; core/base/fault_guard.h turns the signal into an error.
+// The mapping outlives the file's name, not its truncation: pages that the file no longer backs
+// raise SIGBUS when they are read. StillBacked() tells before a long read; core/base/fault_guard.h
+// turns the signal into an error.
 #ifndef KINGLET_CORE_BASE_MAPPED_FILE_H_
 #define KINGLET_CORE_BASE_MAPPED_FILE_H_
 
@@ -17,7 +18,8 @@ namespace kinglet {
 // Thread safe after Open().
 class MappedFile {
  public:
-  // Errors: not found, not a regular file, no permission, the map was refused. An empty file maps to size 0.
+  // Errors: not found, not a regular file, no permission, the map was refused. An empty file maps
+  // to size 0.
   static absl::StatusOr<std::unique_ptr<MappedFile>> Open(absl::string_view path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
@@ -27,7 +29,8 @@ class MappedFile {
   const uint8_t* data() const { return data_; }
   uint64_t size() const { return size_; }
 
-  // Gives back the resident pages that lie wholly within [offset, offset + bytes); reading them again faults them in.
+  // Gives back the resident pages that lie wholly within [offset, offset + bytes); reading them
+  // again faults them in.
   void Discard(uint64_t offset, uint64_t bytes) const;
   // Reads of this range will jump about: no read-ahead, no neighbours mapped along.
   void AdviseRandom(uint64_t offset, uint64_t bytes) const;

@@ -33,7 +33,8 @@ constexpr CodeRow kCodes[] = {
 
 absl::Status StatusFromCode(kl_code code, absl::string_view message) {
   for (const CodeRow& row : kCodes) {
-    if (row.code == code) return code == KL_OK ? absl::OkStatus() : absl::Status(row.status, message);
+    if (row.code == code)
+      return code == KL_OK ? absl::OkStatus() : absl::Status(row.status, message);
   }
   return absl::InternalError(absl::StrCat("unknown code ", code, ": ", message));
 }
@@ -41,7 +42,8 @@ absl::Status StatusFromCode(kl_code code, absl::string_view message) {
 absl::Status StatusFromError(kl_code code, const kl_error& error, absl::string_view context) {
   const size_t length = strnlen(error.message, sizeof error.message);
   const absl::string_view message(error.message, length);
-  return StatusFromCode(code, absl::StrCat(context, ": ", message.empty() ? "no message" : message));
+  return StatusFromCode(code,
+                        absl::StrCat(context, ": ", message.empty() ? "no message" : message));
 }
 
 kl_code CodeFromStatus(const absl::Status& status) {

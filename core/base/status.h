@@ -11,7 +11,8 @@ namespace kinglet {
 // The status for an ABI code and a message; OK for KL_OK.
 absl::Status StatusFromCode(kl_code code, absl::string_view message);
 
-// The status for what a plugin put into `error`, with `context` ("plugin xnnpack, kernel ...") before it.
+// The status for what a plugin put into `error`, with `context` ("plugin xnnpack, kernel ...")
+// before it.
 absl::Status StatusFromError(kl_code code, const kl_error& error, absl::string_view context);
 
 kl_code CodeFromStatus(const absl::Status& status);
@@ -27,10 +28,10 @@ kl_error EmptyError();
 
 }  // namespace kinglet
 
-#define KL_RETURN_IF_ERROR(expression)              \
-  do {                                              \
-    absl::Status kl_status_ = (expression);         \
-    if (!kl_status_.ok()) return kl_status_;        \
+#define KL_RETURN_IF_ERROR(expression)       \
+  do {                                       \
+    absl::Status kl_status_ = (expression);  \
+    if (!kl_status_.ok()) return kl_status_; \
   } while (false)
 
 #define KL_CONCATENATE_INNER(a, b) a##b

@@ -1,6 +1,8 @@
-// A network that a file spells out node by node (ONNX, TFLite), already in Kinglet's operator vocabulary.
+// A network that a file spells out node by node (ONNX, TFLite), already in Kinglet's operator
+// vocabulary.
 //
-// Loaders translate: after loading, op names, operand order and attributes are those of plugins/reference.
+// Loaders translate: after loading, op names, operand order and attributes are those of
+// plugins/reference.
 #ifndef KINGLET_CORE_MODEL_GRAPH_H_
 #define KINGLET_CORE_MODEL_GRAPH_H_
 
@@ -21,8 +23,9 @@ struct GraphAttribute {
 struct GraphValue {
   std::string name;
   kl_dtype type = KL_TYPE_F32;
-  std::vector<int64_t> shape;  // outermost first; all dimensions known (a free batch dimension is loaded as 1)
-  bool constant = false;       // then the source has a tensor of this name
+  std::vector<int64_t>
+      shape;  // outermost first; all dimensions known (a free batch dimension is loaded as 1)
+  bool constant = false;  // then the source has a tensor of this name
 };
 
 struct GraphNode {
@@ -34,8 +37,8 @@ struct GraphNode {
 
 struct Graph {
   std::vector<GraphValue> values;
-  std::vector<GraphNode> nodes;   // in an order in which they can run
-  std::vector<int32_t> inputs;    // indices of values
+  std::vector<GraphNode> nodes;  // in an order in which they can run
+  std::vector<int32_t> inputs;   // indices of values
   std::vector<int32_t> outputs;
 };
 

@@ -53,7 +53,8 @@ absl::StatusOr<std::unique_ptr<ModelSource>> LoadSource(absl::string_view path,
   const std::string name(path);
   struct stat facts = {};
   if (stat(name.c_str(), &facts) != 0) {
-    return absl::NotFoundError(absl::StrCat(path, ": no such file or folder; give a model file or a Hugging Face folder"));
+    return absl::NotFoundError(
+        absl::StrCat(path, ": no such file or folder; give a model file or a Hugging Face folder"));
   }
   std::string head;
   if (S_ISREG(facts.st_mode)) {
@@ -67,8 +68,8 @@ absl::StatusOr<std::unique_ptr<ModelSource>> LoadSource(absl::string_view path,
     if (loader->Recognises(path, head)) return loader->Load(path);
     tried.emplace_back(loader->format());
   }
-  return absl::UnimplementedError(
-      absl::StrCat(path, ": not a model in a format that is known here (", absl::StrJoin(tried, ", "), ")"));
+  return absl::UnimplementedError(absl::StrCat(
+      path, ": not a model in a format that is known here (", absl::StrJoin(tried, ", "), ")"));
 }
 
 }  // namespace kinglet

@@ -1,7 +1,9 @@
-// What a loader makes of a file: metadata, tensors, a vocabulary or a graph, in one naming, whatever the format.
+// What a loader makes of a file: metadata, tensors, a vocabulary or a graph, in one naming,
+// whatever the format.
 //
-// Names follow GGUF ("llama.block_count", "blk.0.attn_q.weight"): a loader of another format translates, so that an
-// architecture plugin has one convention to read. Tensor data stays in the file's mapping; nothing is copied.
+// Names follow GGUF ("llama.block_count", "blk.0.attn_q.weight"): a loader of another format
+// translates, so that an architecture plugin has one convention to read. Tensor data stays in the
+// file's mapping; nothing is copied.
 #ifndef KINGLET_CORE_MODEL_MODEL_SOURCE_H_
 #define KINGLET_CORE_MODEL_MODEL_SOURCE_H_
 
@@ -23,17 +25,18 @@
 
 namespace kinglet {
 
-// Numbers are widened: every integer type to int64 (uint64 above 2^63 is refused), f32 to f64, bool to bool.
-using MetadataValue = std::variant<int64_t, double, bool, std::string, std::vector<int64_t>, std::vector<double>,
-                                   std::vector<std::string>>;
+// Numbers are widened: every integer type to int64 (uint64 above 2^63 is refused), f32 to f64, bool
+// to bool.
+using MetadataValue = std::variant<int64_t, double, bool, std::string, std::vector<int64_t>,
+                                   std::vector<double>, std::vector<std::string>>;
 
 class Metadata {
  public:
   // False when the key exists already.
   bool Insert(std::string key, MetadataValue value);
   const MetadataValue* Find(absl::string_view key) const;
-  std::optional<int64_t> Int(absl::string_view key) const;    // integers and bools
-  std::optional<double> Float(absl::string_view key) const;   // integers too
+  std::optional<int64_t> Int(absl::string_view key) const;   // integers and bools
+  std::optional<double> Float(absl::string_view key) const;  // integers too
   std::optional<std::string> String(absl::string_view key) const;
   // In key order, for inspect.
   const std::map<std::string, MetadataValue>& entries() const { return entries_; }
@@ -45,14 +48,15 @@ class Metadata {
 struct SourceTensor {
   std::string name;
   kl_dtype type = KL_TYPE_F32;
-  std::vector<int64_t> shape;        // outermost first
-  const uint8_t* data = nullptr;     // into a mapping or into `owned` storage of the source
+  std::vector<int64_t> shape;     // outermost first
+  const uint8_t* data = nullptr;  // into a mapping or into `owned` storage of the source
   uint64_t bytes = 0;
   const MappedFile* file = nullptr;  // NULL: not in a file (constants of a graph)
   uint64_t file_offset = 0;
 };
 
-// Immutable and thread safe once a loader has returned it. Owns the mappings that tensors point into.
+// Immutable and thread safe once a loader has returned it. Owns the mappings that tensors point
+// into.
 struct ModelSource {
   std::string path;
   std::string format;        // "gguf", "hf", "onnx"
@@ -64,7 +68,7 @@ struct ModelSource {
   std::optional<Graph> graph;                // for formats that carry the network itself
   std::vector<std::unique_ptr<MappedFile>> files;
   std::vector<std::unique_ptr<std::vector<uint8_t>>> owned;  // tensor data that is not in a file
-  uint64_t file_bytes = 0;  // of all files together
+  uint64_t file_bytes = 0;                                   // of all files together
 
   const SourceTensor* Find(absl::string_view name) const;
 };
@@ -74,7 +78,8 @@ class Loader {
  public:
   virtual ~Loader() = default;
   virtual absl::string_view format() const = 0;
-  // Whether `path` (file or folder) looks like this format; `head` holds its first bytes (up to 64, none for a folder).
+  // Whether `path` (file or folder) looks like this format; `head` holds its first bytes (up to 64,
+  // none for a folder).
   virtual bool Recognises(absl::string_view path, absl::string_view head) const = 0;
   virtual absl::StatusOr<std::unique_ptr<ModelSource>> Load(absl::string_view path) const = 0;
 };

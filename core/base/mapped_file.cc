@@ -1,0 +1,92 @@
+#include "core/base/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace kinglet {
+namespace {
+
+uint64_t PageBytes() { return static_cast<uint64_t>(sysconf(_SC_PAGESIZE)); }
+
+int64_t ModifiedNs(const struct stat& facts) {
+  return static_cast<int64_t>(facts.st_mtim.tv_sec) * 1000000000 + facts.st_mtim.tv_nsec;
+}
+
+absl::Status OpenError(const std::string& path, int error) {
+  const std::string message = absl::StrCat(path, ": cannot open: ", strerror(error));
+  if (error == ENOENT || error == ENOTDIR) return absl::NotFoundError(message);
+  return absl::UnavailableError(message);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<MappedFile>> MappedFile::Open(absl::string_view path) {
+  std::unique_ptr<MappedFile> file(new MappedFile);
+  file->path_ = std::string(path);
+  // Without O_NONBLOCK, opening a pipe would wait for a writer.
+  file->descriptor_ = open(file->path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file->descriptor_ < 0) return OpenError(file->path_, errno);
+  struct stat facts = {};
+  if (fstat(file->descriptor_, &facts) != 0) return OpenError(file->path_, errno);
+  if (!S_ISREG(facts.st_mode)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": expected a regular file, found a ",
+                     S_ISDIR(facts.st_mode) ? "folder" : "device, pipe or socket"));
+  }
+  file->size_ = static_cast<uint64_t>(facts.st_size);
+  file->modified_ns_ = ModifiedNs(facts);
+  if (file->size_ == 0) return file;
+  if (file->size_ > std::numeric_limits<size_t>::max()) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(path, ": ", file->size_, " bytes do not fit this processor's address space"));
+  }
+  void* data = mmap(nullptr, file->size_, PROT_READ, MAP_SHARED, file->descriptor_, 0);
+  if (data == MAP_FAILED) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(path, ": cannot map ", file->size_, " bytes: ", strerror(errno),
+                     "; is the address space limited (ulimit -v)?"));
+  }
+  file->data_ = static_cast<const uint8_t*>(data);
+  return file;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) munmap(const_cast<uint8_t*>(data_), size_);
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+void MappedFile::Discard(uint64_t offset, uint64_t bytes) const {
+  if (data_ == nullptr || offset >= size_) return;
+  const uint64_t page_bytes = PageBytes();
+  const uint64_t end = offset + std::min(bytes, size_ - offset);
+  const uint64_t first = (offset + page_bytes - 1) / page_bytes * page_bytes;
+  // The file's last page counts as whole: nothing but zeros follows the end.
+  const uint64_t last = end == size_ ? end : end / page_bytes * page_bytes;
+  if (first >= last) return;
+  madvise(const_cast<uint8_t*>(data_) + first, last - first, MADV_DONTNEED);
+}
+
+void MappedFile::AdviseRandom(uint64_t offset, uint64_t bytes) const {
+  if (data_ == nullptr || offset >= size_ || bytes == 0) return;
+  const uint64_t first = offset / PageBytes() * PageBytes();
+  const uint64_t end = offset + std::min(bytes, size_ - offset);
+  madvise(const_cast<uint8_t*>(data_) + first, end - first, MADV_RANDOM);
+}
+
+bool MappedFile::StillBacked() const {
+  struct stat facts = {};
+  if (fstat(descriptor_, &facts) != 0) return false;
+  return static_cast<uint64_t>(facts.st_size) == size_ && ModifiedNs(facts) == modified_ns_;
+}
+
+}  // namespace kinglet

@@ -64,7 +64,15 @@ typedef struct kl_manifest {
 
 #if defined(__GNUC__)
 #define KL_EXPORT_ATTRIBUTE __attribute__((visibility("default")))
+// `retain` keeps a linker that drops unreferenced sections (--gc-sections) from dropping the manifest.
+#if defined(__has_attribute)
+#if __has_attribute(retain)
+#define KL_MANIFEST_ATTRIBUTE __attribute__((section(KL_MANIFEST_SECTION), used, retain, aligned(8)))
+#endif
+#endif
+#if !defined(KL_MANIFEST_ATTRIBUTE)
 #define KL_MANIFEST_ATTRIBUTE __attribute__((section(KL_MANIFEST_SECTION), used, aligned(8)))
+#endif
 #endif
 
 #ifdef __cplusplus

@@ -114,12 +114,13 @@ def kl_plugin(name, srcs, hdrs = [], deps = [], isa = {}, copts = [], linkopts =
         **kwargs
     )
 
-    # The step between linking and use: writes what a host reads before it loads the file.
+    # The step between linking and use: writes the file's checksum into its manifest.
     native.genrule(
         name = name,
         srcs = [unstamped],
         outs = ["libkinglet_%s.so" % name],
-        cmd = "cp $< $@",
+        cmd = "$(location //core/plugin:stamp_plugin) $< $@",
+        tools = ["//core/plugin:stamp_plugin"],
         target_compatible_with = compatible_with,
         visibility = visibility,
         **kwargs

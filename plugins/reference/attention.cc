@@ -1,24 +1,23 @@
 // op "attention": grouped-query attention of a run of tokens over a layer's cache, full or ring.
 //
-//   phase 0:  k_cache[g][position mod rows] = f16(k[t] of head g), v likewise         for every
-//   token and head phase 1:  s(j) = scale * dot(q[t] of head h, k_cache[g][j mod rows]),   g = h /
-//   (Hq / Hkv)
+//   phase 0:  k_cache[g][position mod rows] = k[t] of head g, v likewise, for every token and head
+//   phase 1:  s(j) = scale * dot(q[t] of head h, k_cache[g][j mod rows]),   g = h / (Hq / Hkv)
 //             y[t] of head h = sum over visible j of softmax(s)(j) * v_cache[g][j mod rows]
 //             visible: position - window < j <= position; window 0: 0 <= j <= position
 //
-//   q          f32  [T, Hq*L]         in
-//   k, v       f32  [T, Hkv*L]        in
-//   positions  i32  [T]               in; consecutive: p, p + 1, ...
-//   k_cache    f16  [Hkv, rows, L]    state; rows >= min(context, window + T - 1), so that storing
-//   a whole run first v_cache    f16  [Hkv, rows, L]    state; overwrites nothing that its first
-//   token still sees y          f32  [T, Hq*L]         out; must not alias q
+//   q          f32       [T, Hq*L]       in
+//   k, v       f32       [T, Hkv*L]      in
+//   positions  i32       [T]             in; consecutive: p, p + 1, ...
+//   k_cache    f16, f32  [Hkv, rows, L]  state; rows >= min(context, window + T - 1), so that
+//   v_cache    f16, f32  [Hkv, rows, L]  state; storing a run overwrites nothing its first token
+//   sees y          f32       [T, Hq*L]       out; must not alias q
 //
 // Attributes: head_length L (int), window (int, default 0), scale (float, default L^-0.5).
 // Work:    phase 0: T * Hkv units; phase 1: T * Hq units.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() returns it for
-// positions that the cache
-//          has no rows for.
-// Numbers: k and v rounded to nearest even; scores, softmax and sums in double, y rounded once.
+//          positions that the cache has no rows for.
+// Numbers: towards f16, k and v are rounded to nearest even; scores, softmax and sums in double,
+//          y rounded once.
 // Source:  arXiv 1706.03762; arXiv 2305.13245 (grouped queries); arXiv 2004.05150 (sliding window).
 #include "plugins/reference/cases.h"
 #include "plugins/reference/reference.h"
@@ -52,8 +51,8 @@ struct Operands {
              Normal({S(0), kHeads * kLength}),
              Normal({S(0), kHeads * kLength}),
              Sequence({S(0)}, static_cast<double>(first)),
-             Normal({kHeads, kRows, kLength}, 1.0, 0.0, KL_TYPE_F16),
-             Normal({kHeads, kRows, kLength}, 1.0, 0.0, KL_TYPE_F16),
+             Normal({kHeads, kRows, kLength}, 1.0, 0.0, KL_TYPE_ANY),
+             Normal({kHeads, kRows, kLength}, 1.0, 0.0, KL_TYPE_ANY),
              Output({S(0), kQueryHeads * kLength})} {}
   kl_case_operand list[7];
 };
@@ -93,8 +92,10 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   check.Rank(kQ, 2, 2);
   check.Rank(kKCache, 3, 3);
   check.Type(kPositions, KL_TYPE_I32);
-  check.Type(kKCache, KL_TYPE_F16);
-  check.Type(kVCache, KL_TYPE_F16);
+  for (const uint32_t index : {kKCache, kVCache}) {
+    const kl_dtype type = node->operands[index]->type;
+    check.RequireOperand(index, type == KL_TYPE_F16 || type == KL_TYPE_F32, "type f16 or f32");
+  }
   if (!check.ok()) return check.code();
   NodeState* s = static_cast<NodeState*>(state);
   s->head_length = kl_attribute_int(node, "head_length", 0);
@@ -134,9 +135,19 @@ void Work(const kl_run* run, kl_work* work) {
 }
 
 // Row of head `head` for `position`.
-uint16_t* CacheRow(const kl_tensor* cache, int64_t head, int64_t position) {
+void* CacheRow(const kl_tensor* cache, int64_t head, int64_t position) {
   const int64_t rows = cache->shape[1], length = cache->shape[2];
-  return static_cast<uint16_t*>(cache->data) + (head * rows + position % rows) * length;
+  const int64_t row_bytes =
+      static_cast<int64_t>(kl_row_bytes(cache->type, static_cast<uint64_t>(length)));
+  return static_cast<uint8_t*>(cache->data) + (head * rows + position % rows) * row_bytes;
+}
+
+void StoreRow(const float* from, int64_t length, kl_dtype type, void* to) {
+  if (type == KL_TYPE_F32) {
+    memcpy(to, from, static_cast<size_t>(length) * sizeof(float));
+    return;
+  }
+  for (int64_t i = 0; i < length; ++i) static_cast<uint16_t*>(to)[i] = F32ToF16(from[i]);
 }
 
 // Whether every key that the run's first token sees survives the storing of its last.
@@ -155,21 +166,21 @@ void Store(const kl_run* run, int64_t length) {
   for (int64_t unit = run->begin; unit < run->end; ++unit) {
     const int64_t t = unit / heads, head = unit % heads;
     const int64_t position = I32Row(run->operands[kPositions], 0)[t];
-    const float* k = F32Row(run->operands[kK], t) + head * length;
-    const float* v = F32Row(run->operands[kV], t) + head * length;
-    uint16_t* k_row = CacheRow(run->operands[kKCache], head, position);
-    uint16_t* v_row = CacheRow(run->operands[kVCache], head, position);
-    for (int64_t i = 0; i < length; ++i) {
-      k_row[i] = F32ToF16(k[i]);
-      v_row[i] = F32ToF16(v[i]);
-    }
+    const kl_tensor* k_cache = run->operands[kKCache];
+    const kl_tensor* v_cache = run->operands[kVCache];
+    StoreRow(F32Row(run->operands[kK], t) + head * length, length, k_cache->type,
+             CacheRow(k_cache, head, position));
+    StoreRow(F32Row(run->operands[kV], t) + head * length, length, v_cache->type,
+             CacheRow(v_cache, head, position));
   }
 }
 
 void Attend(const kl_run* run, const NodeState& s) {
   const int64_t length = s.head_length;
   const int64_t query_heads = RowElements(run->operands[kQ]) / length;
-  const int64_t group = query_heads / run->operands[kKCache]->shape[0];
+  const kl_tensor* k_cache = run->operands[kKCache];
+  const kl_tensor* v_cache = run->operands[kVCache];
+  const int64_t group = query_heads / k_cache->shape[0];
   double* scores = static_cast<double*>(run->worker_scratch);
   double* sums = scores + run->operands[kKCache]->shape[1];
   float* row = reinterpret_cast<float*>(sums + length);
@@ -180,7 +191,7 @@ void Attend(const kl_run* run, const NodeState& s) {
     const float* q = F32Row(run->operands[kQ], t) + head * length;
     double largest = -INFINITY;
     for (int64_t j = oldest; j <= position; ++j) {
-      DequantizeF16(CacheRow(run->operands[kKCache], head / group, j), length, row);
+      DequantizeRow(k_cache->type, CacheRow(k_cache, head / group, j), length, row);
       scores[j - oldest] = Dot(q, row, length) * s.scale;
       largest = scores[j - oldest] > largest ? scores[j - oldest] : largest;
     }
@@ -189,7 +200,7 @@ void Attend(const kl_run* run, const NodeState& s) {
     for (int64_t j = oldest; j <= position; ++j) {
       const double weight = std::exp(scores[j - oldest] - largest);
       total += weight;
-      DequantizeF16(CacheRow(run->operands[kVCache], head / group, j), length, row);
+      DequantizeRow(v_cache->type, CacheRow(v_cache, head / group, j), length, row);
       for (int64_t i = 0; i < length; ++i) sums[i] += weight * row[i];
     }
     float* y = MutableF32Row(run->operands[kY], t) + head * length;

@@ -69,7 +69,8 @@ typedef struct kl_plan_builder {
   // A copy of `data`, dense, as a weight that is in no file (rotary frequency factors, say).
   kl_value (*constant)(struct kl_plan_builder* builder, const char* name, kl_dtype type, int32_t rank,
                        const int64_t* shape, const void* data);
-  // Key or value rows of one layer: f16 [head_count, rows, head_length]. rows = context, or a ring for a window.
+  // Key or value rows of one layer: f16 or f32 [head_count, rows, head_length], as the model's options say.
+  // rows = context, or a ring for a window.
   kl_value (*cache)(struct kl_plan_builder* builder, const kl_cache_desc* desc);
   // An activation that a node will write.
   kl_value (*value)(struct kl_plan_builder* builder, kl_dtype type, int32_t rank, const int64_t* shape);

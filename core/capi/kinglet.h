@@ -121,6 +121,7 @@ typedef struct kl_model_options {
   uint32_t struct_size;
   uint64_t memory_bytes;  // budget for everything resident; 0: none
   bool vocabulary_only;   // tokenizer and metadata, no plan
+  kl_dtype cache_type;    // KV cache: KL_TYPE_F16, KL_TYPE_F32; KL_TYPE_NONE (default): f32 for f32 weights, else f16
   kl_progress_callback progress;
   void* progress_user;
 } kl_model_options;

@@ -22,7 +22,7 @@ absl::StatusOr<const kinglet::Tokenizer*> TokenizerOf(const kl_model* model) {
 }  // namespace
 
 void kl_model_default_options(kl_model_options* options) {
-  kinglet::CopyStruct({sizeof(kl_model_options), 0, false, nullptr, nullptr}, options);
+  kinglet::CopyStruct({sizeof(kl_model_options), 0, false, KL_TYPE_NONE, nullptr, nullptr}, options);
 }
 
 kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_options* options, kl_model** model,
@@ -34,6 +34,7 @@ kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_opti
   kinglet::ModelOptions wanted;
   wanted.memory_bytes = given.memory_bytes;
   wanted.vocabulary_only = given.vocabulary_only;
+  wanted.cache_type = given.cache_type;
   wanted.progress = kinglet::WrapProgress(given.progress, given.progress_user);
   auto loaded = kinglet::Model::Load(runtime->runtime.get(), *std::move(source), wanted);
   if (!loaded.ok()) return FillError(loaded.status(), error);
@@ -41,8 +42,8 @@ kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_opti
   handle->model = *std::move(loaded);
   handle->name = handle->model->source().metadata.String("general.name").value_or("");
   if (handle->model->tokenizer() != nullptr) {
-    const auto chat = kinglet::ChatTemplate::Recognise(handle->model->tokenizer()->chat_template());
-    if (chat.ok()) handle->chat_template = std::string(chat->name());
+    const auto chat = kinglet::ChatTemplate::Choose(*handle->model->tokenizer(), "");
+    if (chat.ok()) handle->chat_template = chat->name();
   }
   if (handle->model->prepared() != nullptr) {
     handle->plan_text = handle->model->prepared()->Describe(runtime->runtime->registry());
@@ -124,12 +125,13 @@ kl_code kl_model_apply_template(const kl_model* model, const char* template_name
                                 size_t* count, kl_error* error) {
   const auto tokenizer = TokenizerOf(model);
   if (!tokenizer.ok()) return FillError(tokenizer.status(), error);
-  const auto chat = template_name != nullptr ? kinglet::ChatTemplate::ByName(template_name)
-                                             : kinglet::ChatTemplate::Recognise((*tokenizer)->chat_template());
+  const auto chat = kinglet::ChatTemplate::Choose(**tokenizer, template_name == nullptr ? "" : template_name);
   if (!chat.ok()) return FillError(chat.status(), error);
   std::vector<kinglet::ChatMessage> conversation;
   for (size_t i = 0; i < message_count; ++i) conversation.push_back({messages[i].role, messages[i].content});
-  const auto segments = chat->Format(conversation, add_generation);
+  kinglet::ChatFormatOptions format;
+  format.add_generation_prompt = add_generation;
+  const auto segments = chat->Format(conversation, format);
   if (!segments.ok()) return FillError(segments.status(), error);
   const auto ids = (*tokenizer)->EncodeSegments(*segments, kinglet::EncodeOptions());
   if (!ids.ok()) return FillError(ids.status(), error);

@@ -31,16 +31,21 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
     if (!tokenizer.ok()) return Annotate(tokenizer.status(), data.path);
     model->tokenizer_ = *std::move(tokenizer);
   }
+  model->CountTensors();
   if (options.vocabulary_only) return model;
   if (data.graph.has_value()) {
     return absl::InvalidArgumentError(
         absl::StrCat(data.path, ": a network with a graph of its own, not a language model; load it as a network"));
   }
-  KL_RETURN_IF_ERROR(model->BuildPlan());
+  if (options.cache_type != KL_TYPE_NONE && options.cache_type != KL_TYPE_F16 && options.cache_type != KL_TYPE_F32) {
+    return absl::InvalidArgumentError("the type of the KV cache must be f16 or f32");
+  }
+  const kl_dtype fitting_type = model->main_type_ == KL_TYPE_F32 ? KL_TYPE_F32 : KL_TYPE_F16;
+  KL_RETURN_IF_ERROR(model->BuildPlan(options.cache_type == KL_TYPE_NONE ? fitting_type : options.cache_type));
   KL_RETURN_IF_ERROR(model->CheckVocabulary());
   KL_ASSIGN_OR_RETURN(model->prepared_, PreparedPlan::Create(model->plan_, runtime->registry(), kTypicalExtents,
                                                              runtime->thread_count()));
-  model->CountWeights();
+  model->CountBytesPerToken();
   const absl::Status loaded = model->prepared_->LoadWeights(
       options.memory_bytes,
       [runtime](int64_t count, kl_parallel_body body, void* context) { runtime->ParallelFor(count, body, context); },
@@ -54,7 +59,7 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   return model;
 }
 
-absl::Status Model::BuildPlan() {
+absl::Status Model::BuildPlan(kl_dtype cache_type) {
   const kl_architecture* architecture = runtime_->registry().FindArchitecture(source_->architecture);
   if (architecture == nullptr) {
     return absl::UnimplementedError(absl::StrCat(source_->path, ": no loaded plugin knows architecture \"",
@@ -62,7 +67,7 @@ absl::Status Model::BuildPlan() {
                                                  absl::StrJoin(runtime_->registry().ArchitectureNames(), ", ")));
   }
   ModelView view(*source_);
-  PlanBuilder builder(*source_);
+  PlanBuilder builder(*source_, cache_type);
   kl_model_facts facts = {};
   facts.struct_size = sizeof facts;
   kl_error error = EmptyError();
@@ -83,7 +88,7 @@ absl::Status Model::CheckVocabulary() const {
                                           " tokens, the embedding table only ", plan_.facts.vocabulary_size, " rows"));
 }
 
-void Model::CountWeights() {
+void Model::CountTensors() {
   std::map<kl_dtype, uint64_t> bytes_by_type;
   for (const SourceTensor& tensor : source_->tensors) {
     bytes_by_type[tensor.type] += tensor.bytes;
@@ -96,6 +101,9 @@ void Model::CountWeights() {
     if (entry.second > most_bytes) main_type_ = entry.first;
     most_bytes = std::max(most_bytes, entry.second);
   }
+}
+
+void Model::CountBytesPerToken() {
   for (const PlanNode& node : plan_.nodes) {
     for (kl_value value : node.operands) {
       if (value == KL_NO_VALUE || plan_.values[value].kind != ValueKind::kWeight) continue;

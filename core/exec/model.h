@@ -18,6 +18,9 @@ namespace kinglet {
 struct ModelOptions {
   uint64_t memory_bytes = 0;     // budget for everything resident; 0: none
   bool vocabulary_only = false;  // tokenizer and metadata, no plan
+  // Of the KV cache: KL_TYPE_F16 or KL_TYPE_F32. NONE: f32 for a model whose weights are f32, so that the cache is not what
+  // limits its precision, else f16.
+  kl_dtype cache_type = KL_TYPE_NONE;
   ProgressFunction progress;
 };
 
@@ -47,9 +50,10 @@ class Model {
 
  private:
   Model(Runtime* runtime, std::unique_ptr<ModelSource> source) : runtime_(runtime), source_(std::move(source)) {}
-  absl::Status BuildPlan();
+  absl::Status BuildPlan(kl_dtype cache_type);
   absl::Status CheckVocabulary() const;
-  void CountWeights();
+  void CountTensors();
+  void CountBytesPerToken();
 
   Runtime* const runtime_;
   const std::unique_ptr<ModelSource> source_;

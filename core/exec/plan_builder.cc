@@ -9,7 +9,7 @@
 
 namespace kinglet {
 
-PlanBuilder::PlanBuilder(const ModelSource& source) : source_(source) {
+PlanBuilder::PlanBuilder(const ModelSource& source, kl_dtype cache_type) : source_(source), cache_type_(cache_type) {
   abi_.struct_size = sizeof abi_;
   abi_.context = this;
   abi_.token_ids = [](kl_plan_builder* b) { return Of(b).AddInput(ValueKind::kTokenIds, "token_ids", KL_DIM_TOKENS); };
@@ -33,7 +33,7 @@ PlanBuilder::PlanBuilder(const ModelSource& source) : source_(source) {
     PlanValue value;
     value.kind = ValueKind::kCache;
     value.name = "cache";
-    value.type = KL_TYPE_F16;
+    value.type = Of(b).cache_type_;
     value.cache = *desc;
     return Of(b).Add(std::move(value));
   };

@@ -12,7 +12,8 @@ namespace kinglet {
 // One thread. The source must outlive the plan.
 class PlanBuilder {
  public:
-  explicit PlanBuilder(const ModelSource& source);
+  // `cache_type` is what keys and values are kept in: KL_TYPE_F16 or KL_TYPE_F32.
+  PlanBuilder(const ModelSource& source, kl_dtype cache_type);
   PlanBuilder(const PlanBuilder&) = delete;
   PlanBuilder& operator=(const PlanBuilder&) = delete;
 
@@ -36,6 +37,7 @@ class PlanBuilder {
   void Fail(absl::Status status);
 
   const ModelSource& source_;
+  const kl_dtype cache_type_;
   Plan plan_;
   absl::Status status_;
   kl_plan_builder abi_ = {};

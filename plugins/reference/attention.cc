@@ -9,8 +9,8 @@
 //   k, v       f32       [T, Hkv*L]      in
 //   positions  i32       [T]             in; consecutive: p, p + 1, ...
 //   k_cache    f16, f32  [Hkv, rows, L]  state; rows >= min(context, window + T - 1), so that
-//   v_cache    f16, f32  [Hkv, rows, L]  state; storing a run overwrites nothing its first token
-//   sees y          f32       [T, Hq*L]       out; must not alias q
+//   v_cache    f16, f32  [Hkv, rows, L]  state; a run overwrites nothing that its tokens see
+//   y          f32       [T, Hq*L]       out; must not alias q
 //
 // Attributes: head_length L (int), window (int, default 0), scale (float, default L^-0.5).
 // Work:    phase 0: T * Hkv units; phase 1: T * Hq units.

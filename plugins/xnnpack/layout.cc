@@ -1,0 +1,101 @@
+#include "plugins/xnnpack/layout.h"
+
+#include <limits>
+
+#include "core/abi/attribute.h"
+
+namespace kinglet {
+namespace xnnpack {
+namespace {
+
+// Pixels that one task moves: a few cache lines of each channel.
+constexpr size_t kTilePixels = 64;
+
+struct Move {
+  int64_t channels;
+  int64_t pixels;
+  const float* from;
+  float* to;
+};
+
+void TileToChannelsLast(void* context, size_t image, size_t first, size_t count) {
+  const Move& move = *static_cast<const Move*>(context);
+  const size_t channels = static_cast<size_t>(move.channels);
+  const size_t pixels = static_cast<size_t>(move.pixels);
+  const float* from = move.from + image * channels * pixels + first;
+  float* to = move.to + (image * pixels + first) * channels;
+  for (size_t c = 0; c < channels; ++c) {
+    for (size_t p = 0; p < count; ++p) to[p * channels + c] = from[c * pixels + p];
+  }
+}
+
+void TileToChannelsFirst(void* context, size_t image, size_t first, size_t count) {
+  const Move& move = *static_cast<const Move*>(context);
+  const size_t channels = static_cast<size_t>(move.channels);
+  const size_t pixels = static_cast<size_t>(move.pixels);
+  const float* from = move.from + (image * pixels + first) * channels;
+  float* to = move.to + image * channels * pixels + first;
+  for (size_t c = 0; c < channels; ++c) {
+    for (size_t p = 0; p < count; ++p) to[c * pixels + p] = from[p * channels + c];
+  }
+}
+
+}  // namespace
+
+void ChannelsLast(pthreadpool_t pool, int64_t batch, int64_t channels, int64_t pixels,
+                  const float* from, float* to) {
+  Move move = {channels, pixels, from, to};
+  pthreadpool_parallelize_2d_tile_1d(pool, TileToChannelsLast, &move, static_cast<size_t>(batch),
+                                     static_cast<size_t>(pixels), kTilePixels, /*flags=*/0);
+}
+
+void ChannelsFirst(pthreadpool_t pool, int64_t batch, int64_t channels, int64_t pixels,
+                   const float* from, float* to) {
+  Move move = {channels, pixels, from, to};
+  pthreadpool_parallelize_2d_tile_1d(pool, TileToChannelsFirst, &move, static_cast<size_t>(batch),
+                                     static_cast<size_t>(pixels), kTilePixels, /*flags=*/0);
+}
+
+bool ReadInts(const kl_node* node, const char* name, uint32_t count, int64_t low, int64_t* values) {
+  const kl_attribute* attribute = kl_find_attribute(node, name);
+  if (attribute == nullptr || attribute->kind != KL_ATTRIBUTE_INTS || attribute->count != count) {
+    return false;
+  }
+  for (uint32_t i = 0; i < count; ++i) {
+    values[i] = attribute->ints[i];
+    if (values[i] < low || values[i] > std::numeric_limits<int32_t>::max()) return false;
+  }
+  return true;
+}
+
+bool ReadWindow(const kl_node* node, bool dilated, Window* window) {
+  window->dilations[0] = window->dilations[1] = 1;
+  return ReadInts(node, "strides", 2, 1, window->strides) &&
+         ReadInts(node, "pads", 4, 0, window->pads) &&
+         (!dilated || ReadInts(node, "dilations", 2, 1, window->dilations));
+}
+
+int64_t OutputSize(const Window& window, int d, int64_t input_size) {
+  const int64_t reach = (window.kernel[d] - 1) * window.dilations[d] + 1;
+  const int64_t padded = input_size + window.pads[d] + window.pads[d + 2];
+  return padded < reach ? 0 : (padded - reach) / window.strides[d] + 1;
+}
+
+bool OutputFits(const Window& window, const kl_tensor* x, const kl_tensor* y) {
+  for (int d = 0; d < 2; ++d) {
+    const int64_t size = OutputSize(window, d, x->shape[2 + d]);
+    if (size <= 0 || size != y->shape[2 + d]) return false;
+  }
+  return true;
+}
+
+bool PadsExceedKernel(const Window& window) {
+  for (int d = 0; d < 2; ++d) {
+    const int64_t reach = (window.kernel[d] - 1) * window.dilations[d] + 1;
+    if (window.pads[d] >= reach || window.pads[d + 2] >= reach) return true;
+  }
+  return false;
+}
+
+}  // namespace xnnpack
+}  // namespace kinglet

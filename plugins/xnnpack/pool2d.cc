@@ -1,0 +1,57 @@
+#include "plugins/xnnpack/pool2d.h"
+
+namespace kinglet {
+namespace xnnpack {
+
+kl_code ReadPool(const kl_node* node, bool dilated, Window* window, kl_error* error) {
+  const kl_tensor* x = node->operands[kPoolX];
+  const kl_tensor* y = node->operands[kPoolY];
+  if (x->rank != 4 || y->rank != 4) return Decline(node, "rank 4", error);
+  if (!ReadInts(node, "kernel", 2, 1, window->kernel) || !ReadWindow(node, dilated, window)) {
+    return Decline(node, "positive kernel, strides and dilations; pads of 0 or more", error);
+  }
+  if (window->kernel[0] * window->kernel[1] == 1) {
+    return Decline(node, "kernels of more than one element", error);
+  }
+  if (PadsExceedKernel(*window)) return Decline(node, "pads smaller than the kernel", error);
+  if (y->shape[0] != x->shape[0] || y->shape[1] != x->shape[1] || x->shape[1] < 1 ||
+      !OutputFits(*window, x, y)) {
+    return Decline(node, "an output size that fits x", error);
+  }
+  return KL_OK;
+}
+
+kl_code FinishPool(const kl_node* node, PoolSetup setup, const char* setup_name, PoolState* state,
+                   kl_requirements* requirements, kl_error* error) {
+  const kl_tensor* x = node->operands[kPoolX];
+  state->output_offset = PaddedBytes(kl_tensor_bytes(x));
+  requirements->scratch_bytes =
+      state->output_offset + PaddedBytes(kl_tensor_bytes(node->operands[kPoolY]));
+  return CheckStatus(node, setup_name,
+                     setup(state->operator_state.op, static_cast<size_t>(x->shape[0]),
+                           static_cast<size_t>(x->shape[2]), static_cast<size_t>(x->shape[3]),
+                           Unread(state), Unread(state), /*pool=*/nullptr),
+                     error);
+}
+
+kl_code RunPool(const kl_run* run, PoolSetup setup) {
+  const PoolState* state = static_cast<const PoolState*>(run->state);
+  const pthreadpool_t pool = static_cast<pthreadpool_t>(run->pthreadpool);
+  const kl_tensor* x = run->operands[kPoolX];
+  kl_tensor* y = run->operands[kPoolY];
+  float* input = static_cast<float*>(run->scratch);
+  float* output = reinterpret_cast<float*>(static_cast<char*>(run->scratch) + state->output_offset);
+  ChannelsLast(pool, x->shape[0], x->shape[1], x->shape[2] * x->shape[3], Floats(x), input);
+  const xnn_operator_t op = state->operator_state.op;
+  const kl_code code =
+      RunOperator(setup(op, static_cast<size_t>(x->shape[0]), static_cast<size_t>(x->shape[2]),
+                        static_cast<size_t>(x->shape[3]), input, output, pool),
+                  op, run);
+  if (code != KL_OK) return code;
+  ChannelsFirst(pool, y->shape[0], y->shape[1], y->shape[2] * y->shape[3], output,
+                MutableFloats(y));
+  return KL_OK;
+}
+
+}  // namespace xnnpack
+}  // namespace kinglet

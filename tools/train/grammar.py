@@ -1,0 +1,141 @@
+"""Seeded template grammar: how one question becomes thousands of phrasings.
+
+A template is text in which `[a|b|c]` is a choice (an empty choice is allowed) and choices nest.
+An Intent is one meaning: templates that ask for it, phrasings that are held out for evaluation,
+and the answers that are right for it.
+"""
+
+import random
+import re
+from dataclasses import dataclass, field
+
+_INNERMOST = re.compile(r"\[([^\[\]]*)\]")
+
+
+@dataclass
+class Intent:
+    name: str
+    asks: list
+    answers: list
+    heldout: list = field(default_factory=list)
+    weight: float = 1.0
+
+
+def expand(template, rng):
+    """Replaces choices from the inside out until none is left."""
+    while True:
+        match = _INNERMOST.search(template)
+        if match is None:
+            return re.sub(r" +", " ", template).strip()
+        choice = rng.choice(match.group(1).split("|"))
+        template = template[: match.start()] + choice + template[match.end() :]
+
+
+def normalise(question):
+    """The key under which a phrasing counts as seen: letters, digits and flags only."""
+    return re.sub(r"[^a-z0-9/+*-]+", " ", question.lower()).strip()
+
+
+def capitalise(text):
+    return text[:1].upper() + text[1:]
+
+
+def _typo(text, rng):
+    words = text.split(" ")
+    places = [i for i, w in enumerate(words) if len(w) > 3 and w.isalpha()]
+    if not places:
+        return text
+    place = rng.choice(places)
+    word = words[place]
+    at = rng.randrange(1, len(word) - 1)
+    kind = rng.randrange(4)
+    if kind == 0:
+        word = word[:at] + word[at + 1 :]
+    elif kind == 1:
+        word = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+    elif kind == 2:
+        word = word[:at] + word[at] + word[at:]
+    else:
+        word = word[:at] + rng.choice("abcdefghijklmnopqrstuvwxyz") + word[at + 1 :]
+    words[place] = word
+    return " ".join(words)
+
+
+_OPENERS = ["Hi, ", "Hello, ", "Hey, ", "Please, ", "Ok, ", "So, ", "Well, ", "And ", "Hi! ", "Hello! ", "Hey! ",
+            "Now ", "Kinglet, ", "Quick question: ", "Tell me, ", "Excuse me, ", "Sorry, ", "Good morning! "]
+_WRAPPERS = ["Can you tell me: {}", "I would like to know: {}", "Question: {}", "Please tell me: {}",
+             "I have a question. {}", "One more question. {}", "Let me ask you something. {}", "Thanks. {}"]
+
+
+_HOW = ["show me how to {}", "tell me how to {}", "what is the way to {}", "what must i do to {}", "i need to know how to {}", "can you show me how to {}", "what do i do to {}",
+        "explain how to {}", "i do not know how to {}", "how does one {}", "how would i {}", "how do you {}", "how can one {}", "how might i {}", "what is the best way to {}",
+        "i would like to {}", "i am trying to {}", "please help me to {}", "how am i supposed to {}", "what should i do to {}"]
+_WHAT = ["tell me what {} is", "can you tell me what {} is", "i wonder what {} is", "i want to know what {} is", "say what {} is", "could you say what {} is", "what would you say {} is",
+         "i would like to know what {} is", "please say what {} is", "explain to me what {} is", "i have never heard of {}", "what on earth is {}", "what really is {}"]
+_ENDS = ["in kinglet", "here", "exactly", "for me", "then", "again", "please", "by the way", "in short", "actually", "anyway", "now", "today"]
+_LEADS = ["I am new here. ", "I am a beginner. ", "I am not sure. ", "I was wondering: ", "My question is: ", "Just a short question: ", "I read about this. ", "Let us talk. ",
+          "I am curious: ", "One thing I want to ask: ", "Listen. ", "Next question: ", "Tell me please: ", "Good. ", "Great. ", "Okay, thanks. ", "I see. "]
+
+
+def rephrase(question, rng):
+    """The same question with another frame around its words."""
+    mark = "?" if question.endswith("?") else ""
+    body = question.rstrip("?. ")
+    how = re.match(r"(?i)how (?:do|can|could|should) i (.+)$|how to (.+)$", body)
+    what = re.match(r"(?i)(?:what is|what's|explain|describe) (.+)$", body)
+    roll = rng.random()
+    if how and roll < 0.6:
+        body = rng.choice(_HOW).format(how.group(1) or how.group(2))
+    elif what and roll < 0.5 and not re.search(r" (?:for|do|does|like|work|made of)$| in ", body):
+        body = rng.choice(_WHAT).format(what.group(1))
+    elif re.match(r"(?i)which ", body) and roll < 0.4:
+        body = "what " + body[6:]
+    elif re.match(r"(?i)what (?!is|does|do|can|are|about)", body) and roll < 0.3:
+        body = "which " + body[5:]
+    if rng.random() < 0.1:
+        body = re.sub(r"(?i)\b(does|can|do) kinglet\b", lambda m: m.group(1) + " " + rng.choice(["it", "this program", "the runtime", "this runtime"]), body)
+    if rng.random() < 0.08:
+        body += " " + rng.choice(_ENDS)
+    if rng.random() < 0.05:
+        words = body.split(" ")
+        if len(words) > 4:  # somebody forgets a small word
+            small = [i for i, w in enumerate(words) if w.lower() in ("the", "a", "an", "of", "to", "do", "is", "i", "me", "are")]
+            if small:
+                del words[rng.choice(small)]
+        body = " ".join(words)
+    return body + mark
+
+
+def noise(question, rng, opener=True):
+    """What people do to a question: an opener, another case, no punctuation, a slip of the finger."""
+    if opener and rng.random() < 0.5:
+        question = rephrase(question, rng)
+    question = capitalise(question)
+    if opener and rng.random() < 0.04:
+        question = rng.choice(_LEADS) + question
+    elif opener and rng.random() < 0.10:
+        prefix = rng.choice(_OPENERS)
+        glue = question[0].lower() + question[1:] if prefix[-2] not in "!:" else question
+        if question.startswith(("I ", "I'", "//", "Kinglet")):
+            glue = question
+        question = prefix + glue
+    elif opener and rng.random() < 0.05:
+        question = rng.choice(_WRAPPERS).format(question)
+    roll = rng.random()
+    if roll < 0.25:
+        question = question.lower()
+    elif roll < 0.27:
+        question = question.upper()
+    if rng.random() < 0.25:
+        question = question.rstrip("?.!")
+    elif rng.random() < 0.05:
+        question = question + rng.choice(["?", "!", "??", " please", " :)", "..", " Thanks."])
+    if rng.random() < 0.12:
+        question = _typo(question, rng)
+    if rng.random() < 0.05:
+        question = _typo(question, rng)
+    return question
+
+
+def make_rng(*parts):
+    return random.Random("/".join(str(p) for p in parts))

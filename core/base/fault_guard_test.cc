@@ -37,6 +37,17 @@ class FaultGuardTest : public testing::Test {
   std::unique_ptr<MappedFile> file_;
 };
 
+TEST_F(FaultGuardTest, WatchedMappingReadsAsZerosAndSaysThatItIsDamaged) {
+  ASSERT_TRUE(file_->ContainFaults().ok());
+  EXPECT_TRUE(file_->CheckIntact().ok());
+  std::thread threads[4];
+  for (std::thread& thread : threads) thread = std::thread([this] { EXPECT_EQ(Sum(), 0u); });
+  for (std::thread& thread : threads) thread.join();
+  const absl::Status status = file_->CheckIntact();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_NE(status.message().find(file_->path()), absl::string_view::npos) << status;
+}
+
 using FaultGuardDeathTest = FaultGuardTest;
 
 TEST_F(FaultGuardTest, RunsWhatDoesNotFault) {

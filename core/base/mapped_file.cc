@@ -61,6 +61,7 @@ absl::StatusOr<std::unique_ptr<MappedFile>> MappedFile::Open(absl::string_view p
 }
 
 MappedFile::~MappedFile() {
+  watch_.reset();
   if (data_ != nullptr) munmap(const_cast<uint8_t*>(data_), size_);
   if (descriptor_ >= 0) close(descriptor_);
 }
@@ -81,6 +82,24 @@ void MappedFile::AdviseRandom(uint64_t offset, uint64_t bytes) const {
   const uint64_t first = offset / PageBytes() * PageBytes();
   const uint64_t end = offset + std::min(bytes, size_ - offset);
   madvise(const_cast<uint8_t*>(data_) + first, end - first, MADV_RANDOM);
+}
+
+absl::Status MappedFile::ContainFaults() {
+  if (data_ == nullptr) return absl::OkStatus();
+  auto watch = FaultWatch::Create(data_, size_);
+  if (!watch.ok()) {
+    return absl::Status(watch.status().code(), absl::StrCat(path_, ": ", watch.status().message()));
+  }
+  watch_ = *std::move(watch);
+  return absl::OkStatus();
+}
+
+absl::Status MappedFile::CheckIntact() const {
+  if (watch_ == nullptr || watch_->lost_pages() == 0) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      path_, ": ", watch_->lost_pages(),
+      " pages could not be read; the file was cut short or replaced while it was in use, or the "
+      "disk is failing. Load it again"));
 }
 
 bool MappedFile::StillBacked() const {

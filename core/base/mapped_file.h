@@ -1,8 +1,8 @@
 // A file mapped read-only, page by page on demand.
 //
 // The mapping outlives the file's name, not its truncation: pages that the file no longer backs
-// raise SIGBUS when they are read. StillBacked() tells before a long read; core/base/fault_guard.h
-// turns the signal into an error.
+// raise SIGBUS when they are read. ContainFaults() and core/base/fault_guard.h turn the signal into
+// an error.
 #ifndef KINGLET_CORE_BASE_MAPPED_FILE_H_
 #define KINGLET_CORE_BASE_MAPPED_FILE_H_
 
@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/base/fault_guard.h"
 
 namespace kinglet {
 
@@ -34,6 +35,12 @@ class MappedFile {
   void Discard(uint64_t offset, uint64_t bytes) const;
   // Reads of this range will jump about: no read-ahead, no neighbours mapped along.
   void AdviseRandom(uint64_t offset, uint64_t bytes) const;
+  // From now on a page that the file no longer backs reads as zeros instead of raising SIGBUS, and
+  // CheckIntact() tells: for mappings that kernels read on many threads. Call it once, before
+  // those threads start.
+  absl::Status ContainFaults();
+  // DataLoss when a page was lost since ContainFaults(). Cheap enough for every token.
+  absl::Status CheckIntact() const;
   // False when the file became shorter, or was written, since it was opened.
   bool StillBacked() const;
 
@@ -45,6 +52,7 @@ class MappedFile {
   const uint8_t* data_ = nullptr;
   uint64_t size_ = 0;
   int64_t modified_ns_ = 0;
+  std::unique_ptr<FaultWatch> watch_;
 };
 
 }  // namespace kinglet

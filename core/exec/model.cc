@@ -46,11 +46,13 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   KL_ASSIGN_OR_RETURN(model->prepared_, PreparedPlan::Create(model->plan_, runtime->registry(), kTypicalExtents,
                                                              runtime->thread_count()));
   model->CountBytesPerToken();
+  for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
   const absl::Status loaded = model->prepared_->LoadWeights(
       options.memory_bytes,
       [runtime](int64_t count, kl_parallel_body body, void* context) { runtime->ParallelFor(count, body, context); },
       options.progress);
   if (!loaded.ok()) return Annotate(loaded, data.path);
+  KL_RETURN_IF_ERROR(model->CheckFiles());
   for (const auto& file : data.files) {
     if (!file->StillBacked()) {
       return absl::DataLossError(absl::StrCat(file->path(), ": the file changed while it was loaded; load it again"));
@@ -118,6 +120,11 @@ void Model::CountBytesPerToken() {
       bytes_per_token_ += bytes;
     }
   }
+}
+
+absl::Status Model::CheckFiles() const {
+  for (const auto& file : source_->files) KL_RETURN_IF_ERROR(file->CheckIntact());
+  return absl::OkStatus();
 }
 
 uint64_t Model::Fingerprint() const {

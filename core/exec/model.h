@@ -45,6 +45,9 @@ class Model {
   kl_dtype main_type() const { return main_type_; }
   uint64_t parameter_count() const { return parameter_count_; }
 
+  // DataLoss when a page of the file could not be read since loading.
+  absl::Status CheckFiles() const;
+
   // Identifies the weights for session files: names, types, shapes and the first bytes of every tensor.
   uint64_t Fingerprint() const;
 

@@ -72,14 +72,16 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Model* model, con
 }
 
 absl::Status Session::SetSampler(const SamplerOptions& options) {
-  KL_ASSIGN_OR_RETURN(sampler_, Sampler::Create(options));
-  RefillSampler();
-  return absl::OkStatus();
+  KL_ASSIGN_OR_RETURN(Sampler sampler, Sampler::Create(options));
+  sampler_ = std::make_unique<Sampler>(std::move(sampler));
+  return RefillSampler();
 }
 
-void Session::RefillSampler() {
-  sampler_->Forget();
-  for (int32_t token : tokens_) sampler_->Accept(token);
+absl::Status Session::RefillSampler() {
+  SamplerState state = sampler_->Save();
+  const size_t count = std::min(tokens_.size(), static_cast<size_t>(std::max(0, sampler_->options().repeat_last_n)));
+  state.recent.assign(tokens_.end() - static_cast<ptrdiff_t>(count), tokens_.end());
+  return sampler_->Restore(state);
 }
 
 absl::Status Session::CheckTokens(absl::Span<const int32_t> tokens) const {
@@ -109,6 +111,7 @@ absl::Status Session::Compute(absl::Span<const int32_t> tokens, int64_t outputs)
   for (int64_t i = 0; i < outputs; ++i) rows[i] = static_cast<int32_t>(count - outputs + i);
   cache_->WillWrite(position(), position() + count);
   KL_RETURN_IF_ERROR(model_->runtime()->Run(program_.get(), count, outputs, &cancelled_));
+  KL_RETURN_IF_ERROR(model_->CheckFiles());
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
   for (int32_t token : tokens) sampler_->Accept(token);
   if (outputs > 0) {
@@ -163,15 +166,14 @@ absl::Status Session::Rewind(int32_t position) {
   }
   tokens_.resize(static_cast<size_t>(position));
   logits_ = {};
-  RefillSampler();
-  return absl::OkStatus();
+  return RefillSampler();
 }
 
 absl::StatusOr<int32_t> Session::Sample() {
   if (logits_.empty()) {
     return absl::FailedPreconditionError("there are no logits to sample from; prefill or decode a token first");
   }
-  return sampler_->Sample(logits_.data(), static_cast<int>(logits_.size()));
+  return sampler_->Sample(logits_.data(), static_cast<int32_t>(logits_.size()));
 }
 
 absl::StatusOr<Generation> Session::Generate(int64_t max_tokens, const TextFunction& text) {

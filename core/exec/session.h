@@ -82,7 +82,8 @@ class Session {
   // One batch: at most largest().tokens tokens, logits of the last `outputs` of them.
   absl::Status Compute(absl::Span<const int32_t> tokens, int64_t outputs);
   absl::Status CheckTokens(absl::Span<const int32_t> tokens) const;
-  void RefillSampler();
+  // The penalties' history from tokens_; the random generator goes on where it is.
+  absl::Status RefillSampler();
 
   const Model* const model_;
   std::unique_ptr<KvCache> cache_;

@@ -1,0 +1,105 @@
+// Activations as the quantised kernels read them: 8 bits, one scale per block of 32 columns.
+//
+//   d = max|x| / 127,  q = round(x / d)  in [-127, 127]
+//
+// Eight blocks (256 columns) make a group of 384 bytes. Beside q it keeps what removes the weights'
+// offset: weights are multiplied as unsigned numbers u = w + offset, and
+//   sum w*q = sum u*q - offset * sum q.
+// The two corrections are pairs of int16, because vpmaddubsw sums pairs of columns: the low half
+// belongs to columns 4i, 4i+1, the high half to columns 4i+2, 4i+3 of the block.
+//
+// Order of q inside a group:
+//   natural      byte 32*j + c       = column c of block j   (rows as they are in the file)
+//   interleaved  byte 32*(c/4) + 4*j + c%4                   (rows in the K8 layout)
+#ifndef PLUGINS_SPARSE_X86_ACTIVATIONS_AVX2_H_
+#define PLUGINS_SPARSE_X86_ACTIVATIONS_AVX2_H_
+
+#include "plugins/sparse_x86/simd_avx2.h"
+
+namespace {
+
+struct alignas(64) ActivationGroup {
+  int8_t q[256];
+  int32_t init[8];  // per block: int16 pair, -offset * sum over its columns (first 16 if halved)
+  float d[8];       // scale
+  float d_sum[8];   // scale * sum of q
+  int32_t init_high[8];  // as init for columns 16..31, when halved
+};
+static_assert(sizeof(ActivationGroup) == 384, "six cache lines");
+
+enum ActivationOrder { kNatural = 0, kInterleaved = 1 };
+
+// How a weight type wants its activations.
+struct ActivationForm {
+  ActivationOrder order;
+  int offset;   // of the weights
+  bool halved;  // corrections apart for columns 0..15 and 16..31 (types with 16-column scales)
+};
+
+KL_INLINE int64_t GroupCount(int64_t columns) { return CeilDivide(columns, 256); }
+
+// Sum over the four dwords of each 128-bit half, as int16 pairs: pair in every dword of the half.
+KL_INLINE __m256i SumPairs(__m256i v) {
+  v = _mm256_add_epi16(v, _mm256_shuffle_epi32(v, 0x4e));
+  return _mm256_add_epi16(v, _mm256_shuffle_epi32(v, 0xb1));
+}
+
+// Quantises 32 floats into block j of a group.
+KL_INLINE void QuantiseBlock(const float* x, ActivationForm form, ActivationGroup* group,
+                             int64_t j) {
+  const __m256 sign = _mm256_set1_ps(-0.0f);
+  __m256 v[4];
+  __m256 m = _mm256_setzero_ps();
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    v[i] = _mm256_loadu_ps(x + 8 * i);
+    m = _mm256_max_ps(m, _mm256_andnot_ps(sign, v[i]));
+  }
+  const float largest = MaximumAcross(m);
+  const float d = largest / 127.0f;
+  // A block of denormals has no usable inverse: it counts as zero.
+  const float inverse = largest > 1e-30f ? 127.0f / largest : 0.0f;
+  const __m256 scale = _mm256_set1_ps(inverse);
+  __m256i w[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) w[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], scale));
+  __m256i q = _mm256_packs_epi16(_mm256_packs_epi32(w[0], w[1]), _mm256_packs_epi32(w[2], w[3]));
+  q = _mm256_permutevar8x32_epi32(q, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+  // A NaN or infinity became -128: keep the range that the int16 sums rely on.
+  q = _mm256_max_epi8(q, _mm256_set1_epi8(-127));
+  if (form.order == kNatural) {
+    _mm256_store_si256((__m256i*)(group->q + 32 * j), q);
+  } else {
+    alignas(32) int32_t dwords[8];
+    _mm256_store_si256((__m256i*)dwords, q);
+    int32_t* column = (int32_t*)group->q + j;
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) column[8 * i] = dwords[i];
+  }
+  const __m256i pairs = SumPairs(_mm256_maddubs_epi16(_mm256_set1_epi8(1), q));
+  const __m256i factor = _mm256_set1_epi16((short)-form.offset);
+  __m128i low = _mm256_castsi256_si128(pairs);
+  __m128i high = _mm256_extracti128_si256(pairs, 1);
+  const __m128i all = _mm_add_epi16(low, high);
+  const int32_t both = _mm_cvtsi128_si32(all);
+  const int32_t total = (int32_t)(int16_t)both + (both >> 16);
+  if (!form.halved) low = all;
+  low = _mm_mullo_epi16(low, _mm256_castsi256_si128(factor));
+  high = _mm_mullo_epi16(high, _mm256_castsi256_si128(factor));
+  group->init[j] = _mm_cvtsi128_si32(low);
+  group->init_high[j] = form.halved ? _mm_cvtsi128_si32(high) : 0;
+  group->d[j] = inverse > 0.0f ? d : 0.0f * largest;  // NaN and infinity stay visible
+  group->d_sum[j] = group->d[j] * (float)total;
+}
+
+// Quantises one row of `columns` (a multiple of 32) floats. Blocks past its end become zeros.
+KL_INLINE void QuantiseRow(const float* x, int64_t columns, ActivationForm form,
+                           ActivationGroup* groups) {
+  const int64_t blocks = columns / 32;
+  if (blocks % 8 != 0) memset(groups + blocks / 8, 0, sizeof(ActivationGroup));
+  for (int64_t b = 0; b < blocks; ++b) QuantiseBlock(x + 32 * b, form, groups + b / 8, b % 8);
+}
+
+}  // namespace
+
+#endif  // PLUGINS_SPARSE_X86_ACTIVATIONS_AVX2_H_

@@ -1,0 +1,58 @@
+// One quantised row to f32.
+#ifndef PLUGINS_SPARSE_X86_DEQUANTISE_AVX2_H_
+#define PLUGINS_SPARSE_X86_DEQUANTISE_AVX2_H_
+
+#include "plugins/sparse_x86/blocks_avx2.h"
+
+namespace {
+
+// The `count` blocks of one group, times `factor`.
+template <class Type>
+KL_INLINE void DequantiseGroup(const uint8_t* group, int count, float factor, float* y) {
+  alignas(32) float scales[8];
+  alignas(32) float minima[8];
+  alignas(32) int16_t halves[16];
+  const __m256 factors = _mm256_set1_ps(factor);
+  _mm256_store_ps(scales, _mm256_mul_ps(Type::Scales(group), factors));
+  _mm256_store_ps(minima, _mm256_mul_ps(Type::Minima(group), factors));
+  _mm256_store_si256((__m256i*)halves, Type::Halves(group));
+  const __m256i offset = _mm256_set1_epi32(Type::kOffset);
+  for (int j = 0; j < count; ++j) {
+    alignas(32) uint8_t bytes[32];
+    _mm256_store_si256((__m256i*)bytes, Type::Load(group, j));
+    const __m256 minimum = _mm256_set1_ps(minima[j]);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const __m128i eight = _mm_loadl_epi64((const __m128i*)(bytes + 8 * i));
+      const __m256i w = Type::kKind == kSigned
+                            ? _mm256_cvtepi8_epi32(eight)
+                            : _mm256_sub_epi32(_mm256_cvtepu8_epi32(eight), offset);
+      const float scale =
+          Type::kKind == kHalved ? scales[j] * (float)halves[2 * j + i / 2] : scales[j];
+      __m256 v = _mm256_mul_ps(_mm256_cvtepi32_ps(w), _mm256_set1_ps(scale));
+      if (Type::kMinima) v = _mm256_add_ps(v, minimum);
+      _mm256_storeu_ps(y + 32 * j + 8 * i, v);
+    }
+  }
+}
+
+// `columns` is a multiple of the type's block.
+template <class Type>
+KL_INLINE void DequantiseRow(const uint8_t* row, int64_t columns, float factor, float* y) {
+  int64_t k = 0;
+  for (; k + 256 <= columns; k += 256) {
+    DequantiseGroup<Type>(row, 8, factor, y + k);
+    row += Type::kGroupBytes;
+  }
+  if (k < columns) {
+    const int count = (int)(columns - k) / 32;
+    alignas(32) uint8_t padded[Type::kGroupBytes];
+    memset(padded, 0, sizeof padded);
+    memcpy(padded, row, (size_t)count * Type::kGroupBytes / 8);
+    DequantiseGroup<Type>(padded, count, factor, y + k);
+  }
+}
+
+}  // namespace
+
+#endif  // PLUGINS_SPARSE_X86_DEQUANTISE_AVX2_H_

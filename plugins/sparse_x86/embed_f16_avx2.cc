@@ -1,0 +1,5 @@
+// op "embed", table f16; see embed_avx2.h.
+#include "plugins/common/table.h"
+#include "plugins/sparse_x86/embed_avx2.h"
+
+KL_EMBED(embed_f16_avx2, "embed_f16_avx2", FloatRows<TypeF16>);

@@ -1,0 +1,115 @@
+// Q4_0 rows in the K8 layout: the same 144 bytes for 256 columns, in another order.
+//
+//   byte 0..15    8 f16 scales, of the blocks 0..7
+//   byte 16..143  4 vectors of 32 bytes; in vector i, bytes 4j .. 4j + 3 belong to block j:
+//                 byte 4j + k: low half = column 8i + k, high half = column 8i + 4 + k of block j
+//
+// Lane j of every vector belongs to block j, so that the products of a block add up in its own lane
+// and no sum across lanes is needed before the end of the row. README.md draws it.
+#ifndef PLUGINS_SPARSE_X86_K8_AVX2_H_
+#define PLUGINS_SPARSE_X86_K8_AVX2_H_
+
+#include "plugins/sparse_x86/weights_avx2.h"
+
+namespace {
+
+struct K8Rows {
+  static constexpr PanelKind kKind = kUnsigned;
+  static constexpr bool kMinima = false;
+  static constexpr ActivationOrder kOrder = kInterleaved;
+  static constexpr int kGroupBytes = 144;
+  static constexpr ActivationForm kForm = {kInterleaved, 8, false};
+
+  static KL_INLINE uint64_t RowBytes(int64_t blocks) { return (uint64_t)blocks * 18; }
+
+  // Packs one row of Q4_0 blocks; their number is a multiple of eight.
+  static inline void PackRow(const uint8_t* source, int64_t blocks, uint8_t* destination) {
+    const __m128i low_half = _mm_set1_epi8(15);
+    for (int64_t b = 0; b < blocks; ++b) {
+      uint8_t* group = destination + b / 8 * kGroupBytes;
+      const int64_t j = b % 8;
+      memcpy(group + 2 * j, source + 18 * b, 2);
+      const __m128i v = _mm_loadu_si128((const __m128i*)(source + 18 * b + 2));
+      const __m128i low = _mm_and_si128(v, low_half);
+      const __m128i high = _mm_and_si128(_mm_srli_epi16(v, 4), low_half);
+      // dword 0 and 2: bytes k of the even dwords below, of the odd dwords above.
+      const __m128i first = _mm_or_si128(low, _mm_slli_epi16(_mm_srli_epi64(low, 32), 4));
+      const __m128i second = _mm_or_si128(high, _mm_slli_epi16(_mm_srli_epi64(high, 32), 4));
+      const __m128i all =
+          _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(first), _mm_castsi128_ps(second), 0x88));
+      alignas(16) uint32_t dwords[4];
+      _mm_store_si128((__m128i*)dwords, all);
+      for (int i = 0; i < 4; ++i) memcpy(group + 16 + 32 * i + 4 * j, &dwords[i], 4);
+    }
+  }
+
+  static KL_INLINE float Dot(const uint8_t* row, int64_t blocks, const ActivationGroup* a) {
+    const __m256i low_half = _mm256_set1_epi8(15);
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256 sum = _mm256_setzero_ps();
+    const int64_t groups = blocks / 8;
+    for (int64_t g = 0; g < groups; ++g, row += kGroupBytes, ++a) {
+      _mm_prefetch((const char*)row + kPrefetchAhead, _MM_HINT_T0);
+      _mm_prefetch((const char*)row + kPrefetchAhead + 64, _MM_HINT_T0);
+      const __m256i* q = (const __m256i*)a->q;
+      __m256i even = _mm256_load_si256((const __m256i*)a->init);
+      __m256i odd = _mm256_setzero_si256();
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        const __m256i v = _mm256_loadu_si256((const __m256i*)(row + 16 + 32 * i));
+        const __m256i low = _mm256_and_si256(v, low_half);
+        const __m256i high = _mm256_and_si256(_mm256_srli_epi16(v, 4), low_half);
+        even = _mm256_add_epi16(even, _mm256_maddubs_epi16(low, _mm256_load_si256(q + 2 * i)));
+        odd = _mm256_add_epi16(odd, _mm256_maddubs_epi16(high, _mm256_load_si256(q + 2 * i + 1)));
+      }
+      const __m256i integers = _mm256_madd_epi16(_mm256_add_epi16(even, odd), ones);
+      const __m256 scales = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)row));
+      sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(integers),
+                            _mm256_mul_ps(scales, _mm256_load_ps(a->d)), sum);
+    }
+    return SumAcross(sum);
+  }
+
+  // Unpacks `count` (1..16) rows; missing rows repeat the last.
+  static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row, int64_t count,
+                                                      int64_t blocks, const Panel& panel) {
+    const __m256i low_half = _mm256_set1_epi8(15);
+    for (int r = 0; r < 2; ++r) {
+      const uint8_t* rows[8];
+      for (int i = 0; i < 8; ++i) {
+        rows[i] = first_row + Minimum(8 * r + i, count - 1) * RowBytes(blocks);
+      }
+      for (int64_t b = 0; b < blocks; b += 8) {
+        __m256i v[8];
+        for (int i = 0; i < 4; ++i) {
+#pragma GCC unroll 8
+          for (int row = 0; row < 8; ++row) {
+            v[row] = _mm256_loadu_si256((const __m256i*)(rows[row] + 16 + 32 * i));
+          }
+          Transpose8x8(v);
+          __m256i* bytes = (__m256i*)panel.bytes + b * 16 + 4 * i + r;
+#pragma GCC unroll 8
+          for (int j = 0; j < 8; ++j) {
+            _mm256_store_si256(bytes + 16 * j, _mm256_and_si256(v[j], low_half));
+            _mm256_store_si256(bytes + 16 * j + 2,
+                               _mm256_and_si256(_mm256_srli_epi16(v[j], 4), low_half));
+          }
+        }
+#pragma GCC unroll 8
+        for (int row = 0; row < 8; ++row) {
+          v[row] = _mm256_castps_si256(_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)rows[row])));
+          rows[row] += kGroupBytes;
+        }
+        Transpose8x8(v);
+#pragma GCC unroll 8
+        for (int j = 0; j < 8; ++j) {
+          _mm256_store_si256((__m256i*)(panel.scales + (b + j) * 16 + 8 * r), v[j]);
+        }
+      }
+    }
+  }
+};
+
+}  // namespace
+
+#endif  // PLUGINS_SPARSE_X86_K8_AVX2_H_

@@ -1,0 +1,70 @@
+// What all matmul kernels of this plugin share: operands, checks, the table entry.
+//
+// op "matmul": y[t][n] = dot(w[n], x[t]) + bias[n]
+//   x f32 [.., K]   w any [N, K]   bias f32 [N] or absent   y f32 [.., N]
+#ifndef PLUGINS_SPARSE_X86_MATMUL_SHAPES_AVX2_H_
+#define PLUGINS_SPARSE_X86_MATMUL_SHAPES_AVX2_H_
+
+#include "plugins/sparse_x86/kernel_avx2.h"
+
+namespace {
+
+enum MatmulOperand { kMatmulX = 0, kMatmulWeights = 1, kMatmulBias = 2, kMatmulY = 3 };
+
+// Rows of one unit of work. Outputs never depend on how units are shared out.
+constexpr int64_t kRowsPerUnit = 16;
+
+struct MatmulState {
+  int64_t columns;
+  int64_t rows;
+};
+
+KL_INLINE kl_code CheckMatmul(const kl_node* node, MatmulState* state, kl_error* error) {
+  KL_TRY(ExpectOperands(node, 4, error));
+  const kl_tensor* x = node->operands[kMatmulX];
+  const kl_tensor* w = node->operands[kMatmulWeights];
+  const kl_tensor* bias = node->operands[kMatmulBias];
+  const kl_tensor* y = node->operands[kMatmulY];
+  KL_TRY(ExpectSame(node, "rank of the weights", 2, w->rank, error));
+  KL_TRY(ExpectSame(node, "innermost dimension of x", w->shape[1], LastOf(x), error));
+  KL_TRY(ExpectSame(node, "innermost dimension of y", w->shape[0], LastOf(y), error));
+  KL_TRY(ExpectSame(node, "rows of y", RowsOf(x), RowsOf(y), error));
+  if (bias->type != KL_TYPE_NONE) {
+    KL_TRY(ExpectSame(node, "type of the bias", KL_TYPE_F32, bias->type, error));
+    KL_TRY(ExpectSame(node, "elements of the bias", w->shape[0], kl_element_count(bias), error));
+  }
+  state->rows = w->shape[0];
+  state->columns = w->shape[1];
+  return KL_OK;
+}
+
+// NULL when there is none.
+KL_INLINE const float* BiasOf(const kl_run* run) {
+  const kl_tensor* bias = run->operands[kMatmulBias];
+  return bias->type == KL_TYPE_NONE ? nullptr : (const float*)bias->data;
+}
+
+// Fills in a kernel whose x and y are f32.
+template <class Implementation>
+KL_INLINE constexpr kl_kernel MatmulKernel(const char* name, const kl_dtype* types,
+                                           float tolerance) {
+  kl_kernel kernel = {};
+  kernel.struct_size = sizeof(kl_kernel);
+  kernel.op = "matmul";
+  kernel.name = name;
+  kernel.operand_types = types;
+  kernel.operand_count = 4;
+  kernel.priority = kAvx2Priority;
+  kernel.cpu_features = KL_CPU_AVX2;
+  kernel.state_bytes = sizeof(MatmulState);
+  kernel.tolerance = tolerance;
+  kernel.supports = Implementation::Supports;
+  kernel.prepare = Implementation::Prepare;
+  kernel.work = Implementation::Work;
+  kernel.run = Implementation::Run;
+  return kernel;
+}
+
+}  // namespace
+
+#endif  // PLUGINS_SPARSE_X86_MATMUL_SHAPES_AVX2_H_

@@ -1,8 +1,8 @@
 // Rows of any float or block type to f32, scalar: what each block type means.
 //
 // Thread safety: pure functions. `elements` is a multiple of the type's block.
-// Numbers: scales are widened exactly; products are f32 in the order written here. Source: see
-// blocks.h.
+// Numbers: scales are widened exactly; products are f32 in the order written here.
+// Source: see blocks.h.
 #ifndef KINGLET_PLUGINS_COMMON_DEQUANTIZE_H_
 #define KINGLET_PLUGINS_COMMON_DEQUANTIZE_H_
 

@@ -2,8 +2,8 @@
 //
 // Everything here and in the neighbouring headers is `static inline` and free of the standard
 // library, so that a file compiled for an instruction set leaves no copy that the linker could
-// merge into baseline code. Numbers: exact towards f32; towards 16 bits round to nearest, ties to
-// even; NaN stays NaN.
+// merge into baseline code.
+// Numbers: exact towards f32; towards 16 bits round to nearest, ties to even; NaN stays NaN.
 #ifndef KINGLET_PLUGINS_COMMON_F16_H_
 #define KINGLET_PLUGINS_COMMON_F16_H_
 

@@ -44,15 +44,16 @@ constexpr kl_attribute kLongHead[] = {IntAttribute("head_length", 128)};
 constexpr kl_attribute kOddHead[] = {IntAttribute("head_length", 43)};
 
 // Caches hold what earlier tokens left: the whole cache is filled, and the run starts at `first`.
-template <int64_t kQueryHeads, int64_t kHeads, int64_t kLength, int64_t kRows>
+template <int64_t kQueryHeads, int64_t kHeads, int64_t kLength, int64_t kRows,
+          kl_dtype kCache = KL_TYPE_F16>
 struct Operands {
   constexpr explicit Operands(int64_t first)
       : list{Normal({S(0), kQueryHeads * kLength}),
              Normal({S(0), kHeads * kLength}),
              Normal({S(0), kHeads * kLength}),
              Sequence({S(0)}, static_cast<double>(first)),
-             Normal({kHeads, kRows, kLength}, 1.0, 0.0, KL_TYPE_ANY),
-             Normal({kHeads, kRows, kLength}, 1.0, 0.0, KL_TYPE_ANY),
+             Normal({kHeads, kRows, kLength}, 1.0, 0.0, kCache),
+             Normal({kHeads, kRows, kLength}, 1.0, 0.0, kCache),
              Output({S(0), kQueryHeads * kLength})} {}
   kl_case_operand list[7];
 };
@@ -67,6 +68,8 @@ constexpr Operands<6, 6, 32, 40> kMultiHead(10);   // every query head has its o
 constexpr Operands<8, 1, 32, 40> kMultiQuery(10);  // all query heads share one
 constexpr Operands<12, 2, 128, 90> kLong(60);
 constexpr Operands<4, 4, 43, 30> kOdd(7);
+constexpr Operands<4, 2, 32, 300, KL_TYPE_F32> kMiddleF32(200);
+constexpr Operands<4, 2, 32, 23, KL_TYPE_F32> kRingF32(37);
 constexpr kl_op_case kCases[] = {
     Case("first_token", kFull, kStart.list, {{Fixed(1)}}, 1),
     Case("first_batch", kFull, kStart.list, {{Range(2, 64)}}, 2),
@@ -82,6 +85,9 @@ constexpr kl_op_case kCases[] = {
     Case("multi_query", kFull, kMultiQuery.list, {{Range(1, 5)}}, 1),
     Case("long_head", kLongHead, kLong.list, {{Range(1, 20)}}, 1),
     Case("odd_head", kOddHead, kOdd.list, {{Range(1, 9)}}, 1),
+    Case("f32_cache_one_token", kFull, kMiddleF32.list, {{Fixed(1)}}, 1),
+    Case("f32_cache_batch", kFull, kMiddleF32.list, {{Range(2, 100)}}, 1),
+    Case("f32_cache_window", kWindow, kRingF32.list, {{Range(1, 8)}}, 2),
 };
 constexpr kl_op kOp = Operator("attention", kOperands, kCases);
 

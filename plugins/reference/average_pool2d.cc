@@ -4,13 +4,14 @@
 //   count_include_pad = 0: count = inputs of the window inside x;  1: inside x or its padding
 //
 //   x  f32  [N, C, H, W]     in
-//   y  f32  [N, C, OH, OW]   out; must not alias x; OH and OW rounded down, or up as ONNX's
-//   ceil_mode does
+//   y  f32  [N, C, OH, OW]   out; must not alias x; rounded down, or up (ONNX ceil_mode)
 //
-// Attributes: kernel [2], strides [2], pads [top, left, bottom, right] (ints); count_include_pad
-// (int, default 0). Work:    one unit a row of y. Errors:  prepare() returns KL_INVALID_ARGUMENT
-// and names the operand; run() does not fail. Numbers: sums in double, rounded once. A window with
-// nothing to count gives 0. Source:  ONNX AveragePool.
+// Attributes: kernel [2], strides [2], pads [top, left, bottom, right] (ints);
+//             count_include_pad (int, default 0).
+// Work:    one unit a row of y.
+// Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
+// Numbers: sums in double, rounded once. A window with nothing to count gives 0.
+// Source:  ONNX AveragePool.
 #include "plugins/reference/cases.h"
 #include "plugins/reference/window.h"
 

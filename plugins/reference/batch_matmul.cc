@@ -2,8 +2,9 @@
 //
 //   y[..][m][n] = sum over k of a[..][m][k] * b[..][k][n]
 //
-//   a  f32  [.., M, K]   in; the dimensions before the last two meet from the right and agree or
-//   are 1 b  f32  [.., K, N]   in y  f32  [.., M, N]   out; must not alias an input
+//   a  f32  [.., M, K]   in; dimensions before the last two meet from the right, agree or are 1
+//   b  f32  [.., K, N]   in
+//   y  f32  [.., M, N]   out; must not alias an input
 //
 // Work:    one unit a row of y.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.

@@ -1,18 +1,17 @@
 // op "conv2d": two-dimensional convolution, grouped, with a fused clamp.
 //
-//   y[n][m][oh][ow] = clamp(bias[m] + sum over c, kh, kw of w[m][c][kh][kw] *
-//                           x[n][g * C/group + c][oh * stride - top + kh * dilation][ow * stride -
-//                           left + kw * dilation])
-//   g = m / (M / group); what lies outside x counts as 0
+//   y[n][m][oh][ow] = clamp(bias[m] + sum over c, kh, kw of
+//                           w[m][c][kh][kw] * x[n][g * C/group + c][h][w])
+//   h = oh * stride - top + kh * dilation,   w = ow * stride - left + kw * dilation
+//   g = m / (M / group);   what lies outside x counts as 0
 //
 //   x     f32  [N, C, H, W]             in
 //   w     f32  [M, C/group, KH, KW]     in
 //   bias  f32  [M]                      in, optional
 //   y     f32  [N, M, OH, OW]           out; must not alias x
 //
-// Attributes: strides [2], pads [top, left, bottom, right], dilations [2] (ints); group (int,
-// default 1); minimum,
-//             maximum (float, default -inf, +inf).
+// Attributes: strides [2], pads [top, left, bottom, right], dilations [2] (ints);
+//             group (int, default 1); minimum, maximum (float, default -inf, +inf).
 // Work:    one unit a row of y.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
 // Numbers: sums in double in the order c, kh, kw; rounded once.

@@ -9,8 +9,9 @@
 // Attributes: scale (float, default 1).
 // Work:    T units.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() returns it for an id
-// outside the table. Numbers: the row is widened to f32, then multiplied in f32. Source:  token
-// embedding; ONNX Gather along axis 0.
+//          outside the table.
+// Numbers: the row is widened to f32, then multiplied in f32.
+// Source:  token embedding; ONNX Gather along axis 0.
 #include "plugins/reference/cases.h"
 #include "plugins/reference/reference.h"
 

@@ -3,8 +3,7 @@
 //   y[n][c][oh][ow] = max over the inputs of the window inside x[n][c]
 //
 //   x  f32  [N, C, H, W]     in
-//   y  f32  [N, C, OH, OW]   out; must not alias x; OH and OW rounded down, or up as ONNX's
-//   ceil_mode does
+//   y  f32  [N, C, OH, OW]   out; must not alias x; rounded down, or up (ONNX ceil_mode)
 //
 // Attributes: kernel [2], strides [2], pads [top, left, bottom, right], dilations [2] (ints).
 // Work:    one unit a row of y.

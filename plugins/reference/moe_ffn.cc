@@ -1,7 +1,7 @@
 // op "moe_ffn": the chosen experts' gated feed-forward networks, summed in router order.
 //
-//   h[t][i][f] = act(dot(gate_e[f], x[t])) * dot(up_e[f], x[t])                        e =
-//   ids[t][i] y[t]       = sum over i = 0 .. k-1, in that order, of weights[t][i] * down_e h[t][i]
+//   h[t][i][f] = act(dot(gate_e[f], x[t])) * dot(up_e[f], x[t]),   e = ids[t][i]
+//   y[t]       = sum over i = 0 .. k-1, in that order, of weights[t][i] * down_e h[t][i]
 //
 //   x        f32         [T, D]      in
 //   ids      i32         [T, k]      in; 0 <= id < E
@@ -16,9 +16,10 @@
 //          relu: the up row and the down column of a neuron whose gate is <= 0 for every token are
 //          not read.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() returns it for an id
-// outside the experts. Numbers: weights widened to f32; dots in double; h rounded to f32; sums over
-// f and i in double; y rounded once. Source:  SmallThinker, arXiv 2507.20984, section 6.2; Mixtral,
-// arXiv 2401.04088.
+//          outside the experts.
+// Numbers: weights widened to f32; dots in double; h rounded to f32; sums over f and i in double;
+//          y rounded once.
+// Source:  SmallThinker, arXiv 2507.20984, section 6.2; Mixtral, arXiv 2401.04088.
 #include "plugins/reference/cases.h"
 #include "plugins/reference/reference.h"
 

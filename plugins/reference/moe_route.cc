@@ -1,9 +1,8 @@
 // op "moe_route": which experts a token goes to, and with what weights.
 //
-//   ids[t]        the k experts with the largest logits, in descending order of logit, ties by
-//   lower id weights[t][i] softmax: exp(l_i) / sum over all E of exp(l_j);   sigmoid: 1 / (1 +
-//   exp(-l_i))
-//                 normalise = 1: divided by their sum over the chosen;   then times scale
+//   ids[t]        the k experts with the largest logits, in descending order, ties by lower id
+//   weights[t][i] softmax: exp(l_i) / sum over all E of exp(l_j);  sigmoid: 1 / (1 + exp(-l_i))
+//                 normalise = 1: divided by their sum over the chosen;  then times scale
 //
 //   logits   f32  [T, E]   in
 //   ids      i32  [T, k]   out; k <= E
@@ -12,9 +11,8 @@
 // Attributes: gating "softmax" | "sigmoid", normalise (int, default 0), scale (float, default 1).
 // Work:    T units.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail,
-// whatever the logits: the
-//          ids are always different experts, so that a NaN cannot make a later operator read
-//          outside its weights.
+//          whatever the logits: the ids are always different experts, so that a NaN cannot make a
+//          later operator read outside its weights.
 // Numbers: in double, rounded once.
 // Source:  SmallThinker, arXiv 2507.20984, section 2; Mixtral, arXiv 2401.04088.
 #include "plugins/reference/cases.h"

@@ -2,7 +2,8 @@
 // reference kernel.
 //
 // The reference is the oracle: plain loops, sums in double in a fixed order, every weight type by
-// dequantising its rows. Thread safety: pure functions; a Check belongs to one thread.
+// dequantising its rows.
+// Thread safety: pure functions; a Check belongs to one thread.
 #ifndef KINGLET_PLUGINS_REFERENCE_REFERENCE_H_
 #define KINGLET_PLUGINS_REFERENCE_REFERENCE_H_
 

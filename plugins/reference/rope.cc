@@ -1,9 +1,10 @@
 // op "rope": rotary position embedding of the heads of each token.
 //
 //   angle(i) = position * scale * base^(-2i/R) / factors[i]                       0 <= i < R/2
-//   (y[a], y[b]) = (x[a] c - x[b] s, x[a] s + x[b] c),  c = magnitude cos(angle(i)), s = magnitude
-//   sin(angle(i)) interleaved = 0: (a, b) = (i, i + R/2), halves rotate;  1: (2i, 2i + 1), pairs
-//   rotate. Elements R .. L-1 of a head are copied.
+//   (y[a], y[b]) = (x[a] c - x[b] s, x[a] s + x[b] c)
+//   c = magnitude cos(angle(i)),  s = magnitude sin(angle(i))
+//   interleaved = 0: (a, b) = (i, i + R/2), halves rotate;  1: (2i, 2i + 1), pairs rotate.
+//   Elements R .. L-1 of a head are copied.
 //
 //   x          f32  [T, H*L]   in
 //   positions  i32  [T]        in
@@ -11,8 +12,7 @@
 //   y          f32  [T, H*L]   out; may alias x
 //
 // Attributes: head_length L (int), rotary_length R (int, even, <= L, default L), base (float),
-// interleaved (int,
-//             default 0), scale (float, default 1), magnitude (float, default 1).
+//             interleaved (int, default 0), scale (float, default 1), magnitude (float, default 1).
 // Work:    T units.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
 // Numbers: angles, cos and sin in double; c and s rounded to f32; the rotation in f32.

@@ -8,7 +8,9 @@
 //
 // Work:    O units.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() returns it for a row
-// outside x. Numbers: exact. Source:  ONNX Gather along axis 0.
+//          outside x.
+// Numbers: exact.
+// Source:  ONNX Gather along axis 0.
 #include "plugins/reference/cases.h"
 #include "plugins/reference/reference.h"
 

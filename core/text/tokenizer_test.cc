@@ -222,6 +222,14 @@ TEST(TokenizerTest, TokensThatStripSwallowWhiteSpace) {
               ElementsAre(kStart, kHe, kThink, ' ', 'h'));
 }
 
+TEST(TokenizerTest, Phi3sMarksSwallowTheirLineBreak) {
+  VocabularyData data = SentencePiece();
+  const int32_t assistant = Add(&data, "<|assistant|>", kControl);
+  EXPECT_THAT(Ids(*Make(data), "<|assistant|>\nhi"), ElementsAre(1, assistant, kMark, 13, kHi));
+  Add(&data, "<|placeholder1|>", kControl);
+  EXPECT_THAT(Ids(*Make(data), "<|assistant|>\nhi"), ElementsAre(1, assistant, kMarkHi));
+}
+
 TEST(TokenizerTest, FindsSpecialTokensByName) {
   auto tokenizer = Make(ByteLevel());
   EXPECT_EQ(kEnd, tokenizer->FindSpecial("<|im_end|>").value_or(-1));

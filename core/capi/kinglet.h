@@ -186,7 +186,7 @@ typedef struct kl_session_options {
   float frequency_penalty;
   float presence_penalty;
   int32_t repeat_last_n;
-  uint64_t seed;
+  int64_t seed;            // -1: from the system's random device
 } kl_session_options;
 KL_API void kl_session_default_options(kl_session_options* options);
 KL_API kl_code kl_session_create(kl_model* model, const kl_session_options* options, kl_session** session, kl_error* error);

@@ -7,7 +7,7 @@
 #include "core/base/log.h"
 #include "core/base/status.h"
 #include "core/capi/handles.h"
-#include "core/memory/planner.h"
+#include "core/memory/greedy_planner.h"
 #include "core/plugin/registry.h"
 #include "loaders/registry.h"
 #include "schedulers/registry.h"
@@ -86,7 +86,7 @@ absl::StatusOr<std::unique_ptr<kl_runtime>> CreateRuntime(const kl_runtime_optio
     handle->plugins.push_back({failure.name, "", failure.path, std::string(failure.status.message()), 0, 0});
   }
   Registry* plugins = registry.get();
-  handle->runtime = std::make_unique<Runtime>(std::move(registry), std::move(scheduler), GreedyPlanner());
+  handle->runtime = std::make_unique<Runtime>(std::move(registry), std::move(scheduler), &GreedyPlanner());
   Runtime* runtime = handle->runtime.get();
   plugins->host().set_parallel_for(
       [runtime](int64_t count, kl_parallel_body body, void* context) { runtime->ParallelFor(count, body, context); });

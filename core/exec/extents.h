@@ -2,11 +2,11 @@
 #ifndef KINGLET_CORE_EXEC_EXTENTS_H_
 #define KINGLET_CORE_EXEC_EXTENTS_H_
 
-#include <algorithm>
 #include <cstdint>
 
 #include "core/abi/architecture.h"
 #include "core/exec/plan.h"
+#include "core/memory/kv_cache.h"
 
 namespace kinglet {
 
@@ -17,12 +17,6 @@ struct Extents {
   int64_t context = 1;
 };
 
-// Rows that a cache needs: a ring must still hold a full window behind the first token of a batch.
-inline int64_t CacheRows(const kl_cache_desc& cache, const Extents& extents) {
-  if (cache.window <= 0) return extents.context;
-  return std::min(extents.context, cache.window + extents.tokens - 1);
-}
-
 // Type and shape of a value with its open dimensions filled in; no data.
 inline kl_tensor ShapedTensor(const PlanValue& value, const Extents& extents) {
   kl_tensor tensor = {};
@@ -31,7 +25,7 @@ inline kl_tensor ShapedTensor(const PlanValue& value, const Extents& extents) {
   if (value.kind == ValueKind::kCache) {
     tensor.rank = 3;
     tensor.shape[0] = value.cache.head_count;
-    tensor.shape[1] = CacheRows(value.cache, extents);
+    tensor.shape[1] = KvCacheRows(value.cache, extents.context, extents.tokens);
     tensor.shape[2] = value.cache.head_length;
     return tensor;
   }

@@ -25,7 +25,7 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
                                                    const ModelOptions& options) {
   std::unique_ptr<Model> model(new Model(runtime, std::move(source)));
   ModelSource& data = *model->source_;
-  model->memory_bytes_ = options.memory_bytes;
+  model->budget_ = std::make_unique<Budget>(options.memory_bytes);
   if (data.vocabulary.has_value()) {
     auto tokenizer = Tokenizer::Create(*data.vocabulary);
     if (!tokenizer.ok()) return Annotate(tokenizer.status(), data.path);
@@ -41,14 +41,15 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
     return absl::InvalidArgumentError("the type of the KV cache must be f16 or f32");
   }
   const kl_dtype fitting_type = model->main_type_ == KL_TYPE_F32 ? KL_TYPE_F32 : KL_TYPE_F16;
-  KL_RETURN_IF_ERROR(model->BuildPlan(options.cache_type == KL_TYPE_NONE ? fitting_type : options.cache_type));
+  model->cache_type_ = options.cache_type == KL_TYPE_NONE ? fitting_type : options.cache_type;
+  KL_RETURN_IF_ERROR(model->BuildPlan());
   KL_RETURN_IF_ERROR(model->CheckVocabulary());
   KL_ASSIGN_OR_RETURN(model->prepared_, PreparedPlan::Create(model->plan_, runtime->registry(), kTypicalExtents,
                                                              runtime->thread_count()));
   model->CountBytesPerToken();
   for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
   const absl::Status loaded = model->prepared_->LoadWeights(
-      options.memory_bytes,
+      model->budget_.get(),
       [runtime](int64_t count, kl_parallel_body body, void* context) { runtime->ParallelFor(count, body, context); },
       options.progress);
   if (!loaded.ok()) return Annotate(loaded, data.path);
@@ -61,7 +62,7 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   return model;
 }
 
-absl::Status Model::BuildPlan(kl_dtype cache_type) {
+absl::Status Model::BuildPlan() {
   const kl_architecture* architecture = runtime_->registry().FindArchitecture(source_->architecture);
   if (architecture == nullptr) {
     return absl::UnimplementedError(absl::StrCat(source_->path, ": no loaded plugin knows architecture \"",
@@ -69,7 +70,7 @@ absl::Status Model::BuildPlan(kl_dtype cache_type) {
                                                  absl::StrJoin(runtime_->registry().ArchitectureNames(), ", ")));
   }
   ModelView view(*source_);
-  PlanBuilder builder(*source_, cache_type);
+  PlanBuilder builder(*source_, cache_type_);
   kl_model_facts facts = {};
   facts.struct_size = sizeof facts;
   kl_error error = EmptyError();

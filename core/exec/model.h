@@ -10,6 +10,7 @@
 #include "core/exec/plan.h"
 #include "core/exec/prepared_plan.h"
 #include "core/exec/runtime.h"
+#include "core/memory/budget.h"
 #include "core/model/model_source.h"
 #include "core/text/tokenizer.h"
 
@@ -37,7 +38,9 @@ class Model {
   const Plan& plan() const { return plan_; }
   const PreparedPlan* prepared() const { return prepared_.get(); }  // NULL for vocabulary_only
   const Tokenizer* tokenizer() const { return tokenizer_.get(); }   // NULL: the file has no vocabulary
-  uint64_t memory_bytes() const { return memory_bytes_; }
+  // What the model and its sessions hold; thread safe.
+  Budget* budget() const { return budget_.get(); }
+  kl_dtype cache_type() const { return cache_type_; }
 
   // Weight bytes that one decoded token reads at most: of expert tensors the share in use, of the embedding one row.
   uint64_t bytes_per_token() const { return bytes_per_token_; }
@@ -53,7 +56,7 @@ class Model {
 
  private:
   Model(Runtime* runtime, std::unique_ptr<ModelSource> source) : runtime_(runtime), source_(std::move(source)) {}
-  absl::Status BuildPlan(kl_dtype cache_type);
+  absl::Status BuildPlan();
   absl::Status CheckVocabulary() const;
   void CountTensors();
   void CountBytesPerToken();
@@ -63,7 +66,8 @@ class Model {
   Plan plan_;
   std::unique_ptr<PreparedPlan> prepared_;
   std::unique_ptr<Tokenizer> tokenizer_;
-  uint64_t memory_bytes_ = 0;
+  std::unique_ptr<Budget> budget_;
+  kl_dtype cache_type_ = KL_TYPE_F16;
   uint64_t bytes_per_token_ = 0;
   uint64_t parameter_count_ = 0;
   kl_dtype main_type_ = KL_TYPE_NONE;

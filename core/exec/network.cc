@@ -15,7 +15,7 @@ absl::StatusOr<std::unique_ptr<Network>> Network::Load(Runtime* runtime, std::un
   if (!prepared.ok()) return Annotate(prepared.status(), path);
   network->prepared_ = *std::move(prepared);
   const absl::Status loaded = network->prepared_->LoadWeights(
-      /*budget_bytes=*/0,
+      /*budget=*/nullptr,
       [runtime](int64_t count, kl_parallel_body body, void* context) { runtime->ParallelFor(count, body, context); },
       /*progress=*/nullptr);
   if (!loaded.ok()) return Annotate(loaded, path);

@@ -108,13 +108,11 @@ absl::StatusOr<std::unique_ptr<PreparedPlan>> PreparedPlan::Create(const Plan& p
   return prepared;
 }
 
-absl::Status PreparedPlan::LoadWeights(uint64_t budget_bytes, const ParallelForFunction& parallel_for,
+absl::Status PreparedPlan::LoadWeights(Budget* budget, const ParallelForFunction& parallel_for,
                                        const ProgressFunction& progress) {
-  const uint64_t needed_bytes = weights_.mapped_bytes() + weights_.packed_bytes();
-  if (budget_bytes != 0 && needed_bytes > budget_bytes) {
-    return absl::OutOfRangeError(absl::StrCat("the weights need ", needed_bytes, " bytes (", weights_.mapped_bytes(),
-                                              " mapped, ", weights_.packed_bytes(), " packed), the memory budget is ",
-                                              budget_bytes, "; raise the budget or use a smaller model"));
+  if (budget != nullptr) {
+    KL_ASSIGN_OR_RETURN(mapped_reservation_, budget->Reserve("mapped weights", weights_.mapped_bytes()));
+    KL_ASSIGN_OR_RETURN(packed_reservation_, budget->Reserve("packed weights", weights_.packed_bytes()));
   }
   KL_RETURN_IF_ERROR(weights_.Pack(parallel_for, progress));
   for (size_t n = 0; n < nodes_.size(); ++n) {

@@ -12,6 +12,7 @@
 #include "core/exec/extents.h"
 #include "core/exec/plan.h"
 #include "core/exec/weight_store.h"
+#include "core/memory/budget.h"
 #include "core/plugin/registry.h"
 
 namespace kinglet {
@@ -47,8 +48,8 @@ class PreparedPlan {
   static absl::StatusOr<std::unique_ptr<PreparedPlan>> Create(const Plan& plan, const Registry& registry,
                                                               const Extents& largest, int thread_count);
 
-  // Packs and binds the weights. `budget_bytes` 0: none.
-  absl::Status LoadWeights(uint64_t budget_bytes, const ParallelForFunction& parallel_for,
+  // Packs and binds the weights, after reserving their bytes in `budget` (may be NULL).
+  absl::Status LoadWeights(Budget* budget, const ParallelForFunction& parallel_for,
                            const ProgressFunction& progress);
 
   const Plan& plan() const { return plan_; }
@@ -67,6 +68,8 @@ class PreparedPlan {
   const int thread_count_;
   std::vector<PreparedNode> nodes_;
   WeightStore weights_;
+  Reservation mapped_reservation_;
+  Reservation packed_reservation_;
 };
 
 }  // namespace kinglet

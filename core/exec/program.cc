@@ -6,6 +6,7 @@
 #include "core/abi/dtype.h"
 #include "core/base/checked_math.h"
 #include "core/base/status.h"
+#include "core/memory/planner.h"
 
 namespace kinglet {
 namespace {
@@ -36,6 +37,9 @@ struct Program::Node {
   uint64_t worker_scratch_offset = 0;
 };
 
+Program::Program(const PreparedPlan& prepared, const Extents& largest)
+    : prepared_(prepared), largest_(largest) {}
+
 Program::~Program() {
   for (const auto& node : nodes_) {
     const kl_kernel* kernel = node->prepared.kernel;
@@ -52,7 +56,7 @@ absl::StatusOr<std::unique_ptr<Program>> Program::Create(const PreparedPlan& pre
     program->nodes_.push_back(std::make_unique<Node>(prepared, n, largest));
   }
   KL_RETURN_IF_ERROR(program->PrepareKernels());
-  KL_RETURN_IF_ERROR(program->PlanMemory(planner));
+  KL_RETURN_IF_ERROR(program->PlaceValues(planner));
   program->BindTensors(cache_tensor);
   program->FindOpenDimensions();
   return program;
@@ -88,7 +92,7 @@ absl::Status Program::PrepareKernels() {
   return absl::OkStatus();
 }
 
-absl::Status Program::PlanMemory(const kl_planner& planner) {
+absl::Status Program::PlaceValues(const kl_planner& planner) {
   const Plan& plan = prepared_.plan();
   const int32_t last_node = static_cast<int32_t>(plan.nodes.size());
   std::vector<kl_memory_request> requests;
@@ -139,21 +143,16 @@ absl::Status Program::PlanMemory(const kl_planner& planner) {
     requests.push_back({nodes_[n]->worker_scratch_stride * prepared_.thread_count(), n, n, -1});
   }
 
-  std::vector<uint64_t> offsets(requests.size());
-  uint64_t peak_bytes = 0;
-  kl_error error = EmptyError();
-  const kl_code code = planner.plan(requests.data(), static_cast<uint32_t>(requests.size()), kAlignment,
-                                    offsets.data(), &peak_bytes, &error);
-  if (code != KL_OK) return StatusFromError(code, error, absl::StrCat("memory planner ", planner.name));
-  KL_ASSIGN_OR_RETURN(arena_, AlignedBuffer::Allocate(std::max<uint64_t>(peak_bytes, kAlignment)));
+  KL_ASSIGN_OR_RETURN(const MemoryPlan placed, PlanMemory(planner, requests, kAlignment));
+  KL_ASSIGN_OR_RETURN(arena_, AlignedBuffer::Allocate(std::max<uint64_t>(placed.peak_bytes, kAlignment)));
 
   offsets_.assign(plan.values.size(), 0);
   for (size_t v = 0; v < plan.values.size(); ++v) {
-    if (request_of[v] >= 0) offsets_[v] = offsets[request_of[v]];
+    if (request_of[v] >= 0) offsets_[v] = placed.offsets[request_of[v]];
   }
   for (int32_t n = 0; n < last_node; ++n) {
-    nodes_[n]->scratch_offset = offsets[scratch_begin + 2 * n];
-    nodes_[n]->worker_scratch_offset = offsets[scratch_begin + 2 * n + 1];
+    nodes_[n]->scratch_offset = placed.offsets[scratch_begin + 2 * n];
+    nodes_[n]->worker_scratch_offset = placed.offsets[scratch_begin + 2 * n + 1];
   }
   return absl::OkStatus();
 }

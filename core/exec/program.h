@@ -47,16 +47,16 @@ class Program {
   uint64_t arena_bytes() const { return arena_.size(); }
 
  private:
+  struct Node;
   // A dimension that follows the run.
   struct OpenDimension {
     int64_t* target;
     bool outputs;
   };
-  struct Node;
 
-  Program(const PreparedPlan& prepared, const Extents& largest) : prepared_(prepared), largest_(largest) {}
+  Program(const PreparedPlan& prepared, const Extents& largest);
   absl::Status PrepareKernels();
-  absl::Status PlanMemory(const kl_planner& planner);
+  absl::Status PlaceValues(const kl_planner& planner);
   void BindTensors(const CacheTensorFunction& cache_tensor);
   void FindOpenDimensions();
   int32_t* InputOf(ValueKind kind);

@@ -43,30 +43,21 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Model* model, con
   KL_ASSIGN_OR_RETURN(const Extents extents, ChooseExtents(*model, options));
 
   const Plan& plan = model->plan();
-  std::vector<KvCache::Layout> layouts;
-  std::vector<int32_t> cache_of(plan.values.size(), -1);
+  std::vector<kl_cache_desc> descs;
+  std::vector<size_t> cache_of(plan.values.size());
   for (size_t v = 0; v < plan.values.size(); ++v) {
     if (plan.values[v].kind != ValueKind::kCache) continue;
-    cache_of[v] = static_cast<int32_t>(layouts.size());
-    const kl_cache_desc& desc = plan.values[v].cache;
-    layouts.push_back({desc.head_count, CacheRows(desc, extents), desc.head_length, desc.window});
+    cache_of[v] = descs.size();
+    descs.push_back(plan.values[v].cache);
   }
-  KL_ASSIGN_OR_RETURN(session->cache_, KvCache::Create(layouts));
-  KvCache* cache = session->cache_.get();
+  KL_ASSIGN_OR_RETURN(session->cache_, KvCache::Create(descs, extents.context, extents.tokens, model->budget(),
+                                                       model->cache_type()));
+  const KvCache* cache = session->cache_.get();
   Runtime* runtime = model->runtime();
   KL_ASSIGN_OR_RETURN(session->program_,
                       Program::Create(*model->prepared(), runtime->planner(), extents,
                                       [&](kl_value value) { return cache->tensor(cache_of[value]); }));
-
-  const WeightStore& weights = model->prepared()->weights();
-  const uint64_t needed_bytes =
-      weights.mapped_bytes() + weights.packed_bytes() + session->cache_bytes() + session->arena_bytes();
-  if (model->memory_bytes() != 0 && needed_bytes > model->memory_bytes()) {
-    return absl::OutOfRangeError(absl::StrCat(
-        "the session needs ", needed_bytes, " bytes (weights ", weights.mapped_bytes() + weights.packed_bytes(),
-        ", KV cache ", session->cache_bytes(), ", activations ", session->arena_bytes(), "), the memory budget is ",
-        model->memory_bytes(), "; raise the budget or shorten the context (", extents.context, " tokens)"));
-  }
+  KL_ASSIGN_OR_RETURN(session->arena_reservation_, model->budget()->Reserve("activations", session->arena_bytes()));
   KL_RETURN_IF_ERROR(session->SetSampler(options.sampler));
   return session;
 }
@@ -109,9 +100,10 @@ absl::Status Session::Compute(absl::Span<const int32_t> tokens, int64_t outputs)
   std::copy(tokens.begin(), tokens.end(), program_->token_ids());
   for (int64_t i = 0; i < count && positions != nullptr; ++i) positions[i] = position() + static_cast<int32_t>(i);
   for (int64_t i = 0; i < outputs; ++i) rows[i] = static_cast<int32_t>(count - outputs + i);
-  cache_->WillWrite(position(), position() + count);
+  KL_RETURN_IF_ERROR(cache_->Reserve(count));
   KL_RETURN_IF_ERROR(model_->runtime()->Run(program_.get(), count, outputs, &cancelled_));
   KL_RETURN_IF_ERROR(model_->CheckFiles());
+  cache_->Commit(count);
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
   for (int32_t token : tokens) sampler_->Accept(token);
   if (outputs > 0) {
@@ -160,10 +152,7 @@ absl::Status Session::Rewind(int32_t position) {
         absl::StrCat("rewind to ", position, ": the session holds positions 0 to ", this->position()));
   }
   if (position == this->position()) return absl::OkStatus();
-  if (!cache_->CanRewind(position)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "rewind to ", position, ": sliding-window layers no longer hold the rows before it; start anew with a prefill"));
-  }
+  KL_RETURN_IF_ERROR(cache_->Rewind(position));
   tokens_.resize(static_cast<size_t>(position));
   logits_ = {};
   return RefillSampler();

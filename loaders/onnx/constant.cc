@@ -68,7 +68,8 @@ absl::StatusOr<std::string> ExternalPath(const std::string& location, absl::stri
     return outside();
   }
   const size_t slash = path.rfind('/');
-  const std::string folder = slash == absl::string_view::npos ? "." : std::string(path.substr(0, slash + 1));
+  const std::string folder =
+      slash == absl::string_view::npos ? "." : std::string(path.substr(0, slash + 1));
   const std::unique_ptr<char, decltype(&free)> root(realpath(folder.c_str(), nullptr), &free);
   const std::unique_ptr<char, decltype(&free)> file(
       realpath(absl::StrCat(folder, "/", location).c_str(), nullptr), &free);
@@ -78,7 +79,8 @@ absl::StatusOr<std::string> ExternalPath(const std::string& location, absl::stri
                                             " is missing; put it beside the model"));
   }
   // Symbolic links are resolved by now.
-  if (!absl::StartsWith(file.get(), absl::StrCat(std::strcmp(root.get(), "/") == 0 ? "" : root.get(), "/"))) {
+  if (!absl::StartsWith(file.get(),
+                        absl::StrCat(std::strcmp(root.get(), "/") == 0 ? "" : root.get(), "/"))) {
     return outside();
   }
   return std::string(file.get());
@@ -90,7 +92,9 @@ absl::Status ReadExternal(const onnx::TensorProto& tensor, absl::string_view pat
   uint64_t offset = 0, length = bytes;
   for (const onnx::StringStringEntryProto& entry : tensor.external_data()) {
     if (entry.key() == "location") location = entry.value();
-    uint64_t* number = entry.key() == "offset" ? &offset : entry.key() == "length" ? &length : nullptr;
+    uint64_t* number = entry.key() == "offset"   ? &offset
+                       : entry.key() == "length" ? &length
+                                                 : nullptr;
     if (number != nullptr && !absl::SimpleAtoi(entry.value(), number)) {
       return Corrupt(path, where, absl::StrCat("a number as external ", entry.key()),
                      Quoted(entry.value()));
@@ -100,9 +104,9 @@ absl::Status ReadExternal(const onnx::TensorProto& tensor, absl::string_view pat
   KL_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(file_path));
   uint64_t end = 0;
   if (length != bytes || !CheckedAdd(offset, length, &end) || end > file->size()) {
-    return Corrupt(path, where, absl::StrCat(bytes, " bytes of external data"),
-                   absl::StrCat(length, " bytes at ", offset, " of ", file->size(), " in ",
-                                Quoted(location)));
+    return Corrupt(
+        path, where, absl::StrCat(bytes, " bytes of external data"),
+        absl::StrCat(length, " bytes at ", offset, " of ", file->size(), " in ", Quoted(location)));
   }
   KL_RETURN_IF_ERROR(CheckReadable(*file, offset, length));
   target->assign(file->data() + offset, file->data() + end);
@@ -188,12 +192,13 @@ absl::StatusOr<OnnxConstant> ReadOnnxTensor(const onnx::TensorProto& tensor,
   constant.type = DtypeOfOnnx(tensor.data_type());
   constant.shape.assign(tensor.dims().begin(), tensor.dims().end());
   if (constant.type == KL_TYPE_NONE) {
-    return absl::UnimplementedError(absl::StrCat(
-        path, ": ", where, ": ONNX element type ", tensor.data_type(),
-        " is not supported; export the model with 32-bit floats"));
+    return absl::UnimplementedError(
+        absl::StrCat(path, ": ", where, ": ONNX element type ", tensor.data_type(),
+                     " is not supported; export the model with 32-bit floats"));
   }
   if (tensor.has_segment()) {
-    return absl::UnimplementedError(absl::StrCat(path, ": ", where, ": tensors in segments are not supported"));
+    return absl::UnimplementedError(
+        absl::StrCat(path, ": ", where, ": tensors in segments are not supported"));
   }
   int64_t count = 0;
   if (!OnnxElementCount(constant.shape, constant.type, &count)) {

@@ -21,8 +21,8 @@ struct OnnxOrder {
 // Name of a node for messages: its own, or that of its first output, or its index.
 std::string OnnxNodeName(const onnx::GraphProto& graph, int index);
 
-// Errors (DataLoss, naming node and value): a value that nothing makes, two nodes that make the same
-// value, a cycle.
+// Errors (DataLoss, naming node and value): a value that nothing makes, two nodes that make the
+// same value, a cycle.
 absl::StatusOr<OnnxOrder> OrderOnnxNodes(const onnx::GraphProto& graph, absl::string_view path);
 
 }  // namespace kinglet

@@ -1,0 +1,50 @@
+// One measured test, and the tables that show it. Field names are llama-bench's.
+#ifndef KINGLET_TOOLS_BENCH_RESULT_H_
+#define KINGLET_TOOLS_BENCH_RESULT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace kinglet {
+
+struct BenchResult {
+  std::string model_filename;
+  std::string model_type;  // "smallthinker 4.27 B Q4_0"
+  uint64_t model_size = 0;      // bytes of the file
+  uint64_t model_n_params = 0;
+  std::string cpu_info;
+  std::string backends = "CPU";
+  std::string scheduler;
+  int64_t n_batch = 0;
+  int64_t n_threads = 0;
+  int64_t n_prompt = 0;
+  int64_t n_gen = 0;
+  int64_t n_depth = 0;
+  std::string test_time;  // ISO 8601, UTC, when the test began
+  std::vector<int64_t> samples_ns;
+  // Beyond llama-bench.
+  uint64_t peak_rss_bytes = 0;  // of the process, since the model began to load
+  uint64_t bytes_per_token = 0;
+  int64_t load_ns = 0;
+  int64_t time_to_first_token_ns = 0;  // mean over prompts, the draw included; 0 without a prompt
+
+  std::vector<double> SamplesTokensPerSecond() const;
+};
+
+double Mean(const std::vector<double>& samples);
+// With n - 1; 0 for fewer than two samples.
+double StandardDeviation(const std::vector<double>& samples);
+
+// "pp512", "tg128", "pp512+tg128", "tg128 @ d512"
+std::string TestName(const BenchResult& result);
+
+// llama-bench's markdown table, rows padded.
+std::string MarkdownTable(const std::vector<BenchResult>& results);
+std::string CsvTable(const std::vector<BenchResult>& results);
+std::string JsonTable(const std::vector<BenchResult>& results);
+std::string JsonLines(const std::vector<BenchResult>& results);
+
+}  // namespace kinglet
+
+#endif  // KINGLET_TOOLS_BENCH_RESULT_H_

@@ -1,0 +1,40 @@
+#include "tools/bench/sample_text.h"
+
+namespace kinglet {
+
+const char kSampleText[] =
+    "The goldcrest weighs about as much as a sheet of paper, and yet it crosses the North Sea in a single "
+    "night. Those who watch the coast in October find it at dawn in the low grass behind the dunes, too "
+    "tired to mind a visitor, picking the smallest flies from the stems. By noon it has moved on to the "
+    "first trees. In a hard winter four out of five do not live to see the spring, but the fifth raises two "
+    "broods of ten, and within a few years the woods are full again.\n\n"
+    "A recipe for bread needs only four things: flour, water, salt and time. Mix five hundred grams of flour "
+    "with three hundred and fifty grams of water and leave it alone for half an hour. Then add ten grams of "
+    "salt and a spoonful of leaven, fold the dough over itself every thirty minutes, and stop when it holds "
+    "its shape. Bake it hot, at 240 degrees, under a lid for the first twenty minutes and without it for "
+    "twenty more. The crust should sing when it cools.\n\n"
+    "\"How far is it to the village?\" asked the boy. The old man looked at the sky before he answered. \"Two "
+    "hours, if the bridge still stands. Four, if it does not. You had better ask the miller; he crosses it "
+    "every morning with his cart, and he would have heard it fall.\" The boy thanked him, counted the coins "
+    "in his pocket once more, and set off down the hill with the dog at his heels.\n\n"
+    "A processor spends most of its day waiting. An addition takes one cycle, a value in the nearest cache "
+    "four or five, and one in main memory several hundred. Programs that read their data in order are fast "
+    "because the machine can guess what comes next and fetch it early; programs that jump about are slow "
+    "however clever their arithmetic. The first question about a slow loop is therefore not how many "
+    "instructions it has, but how many bytes it moves, and how often it moves the same byte twice.\n\n"
+    "In 1815 a mountain in the Indian Ocean blew itself to pieces, and the dust dimmed the sun for a year. "
+    "Snow fell in June on farms in New England, grain rotted in the fields of Bavaria, and the price of oats "
+    "rose so high that few could feed a horse. It is said that a forester in Mannheim, looking for a way to "
+    "travel without one, put two wheels in a line and sat down between them.\n\n"
+    "for (size_t i = 0; i < rows; ++i) {\n  float sum = 0.0f;\n  for (size_t j = 0; j < columns; ++j) {\n"
+    "    sum += matrix[i * columns + j] * vector[j];\n  }\n  result[i] = sum;\n}\n\n"
+    "Dear Ms Okafor, thank you for your letter of 3 March. The roof of the east wing was repaired last week, "
+    "and the rooms below it have been dry since. We have asked the painters to begin on Monday; they expect "
+    "to need four days, or five if it rains. The invoice is enclosed. Please let us know by Friday whether "
+    "the keys should stay with the caretaker. With kind regards, the house management.\n\n"
+    "Why does ice float? Water is odd: like most liquids it shrinks as it cools, but below four degrees it "
+    "begins to swell again, because its molecules arrange themselves in open rings. A pond therefore freezes "
+    "from the top, and the ice keeps the cold air away from the water underneath, where the fish spend the "
+    "winter. If ice sank, lakes would fill with it from the bottom and few of them would thaw in summer.\n\n";
+
+}  // namespace kinglet

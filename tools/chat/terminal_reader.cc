@@ -1,0 +1,100 @@
+// Line editing by libedit.
+#include <histedit.h>
+#include <langinfo.h>
+
+#include <clocale>
+#include <cstdio>
+#include <cstring>
+
+#include "tools/chat/line_reader.h"
+
+namespace kinglet {
+namespace {
+
+constexpr int kHistoryLines = 1000;
+
+class TerminalReader : public LineReader {
+ public:
+  explicit TerminalReader(const std::string& history_path) : history_path_(history_path) {
+    // libedit wants to know how wide characters are; a terminal of today is UTF-8 whatever LANG says.
+    std::setlocale(LC_CTYPE, "");
+    if (std::strcmp(nl_langinfo(CODESET), "UTF-8") != 0) std::setlocale(LC_CTYPE, "C.UTF-8");
+    editor_ = el_init("kinglet", stdin, stdout, stderr);
+    el_set(editor_, EL_CLIENTDATA, this);
+    el_set(editor_, EL_PROMPT, &TerminalReader::Prompt);
+    el_set(editor_, EL_EDITOR, "emacs");
+    el_set(editor_, EL_SIGNAL, 0);
+    history_ = history_init();
+    HistEvent event;
+    history(history_, &event, H_SETSIZE, kHistoryLines);
+    history(history_, &event, H_SETUNIQUE, 1);
+    if (!history_path_.empty()) history(history_, &event, H_LOAD, history_path_.c_str());
+    el_set(editor_, EL_HIST, history, history_);
+    el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
+    // While a line is edited Ctrl-C is a key; while an answer runs it is the usual signal.
+    el_set(editor_, EL_SETTY, "-d", "intr=", nullptr);
+    el_set(editor_, EL_ADDFN, "kinglet-interrupt", "give the line up", &TerminalReader::GiveUp);
+    el_set(editor_, EL_BIND, "^C", "kinglet-interrupt", nullptr);
+  }
+
+  ~TerminalReader() override {
+    history_end(history_);
+    el_end(editor_);
+  }
+
+  Line Read(const std::string& prompt) override {
+    prompt_ = prompt;
+    interrupted_ = false;
+    int count = 0;
+    const char* text = el_gets(editor_, &count);
+    if (interrupted_) {
+      std::fputs("^C\n", stdout);
+      std::fflush(stdout);
+      return {LineKind::kInterrupt, ""};
+    }
+    if (text == nullptr || count <= 0) {
+      std::fputs("\n", stdout);
+      std::fflush(stdout);
+      return {LineKind::kEnd, ""};
+    }
+    std::string line(text, static_cast<size_t>(count));
+    while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
+    if (!line.empty()) Remember(line);
+    return {LineKind::kText, line};
+  }
+
+ private:
+  static TerminalReader* Self(EditLine* editor) {
+    void* self = nullptr;
+    el_get(editor, EL_CLIENTDATA, &self);
+    return static_cast<TerminalReader*>(self);
+  }
+
+  static char* Prompt(EditLine* editor) { return &Self(editor)->prompt_[0]; }
+
+  static unsigned char GiveUp(EditLine* editor, int) {
+    Self(editor)->interrupted_ = true;
+    return CC_EOF;
+  }
+
+  void Remember(const std::string& line) {
+    HistEvent event;
+    history(history_, &event, H_ENTER, line.c_str());
+    // At once: a chat may end in any way.
+    if (!history_path_.empty()) history(history_, &event, H_SAVE, history_path_.c_str());
+  }
+
+  const std::string history_path_;
+  EditLine* editor_;
+  History* history_;
+  std::string prompt_;
+  bool interrupted_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<LineReader> MakeTerminalReader(const std::string& history_path) {
+  return std::make_unique<TerminalReader>(history_path);
+}
+
+}  // namespace kinglet

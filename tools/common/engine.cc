@@ -1,0 +1,218 @@
+#include "tools/common/engine.h"
+
+#include <cstdio>
+#include <map>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "core/abi/host.h"
+#include "tools/common/interrupt.h"
+#include "tools/common/progress.h"
+
+namespace kinglet {
+namespace {
+
+struct LogContext {
+  const char* command;
+  int32_t most;  // the least important level that is shown
+};
+
+void Log(void* user, int32_t level, const char* message) {
+  const LogContext& context = *static_cast<const LogContext*>(user);
+  if (level > context.most) return;
+  const char* kind = level == KL_LOG_ERROR ? "error: " : level == KL_LOG_WARNING ? "warning: " : "";
+  std::fprintf(stderr, "kinglet %s: %s%s\n", context.command, kind, message);
+}
+
+std::vector<const char*> Pointers(const std::vector<std::string>& texts) {
+  std::vector<const char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(text.c_str());
+  return pointers;
+}
+
+void ReportPlugins(const char* command, const EngineFlags& flags, const kl_runtime* runtime) {
+  for (uint32_t i = 0; i < kl_runtime_plugin_count(runtime); ++i) {
+    kl_plugin_facts facts = {};
+    facts.struct_size = sizeof facts;
+    if (kl_runtime_plugin(runtime, i, &facts) != KL_OK) continue;
+    if (facts.failure != nullptr) {
+      std::fprintf(stderr, "kinglet %s: warning: plugin %s is left out: %s\n", command,
+                   facts.name[0] != '\0' ? facts.name : facts.path, facts.failure);
+    } else if (flags.verbose) {
+      std::fprintf(stderr, "plugin %s %s: %u kernels, %u architectures (%s)\n", facts.name,
+                   facts.version, facts.kernel_count, facts.architecture_count, facts.path);
+    }
+  }
+}
+
+struct LoadContext {
+  Progress progress;
+};
+
+bool ShowLoading(void* user, const char* stage, uint64_t done, uint64_t total) {
+  static_cast<LoadContext*>(user)->progress.Show(absl::StrCat("loading (", stage, ")"), done, total);
+  return Interrupt::CurrentCount() == 0;
+}
+
+}  // namespace
+
+void EngineFlags::DeclareThreads(OptionTable* options) {
+  options->Integer({"-t", "--threads"}, "N", &threads, {0, 1024},
+                   "threads; 0: the physical big cores that this process may use");
+}
+
+void EngineFlags::Declare(OptionTable* options) {
+  options->Group("Plugins");
+  options->Text({"--scheduler"}, "NAME", &scheduler, "how work is shared out: pool or serial");
+  options->Texts({"--plugin"}, "FILE", &plugins, "a further plugin; may be repeated");
+  options->Text({"--plugin-folder"}, "FOLDER", &plugin_folder,
+                "where plugins are; without it the folder 'plugins' beside this program");
+  options->Texts({"--disable-plugin"}, "NAME", &disabled_plugins, "go without it; may be repeated");
+  options->Texts({"--plugin-option"}, "NAME.KEY=VALUE", &plugin_options,
+                 "a setting of a plugin; may be repeated");
+  options->Texts({"--kernel"}, "OP=NAME", &kernels,
+                 "compute this operator with this kernel; may be repeated");
+  options->Flag({"-v", "--verbose"}, &verbose,
+                "say on stderr which plugins and kernels are in use, and why others are not");
+}
+
+void EngineFlags::DeclareMemory(OptionTable* options) {
+  options->Bytes({"--memory"}, "SIZE", &memory_bytes,
+                 "budget for all that stays in memory, such as 1GiB; a model that does not fit is "
+                 "refused; 0: none");
+  options->Choice({"--cache-type"}, {"auto", "f16", "f32"}, &cache_type,
+                  "of the KV cache; auto: f32 for a model of f32 weights, f16 for all others");
+}
+
+Failure CreateRuntime(const char* command, const EngineFlags& flags, RuntimeHandle* runtime) {
+  // The library keeps the pointer for as long as the runtime lives.
+  static LogContext log;
+  log = {command, flags.verbose ? KL_LOG_INFO : KL_LOG_ERROR};
+  kl_runtime_options options = {};
+  options.struct_size = sizeof options;
+  kl_runtime_default_options(&options);
+  const std::vector<const char*> plugins = Pointers(flags.plugins);
+  const std::vector<const char*> disabled = Pointers(flags.disabled_plugins);
+  const std::vector<const char*> kernels = Pointers(flags.kernels);
+  const std::vector<const char*> settings = Pointers(flags.plugin_options);
+  options.thread_count = static_cast<int32_t>(flags.threads);
+  options.scheduler = flags.scheduler.c_str();
+  options.plugin_folder = flags.plugin_folder.empty() ? nullptr : flags.plugin_folder.c_str();
+  options.plugin_paths = plugins.data();
+  options.plugin_path_count = static_cast<uint32_t>(plugins.size());
+  options.disabled_plugins = disabled.data();
+  options.disabled_plugin_count = static_cast<uint32_t>(disabled.size());
+  options.pinned_kernels = kernels.data();
+  options.pinned_kernel_count = static_cast<uint32_t>(kernels.size());
+  options.plugin_options = settings.data();
+  options.plugin_option_count = static_cast<uint32_t>(settings.size());
+  options.log = Log;
+  options.log_user = &log;
+  kl_error error = NoError();
+  kl_runtime* created = nullptr;
+  const kl_code code = kl_runtime_create(&options, &created, &error);
+  if (code != KL_OK) {
+    Failure failure = FailureOf(code, error);
+    // What the flags ask for is a matter of usage; all else concerns plugins.
+    if (code != KL_INVALID_ARGUMENT && code != KL_OUT_OF_MEMORY) failure.exit_status = kExitPlugin;
+    return failure;
+  }
+  runtime->reset(created);
+  ReportPlugins(command, flags, created);
+  return Success();
+}
+
+Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::string& path,
+                  bool vocabulary_only, ModelHandle* model) {
+  LoadContext context;
+  kl_model_options options = {};
+  options.struct_size = sizeof options;
+  kl_model_default_options(&options);
+  options.memory_bytes = flags.memory_bytes;
+  options.vocabulary_only = vocabulary_only;
+  if (flags.cache_type == "f16") options.cache_type = KL_TYPE_F16;
+  if (flags.cache_type == "f32") options.cache_type = KL_TYPE_F32;
+  options.progress = ShowLoading;
+  options.progress_user = &context;
+  kl_error error = NoError();
+  kl_model* loaded = nullptr;
+  const kl_code code = kl_model_load(runtime, path.c_str(), &options, &loaded, &error);
+  if (code != KL_OK) return FailureOf(code, error);
+  model->reset(loaded);
+  return Success();
+}
+
+kl_session_options DefaultSessionOptions() {
+  kl_session_options options = {};
+  options.struct_size = sizeof options;
+  kl_session_default_options(&options);
+  return options;
+}
+
+Failure CreateSession(kl_model* model, const kl_session_options& options, SessionHandle* session) {
+  kl_error error = NoError();
+  kl_session* created = nullptr;
+  const kl_code code = kl_session_create(model, &options, &created, &error);
+  if (code != KL_OK) return FailureOf(code, error);
+  session->reset(created);
+  return Success();
+}
+
+kl_model_info Describe(const kl_model* model) {
+  kl_model_info info = {};
+  info.struct_size = sizeof info;
+  kl_model_describe(model, &info);
+  return info;
+}
+
+kl_session_info Describe(const kl_session* session) {
+  kl_session_info info = {};
+  info.struct_size = sizeof info;
+  kl_session_describe(session, &info);
+  return info;
+}
+
+Failure Tokenize(const kl_model* model, const std::string& text, uint32_t flags,
+                 std::vector<int32_t>* tokens) {
+  kl_error error = NoError();
+  tokens->resize(text.size() + 16);  // enough for all but odd vocabularies
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    size_t count = 0;
+    const kl_code code = kl_model_tokenize(model, text.data(), text.size(), flags, tokens->data(),
+                                           tokens->size(), &count, &error);
+    if (code != KL_OK) return FailureOf(code, error);
+    const bool complete = count <= tokens->size();
+    tokens->resize(count);
+    if (complete) break;
+  }
+  return Success();
+}
+
+int32_t BeginToken(const kl_model* model) {
+  std::vector<int32_t> plain;
+  std::vector<int32_t> special;
+  if (!Tokenize(model, "a", 0, &plain).ok()) return -1;
+  if (!Tokenize(model, "a", KL_TOKENIZE_ADD_SPECIAL, &special).ok()) return -1;
+  if (special.size() <= plain.size() || plain.empty()) return -1;
+  return special[0] != plain[0] ? special[0] : -1;
+}
+
+std::string SummarisePlan(const std::string& plan_text) {
+  std::vector<std::string> order;
+  std::map<std::string, int> counts;
+  for (absl::string_view line : absl::StrSplit(plan_text, '\n')) {
+    const std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
+    int64_t index = 0;
+    if (words.size() < 5 || !absl::SimpleAtoi(words[0], &index)) continue;
+    const std::string row = absl::StrCat(words[1], ": ", words[3], " ", words[4]);
+    if (counts[row]++ == 0) order.push_back(row);
+  }
+  std::string text;
+  for (const std::string& row : order) absl::StrAppend(&text, row, " x ", counts[row], "\n");
+  return text;
+}
+
+}  // namespace kinglet

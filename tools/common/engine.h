@@ -1,0 +1,82 @@
+// The flags that every command with a model has, and the handles behind them.
+#ifndef KINGLET_TOOLS_COMMON_ENGINE_H_
+#define KINGLET_TOOLS_COMMON_ENGINE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/capi/kinglet.h"
+#include "tools/common/options.h"
+#include "tools/common/report.h"
+
+namespace kinglet {
+
+struct RuntimeDeleter {
+  void operator()(kl_runtime* runtime) const { kl_runtime_free(runtime); }
+};
+struct ModelDeleter {
+  void operator()(kl_model* model) const { kl_model_free(model); }
+};
+struct SessionDeleter {
+  void operator()(kl_session* session) const { kl_session_free(session); }
+};
+struct NetworkDeleter {
+  void operator()(kl_network* network) const { kl_network_free(network); }
+};
+struct FileDeleter {
+  void operator()(kl_file* file) const { kl_file_free(file); }
+};
+using RuntimeHandle = std::unique_ptr<kl_runtime, RuntimeDeleter>;
+using ModelHandle = std::unique_ptr<kl_model, ModelDeleter>;
+using SessionHandle = std::unique_ptr<kl_session, SessionDeleter>;
+using NetworkHandle = std::unique_ptr<kl_network, NetworkDeleter>;
+using FileHandle = std::unique_ptr<kl_file, FileDeleter>;
+
+struct EngineFlags {
+  int64_t threads = 0;
+  std::string scheduler = "pool";
+  std::string plugin_folder;
+  std::vector<std::string> plugins;
+  std::vector<std::string> disabled_plugins;
+  std::vector<std::string> kernels;
+  std::vector<std::string> plugin_options;
+  uint64_t memory_bytes = 0;
+  std::string cache_type = "auto";
+  bool verbose = false;
+
+  // -t, unless the command has its own (bench, which takes a list).
+  void DeclareThreads(OptionTable* options);
+  // --scheduler, --plugin, --plugin-folder, --disable-plugin, --plugin-option, --kernel, -v.
+  void Declare(OptionTable* options);
+  // --memory and --cache-type.
+  void DeclareMemory(OptionTable* options);
+};
+
+// Warnings go to stderr: of the library, and of every plugin that is left out. With -v also the
+// plugins that are in, and what the library reports on its way.
+Failure CreateRuntime(const char* command, const EngineFlags& flags, RuntimeHandle* runtime);
+
+// Shows progress on a terminal; Ctrl-C gives kExitInterrupted where an Interrupt is in place.
+Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::string& path,
+                  bool vocabulary_only, ModelHandle* model);
+
+Failure CreateSession(kl_model* model, const kl_session_options& options, SessionHandle* session);
+kl_session_options DefaultSessionOptions();
+
+kl_model_info Describe(const kl_model* model);
+kl_session_info Describe(const kl_session* session);
+
+// `flags` are KL_TOKENIZE_*.
+Failure Tokenize(const kl_model* model, const std::string& text, uint32_t flags,
+                 std::vector<int32_t>* tokens);
+// The token that starts a text, or -1.
+int32_t BeginToken(const kl_model* model);
+
+// Lines "op: kernel (plugin) x count" of a plan text, in the order of first use.
+std::string SummarisePlan(const std::string& plan_text);
+
+}  // namespace kinglet
+
+#endif  // KINGLET_TOOLS_COMMON_ENGINE_H_

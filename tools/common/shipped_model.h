@@ -1,0 +1,16 @@
+// Where the model that comes with the program lies.
+#ifndef KINGLET_TOOLS_COMMON_SHIPPED_MODEL_H_
+#define KINGLET_TOOLS_COMMON_SHIPPED_MODEL_H_
+
+#include <string>
+
+#include "tools/common/report.h"
+
+namespace kinglet {
+
+// models/kinglet-demo.gguf beside the program (links resolved). Never in the working directory.
+Failure FindShippedModel(std::string* path);
+
+}  // namespace kinglet
+
+#endif  // KINGLET_TOOLS_COMMON_SHIPPED_MODEL_H_

@@ -18,6 +18,7 @@ constexpr uint64_t kAlignment = 64;
 struct FileHeader {
   char magic[4] = {'K', 'L', 'K', 'V'};
   uint32_t version = 1;
+  int64_t type = KL_TYPE_F16;
   uint64_t cache_count = 0;
   int64_t length = 0;
 };
@@ -91,6 +92,7 @@ absl::StatusOr<std::unique_ptr<KvCache>> KvCache::Create(const std::vector<kl_ca
     KL_ASSIGN_OR_RETURN(result->reservation_, budget->Reserve("cache", bytes));
   }
   KL_ASSIGN_OR_RETURN(result->buffer_, AlignedBuffer::Allocate(bytes));
+  result->type_ = type;
   result->context_length_ = context_length;
   result->batch_length_ = batch_length;
   uint64_t offset = 0;
@@ -115,8 +117,8 @@ absl::StatusOr<std::unique_ptr<KvCache>> KvCache::Create(const std::vector<kl_ca
   return result;
 }
 
-uint64_t KvCache::RowBytes(const Cache& cache) {
-  return kl_row_bytes(cache.tensor.type, static_cast<uint64_t>(cache.desc.head_length));
+uint64_t KvCache::RowBytes(const Cache& cache) const {
+  return kl_row_bytes(type_, static_cast<uint64_t>(cache.desc.head_length));
 }
 
 uint8_t* KvCache::RowsOf(const Cache& cache, int64_t head, int64_t position) const {
@@ -181,6 +183,7 @@ uint64_t KvCache::SerializedBytes() const {
 
 absl::Status KvCache::Serialize(const Sink& sink) const {
   FileHeader header;
+  header.type = type_;
   header.cache_count = caches_.size();
   header.length = length_;
   KL_RETURN_IF_ERROR(sink(&header, sizeof header));
@@ -233,12 +236,13 @@ absl::Status KvCache::DeserializeChecked(const uint8_t* data, uint64_t bytes) {
   if (memcmp(header.magic, FileHeader().magic, sizeof header.magic) != 0 || header.version != 1) {
     return corrupt(absl::StrCat("expected version 1 of its format, found ", header.version));
   }
-  if (header.cache_count != caches_.size() || header.length < 0 ||
+  if (header.type != type_ || header.cache_count != caches_.size() || header.length < 0 ||
       header.length > context_length_) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "KV cache of a session file: expected ", caches_.size(), " caches and at most ",
-        context_length_, " tokens, found ", header.cache_count, " and ", header.length,
-        "; restore it with the same model and a context that is long enough"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("KV cache of a session file: expected ", caches_.size(), " caches of type ",
+                     type_, " and at most ", context_length_, " tokens, found ", header.cache_count,
+                     " of type ", header.type, " and ", header.length,
+                     "; restore it with the same model and a context that is long enough"));
   }
   for (size_t i = 0; i < caches_.size(); ++i) {
     Cache& cache = caches_[i];

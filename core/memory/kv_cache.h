@@ -34,7 +34,8 @@ class KvCache {
   // Writes some bytes of a session file.
   using Sink = std::function<absl::Status(const void* data, uint64_t bytes)>;
 
-  // Bytes that Create() would allocate. Error: a length that is not positive, sizes that overflow.
+  // Bytes that Create() would allocate. Errors: a length that is not positive,
+  // a type other than f16 and f32, sizes that overflow.
   static absl::StatusOr<uint64_t> RequiredBytes(const std::vector<kl_cache_desc>& descs,
                                                 int64_t context_length, int64_t batch_length,
                                                 kl_dtype type = KL_TYPE_F16);
@@ -88,9 +89,10 @@ class KvCache {
   KvCache() = default;
   bool IsRing(const Cache& cache) const { return cache.rows < context_length_; }
   uint8_t* RowsOf(const Cache& cache, int64_t head, int64_t position) const;
-  static uint64_t RowBytes(const Cache& cache);
+  uint64_t RowBytes(const Cache& cache) const;
   absl::Status DeserializeChecked(const uint8_t* data, uint64_t bytes);
 
+  kl_dtype type_ = KL_TYPE_F16;
   int64_t context_length_ = 0;
   int64_t batch_length_ = 0;
   int64_t length_ = 0;

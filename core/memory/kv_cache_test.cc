@@ -236,6 +236,27 @@ TEST(KvCacheTest, FilesOfOtherShapesAreRefused) {
   EXPECT_EQ(CodeFromStatus(Restore(fewer->get(), bytes)), KL_FAILED_PRECONDITION);
 }
 
+TEST(KvCacheTest, KeepsF32WhenAsked) {
+  const auto make = [](kl_dtype type) { return KvCache::Create(Descs(), 64, 5, nullptr, type); };
+  EXPECT_EQ(CodeFromStatus(make(KL_TYPE_Q8_0).status()), KL_INVALID_ARGUMENT);
+  const auto single = make(KL_TYPE_F32), half = make(KL_TYPE_F16), again = make(KL_TYPE_F32);
+  ASSERT_TRUE(single.ok() && half.ok() && again.ok());
+  EXPECT_EQ((*single)->tensor(0).type, KL_TYPE_F32);
+  EXPECT_EQ((*single)->bytes(), 2 * (*half)->bytes());
+
+  ASSERT_TRUE((*single)->Reserve(2).ok());
+  (*single)->Commit(2);
+  const auto row = [](const KvCache& cache) {
+    const kl_tensor& tensor = cache.tensor(1);
+    return static_cast<float*>(tensor.data) + (tensor.shape[1] + 1) * kLength;  // head 1, token 1
+  };
+  row(**single)[kLength - 1] = 0.1f;
+  const std::string bytes = Serialized(**single);
+  EXPECT_EQ(CodeFromStatus(Restore(half->get(), bytes)), KL_FAILED_PRECONDITION);
+  ASSERT_TRUE(Restore(again->get(), bytes).ok());
+  EXPECT_EQ(row(**again)[kLength - 1], 0.1f);
+}
+
 TEST(KvCacheTest, EveryTruncationIsAnErrorAndLeavesTheCacheEmpty) {
   const auto saved = Make(64, 5);
   for (int i = 0; i < 4; ++i) Append(saved.get(), 5);
@@ -258,7 +279,7 @@ TEST(KvCacheTest, DamagedHeadersAreErrorsOrHarmless) {
   std::mt19937_64 random(5);
   for (int round = 0; round < 20000; ++round) {
     std::string damaged = bytes;
-    const size_t at = random() % 72;  // both headers at the front
+    const size_t at = random() % 80;  // both headers at the front
     damaged[at] = static_cast<char>(random() % 3 == 0 ? 0xff : random());
     const absl::Status status = Restore(cache.get(), damaged);
     ASSERT_LE(cache->length(), 64);

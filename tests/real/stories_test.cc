@@ -22,7 +22,7 @@ std::string ReadText(const std::string& name, size_t bytes) {
 std::vector<int32_t> StoryOf(kl_runtime* runtime, int32_t batch) {
   const Handle<kl_model> model = LoadModel(runtime, ModelPath());
   if (model == nullptr) return {};
-  const Handle<kl_session> session = MakeGreedySession(model.get(), {0, batch});
+  const Handle<kl_session> session = MakeGreedySession(model.get(), {256, batch});
   return Continue(session.get(), Tokenize(model.get(), "Once upon a time", KL_TOKENIZE_ADD_SPECIAL), kTokenCount);
 }
 

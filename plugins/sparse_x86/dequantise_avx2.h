@@ -1,8 +1,11 @@
-// One quantised row to f32.
+// Rows of any weight type to f32, eight elements at a time.
+//
+// A reader has kType and Read(row, columns, factor, y): y = factor * row.
 #ifndef PLUGINS_SPARSE_X86_DEQUANTISE_AVX2_H_
 #define PLUGINS_SPARSE_X86_DEQUANTISE_AVX2_H_
 
 #include "plugins/sparse_x86/blocks_avx2.h"
+#include "plugins/sparse_x86/floats_avx2.h"
 
 namespace {
 
@@ -52,6 +55,31 @@ KL_INLINE void DequantiseRow(const uint8_t* row, int64_t columns, float factor, 
     DequantiseGroup<Type>(padded, count, factor, y + k);
   }
 }
+
+template <class Type>
+struct QuantisedReader {
+  static constexpr kl_dtype kType = Type::kType;
+  static KL_INLINE void Read(const uint8_t* row, int64_t columns, float scale, float* y) {
+    DequantiseRow<Type>(row, columns, scale, y);
+  }
+};
+
+template <class Type>
+struct FloatReader {
+  static constexpr kl_dtype kType = Type::kType;
+  static KL_INLINE void Read(const uint8_t* row, int64_t columns, float scale, float* y) {
+    const __m256 factor = _mm256_set1_ps(scale);
+    int64_t k = 0;
+    for (; k + 8 <= columns; k += 8) {
+      _mm256_storeu_ps(y + k, _mm256_mul_ps(Type::Load(row + k * Type::kBytes), factor));
+    }
+    if (k < columns) {
+      alignas(32) uint8_t padded[8 * Type::kBytes] = {};
+      memcpy(padded, row + k * Type::kBytes, (size_t)(columns - k) * Type::kBytes);
+      StoreFirst(y + k, columns - k, _mm256_mul_ps(Type::Load(padded), factor));
+    }
+  }
+};
 
 }  // namespace
 

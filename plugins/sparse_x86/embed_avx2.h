@@ -7,35 +7,9 @@
 #define PLUGINS_SPARSE_X86_EMBED_AVX2_H_
 
 #include "plugins/sparse_x86/dequantise_avx2.h"
-#include "plugins/sparse_x86/floats_avx2.h"
 #include "plugins/sparse_x86/kernel_avx2.h"
 
 namespace {
-
-template <class Type>
-struct QuantisedRows {
-  static constexpr kl_dtype kType = Type::kType;
-  static KL_INLINE void Read(const uint8_t* row, int64_t columns, float scale, float* y) {
-    DequantiseRow<Type>(row, columns, scale, y);
-  }
-};
-
-template <class Type>
-struct FloatRows {
-  static constexpr kl_dtype kType = Type::kType;
-  static KL_INLINE void Read(const uint8_t* row, int64_t columns, float scale, float* y) {
-    const __m256 factor = _mm256_set1_ps(scale);
-    int64_t k = 0;
-    for (; k + 8 <= columns; k += 8) {
-      _mm256_storeu_ps(y + k, _mm256_mul_ps(Type::Load(row + k * Type::kBytes), factor));
-    }
-    if (k < columns) {
-      alignas(32) uint8_t padded[8 * Type::kBytes] = {};
-      memcpy(padded, row + k * Type::kBytes, (size_t)(columns - k) * Type::kBytes);
-      StoreFirst(y + k, columns - k, _mm256_mul_ps(Type::Load(padded), factor));
-    }
-  }
-};
 
 template <class Rows>
 struct Embed {

@@ -2,4 +2,4 @@
 #include "plugins/common/table.h"
 #include "plugins/sparse_x86/embed_avx2.h"
 
-KL_EMBED(embed_bf16_avx2, "embed_bf16_avx2", FloatRows<TypeBF16>);
+KL_EMBED(embed_bf16_avx2, "embed_bf16_avx2", FloatReader<TypeBF16>);

@@ -2,4 +2,4 @@
 #include "plugins/common/table.h"
 #include "plugins/sparse_x86/embed_avx2.h"
 
-KL_EMBED(embed_f32_avx2, "embed_f32_avx2", FloatRows<TypeF32>);
+KL_EMBED(embed_f32_avx2, "embed_f32_avx2", FloatReader<TypeF32>);

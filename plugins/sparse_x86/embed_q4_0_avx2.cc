@@ -2,4 +2,4 @@
 #include "plugins/common/table.h"
 #include "plugins/sparse_x86/embed_avx2.h"
 
-KL_EMBED(embed_q4_0_avx2, "embed_q4_0_avx2", QuantisedRows<TypeQ4_0>);
+KL_EMBED(embed_q4_0_avx2, "embed_q4_0_avx2", QuantisedReader<TypeQ4_0>);

@@ -43,14 +43,15 @@ struct K8Rows {
     }
   }
 
-  static KL_INLINE float Dot(const uint8_t* row, int64_t blocks, const ActivationGroup* a) {
+  static KL_INLINE float Dot(const uint8_t* row, int64_t blocks, const ActivationGroup* a,
+                             const uint8_t* ahead) {
     const __m256i low_half = _mm256_set1_epi8(15);
     const __m256i ones = _mm256_set1_epi16(1);
     __m256 sum = _mm256_setzero_ps();
     const int64_t groups = blocks / 8;
-    for (int64_t g = 0; g < groups; ++g, row += kGroupBytes, ++a) {
-      _mm_prefetch((const char*)row + kPrefetchAhead, _MM_HINT_T0);
-      _mm_prefetch((const char*)row + kPrefetchAhead + 64, _MM_HINT_T0);
+    for (int64_t g = 0; g < groups; ++g, row += kGroupBytes, ahead += kGroupBytes, ++a) {
+      _mm_prefetch((const char*)ahead, _MM_HINT_T0);
+      _mm_prefetch((const char*)ahead + 64, _MM_HINT_T0);
       const __m256i* q = (const __m256i*)a->q;
       __m256i even = _mm256_load_si256((const __m256i*)a->init);
       __m256i odd = _mm256_setzero_si256();

@@ -54,8 +54,9 @@ struct FloatMatmul {
     const int64_t end = Minimum(run->end * kRowsPerUnit, self.rows);
     for (int64_t n = run->begin * kRowsPerUnit; n < end; ++n) {
       for (int64_t t = 0; t < tokens; ++t) {
-        const float dot = DotFloat<Type>(weights + n * self.columns * Type::kBytes,
-                                         x + t * self.columns, self.columns);
+        const uint8_t* row = weights + n * self.columns * Type::kBytes;
+        const float dot =
+            DotFloat<Type>(row, x + t * self.columns, self.columns, row + kPrefetchAhead);
         y[t * self.rows + n] = bias != nullptr ? dot + bias[n] : dot;
       }
     }

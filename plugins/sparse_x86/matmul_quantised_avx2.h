@@ -85,7 +85,8 @@ struct QuantisedMatmul {
       const int64_t end = Minimum(run->end * kPanelRows, self->rows);
       for (int64_t n = run->begin * kPanelRows; n < end; ++n) {
         for (int64_t t = 0; t < tokens; ++t) {
-          const float dot = Rows::Dot(weights + n * row_bytes, blocks, groups + t * group_count);
+          const uint8_t* row = weights + n * row_bytes;
+          const float dot = Rows::Dot(row, blocks, groups + t * group_count, row + kPrefetchAhead);
           y[t * self->rows + n] = bias != nullptr ? dot + bias[n] : dot;
         }
       }

@@ -15,10 +15,6 @@
 
 namespace {
 
-// Bytes ahead of the row being read. Rows follow each other in memory, and one thread reads one
-// stream: this reaches into the next rows and pays for DRAM's latency.
-constexpr int64_t kPrefetchAhead = 1536;
-
 // Eight vectors of sixteen int16, each at most 7,900: lane j of the result is the sum of vector j.
 KL_INLINE __m256i SumEachShort(const __m256i p[8]) {
   const __m256i ones = _mm256_set1_epi16(1);
@@ -99,14 +95,16 @@ struct FileRows {
     return sum;
   }
 
-  // The product of one row with one token. Lane j sums the blocks j, j + 8, ...
-  static KL_INLINE float Dot(const uint8_t* row, int64_t blocks, const ActivationGroup* a) {
+  // The product of one row with one token. Lane j sums the blocks j, j + 8, ... Meanwhile the bytes
+  // at `ahead`, as many as the row has, are fetched into the cache.
+  static KL_INLINE float Dot(const uint8_t* row, int64_t blocks, const ActivationGroup* a,
+                             const uint8_t* ahead) {
     __m256 sum = _mm256_setzero_ps();
     const int64_t groups = blocks / 8;
-    for (int64_t g = 0; g < groups; ++g, row += kGroupBytes, ++a) {
+    for (int64_t g = 0; g < groups; ++g, row += kGroupBytes, ahead += kGroupBytes, ++a) {
 #pragma GCC unroll 8
       for (int line = 0; line < kGroupBytes; line += 64) {
-        _mm_prefetch((const char*)row + kPrefetchAhead + line, _MM_HINT_T0);
+        _mm_prefetch((const char*)ahead + line, _MM_HINT_T0);
       }
       sum = AddGroup(row, *a, sum);
     }

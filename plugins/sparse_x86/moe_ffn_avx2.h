@@ -1,0 +1,197 @@
+// op "moe_ffn": the kernel as a whole. moe_plan_avx2.h says what it computes.
+//
+// Phase 0 prepares the activations (units: tokens) and groups slots by expert (one unit more),
+// phase 1 computes h (moe_hidden_avx2.h), phase 2 y (moe_down_avx2.h). Between the phases h is
+// kept in 8 bits where the down matrix is quantised along its neurons, in f32 otherwise.
+#ifndef PLUGINS_SPARSE_X86_MOE_FFN_AVX2_H_
+#define PLUGINS_SPARSE_X86_MOE_FFN_AVX2_H_
+
+#include "plugins/sparse_x86/dequantise_avx2.h"
+#include "plugins/sparse_x86/k8_avx2.h"
+#include "plugins/sparse_x86/k8_pack_avx2.h"
+#include "plugins/sparse_x86/moe_down_avx2.h"
+#include "plugins/sparse_x86/moe_hidden_avx2.h"
+
+namespace {
+
+// How a kernel reads one weight type: as in the file, packed, and neuron by neuron.
+template <class Type>
+struct MoeQuantised {
+  static constexpr kl_dtype kType = Type::kType;
+  using File = QuantisedEngine<FileRows<Type>>;
+  using Packed = File;
+  using Reader = QuantisedReader<Type>;
+};
+template <>
+struct MoeQuantised<TypeQ4_0> {
+  static constexpr kl_dtype kType = KL_TYPE_Q4_0;
+  using File = QuantisedEngine<FileRows<TypeQ4_0>>;
+  using Packed = QuantisedEngine<K8Rows>;
+  using Reader = QuantisedReader<TypeQ4_0>;
+};
+template <class Type>
+struct MoeFloat {
+  static constexpr kl_dtype kType = Type::kType;
+  using File = FloatEngine<Type>;
+  using Packed = File;
+  using Reader = FloatReader<Type>;
+};
+
+// Up: type of gate and up. Down: type of down.
+template <class Up, class Down>
+struct MoeFfn {
+  static kl_code Supports(const kl_node* node, kl_error* error) {
+    const int64_t up_block = kl_dtype_info_of(Up::kType).block_elements;
+    const int64_t down_block = kl_dtype_info_of(Down::kType).block_elements;
+    if (LastOf(node->operands[kMoeGate]) % up_block == 0 &&
+        LastOf(node->operands[kMoeDown]) % down_block == 0) {
+      return KL_OK;
+    }
+    return kl_fail(error, KL_UNSUPPORTED,
+                   "%s (moe_ffn): rows of %lld or %lld columns are no whole "
+                   "blocks",
+                   NameOf(node), (long long)LastOf(node->operands[kMoeGate]),
+                   (long long)LastOf(node->operands[kMoeDown]));
+  }
+
+  static kl_code PackQuery(const kl_node* node, uint32_t operand, kl_pack* pack, kl_error*) {
+    const bool transposed = kl_attribute_int(node, "down_transposed", 0) != 0;
+    const bool wanted = operand == kMoeGate || operand == kMoeUp
+                            ? Up::kType == KL_TYPE_Q4_0
+                            : operand == kMoeDown && Down::kType == KL_TYPE_Q4_0 && !transposed;
+    QueryK8(wanted ? node->operands[operand] : nullptr, pack);
+    return KL_OK;
+  }
+
+  static kl_code Pack(const kl_node*, uint32_t, const kl_tensor* source, void* destination,
+                      int64_t begin, int64_t end) {
+    PackK8(source, destination, begin, end);
+    return KL_OK;
+  }
+
+  static kl_code Prepare(const kl_host*, const kl_node* node, void* state,
+                         kl_requirements* requirements, kl_error* error) {
+    MoeState* self = (MoeState*)state;
+    KL_TRY(CheckMoe(node, self, error));
+    KL_TRY(Supports(node, error));
+    const int64_t tokens = RowsOf(node->operands[kMoeX]);
+    const int64_t slots = tokens * self->chosen;
+    self->x_bytes = (uint64_t)RoundUp((int64_t)Up::File::ActivationBytes(self->length), 64);
+    const uint64_t h_bytes = self->transposed ? (uint64_t)self->neurons * sizeof(float)
+                                              : Down::File::ActivationBytes(self->neurons);
+    self->h_bytes = (uint64_t)RoundUp((int64_t)h_bytes, 64);
+    self->h_at = (uint64_t)tokens * self->x_bytes;
+    self->groups_at = self->h_at + (uint64_t)slots * self->h_bytes;
+    requirements->scratch_bytes = self->groups_at + GroupsBytes(*self, slots);
+    const uint64_t hidden = HiddenScratchBytes(Up::File::PanelBytes(self->length));
+    const uint64_t down = self->transposed
+                              ? TransposedScratchBytes(self->chosen)
+                              : DownScratchBytes(Down::File::PanelBytes(self->neurons), slots);
+    requirements->worker_scratch_bytes = hidden > down ? hidden : down;
+    return KL_OK;
+  }
+
+  static void Work(const kl_run* run, kl_work* work) {
+    const MoeState& self = *(const MoeState*)run->state;
+    const int64_t tokens = RowsOf(run->operands[kMoeX]);
+    work->phase_count = tokens > 0 ? 3 : 0;
+    work->unit_count[0] = tokens + 1;
+    work->unit_count[1] =
+        MostActive(self, tokens * self.chosen) * CeilDivide(self.neurons, kNeuronsPerUnit);
+    work->unit_count[2] =
+        CeilDivide(self.length, self.transposed ? kMoeColumnsPerUnit : kPanelRows);
+  }
+
+  static kl_code Run(const kl_run* run) {
+    const MoeState& self = *(const MoeState*)run->state;
+    const bool up_packed = run->operands[kMoeGate]->layout == KL_LAYOUT_PACKED;
+    const bool down_packed = run->operands[kMoeDown]->layout == KL_LAYOUT_PACKED;
+    if (up_packed != (run->operands[kMoeUp]->layout == KL_LAYOUT_PACKED)) {
+      return KL_FAILED_PRECONDITION;
+    }
+    if (run->phase == 0) {
+      return up_packed ? Begin<typename Up::Packed>(run, self)
+                       : Begin<typename Up::File>(run, self);
+    }
+    if (run->phase == 1) {
+      const StoreHidden store = self.transposed ? StoreFloats
+                                : down_packed   ? StoreBlock<typename Down::Packed>
+                                                : StoreBlock<typename Down::File>;
+      if (up_packed) {
+        ComputeHidden<typename Up::Packed>(run, store);
+      } else {
+        ComputeHidden<typename Up::File>(run, store);
+      }
+    } else if (self.transposed) {
+      ComputeTransposed<typename Down::Reader>(run);
+    } else if (down_packed) {
+      ComputeDown<typename Down::Packed>(run);
+    } else {
+      ComputeDown<typename Down::File>(run);
+    }
+    return KL_OK;
+  }
+
+  template <class Engine>
+  static kl_code Begin(const kl_run* run, const MoeState& self) {
+    const int64_t tokens = RowsOf(run->operands[kMoeX]);
+    const int64_t slots = tokens * self.chosen;
+    uint8_t* scratch = (uint8_t*)run->scratch;
+    for (int64_t unit = run->begin; unit < run->end; ++unit) {
+      if (unit < tokens) {
+        Engine::Prepare((const float*)run->operands[kMoeX]->data + unit * self.length, self.length,
+                        scratch + (uint64_t)unit * self.x_bytes);
+        continue;
+      }
+      const int32_t* ids = (const int32_t*)run->operands[kMoeIds]->data;
+      const MoeGroups groups = GroupsAt(scratch + self.groups_at, MostActive(self, slots), slots);
+      if (!GroupSlots(self, ids, slots, groups)) return KL_INVALID_ARGUMENT;
+      ClearEnds(self, slots, scratch + self.h_at);
+    }
+    return KL_OK;
+  }
+
+  // The last group of a quantised h may have blocks past the end: they count as zero.
+  static void ClearEnds(const MoeState& self, int64_t slots, uint8_t* h) {
+    if (self.transposed || !Down::File::kWholeBlocks || self.neurons % 256 == 0) return;
+    const uint64_t last = (uint64_t)(self.neurons / 256) * sizeof(ActivationGroup);
+    for (int64_t s = 0; s < slots; ++s) {
+      memset(h + (uint64_t)s * self.h_bytes + last, 0, sizeof(ActivationGroup));
+    }
+  }
+
+  static void StoreFloats(const float* h, int64_t block, int64_t count, void* vector) {
+    memcpy((float*)vector + 32 * block, h, (size_t)count * sizeof(float));
+  }
+  template <class Engine>
+  static void StoreBlock(const float* h, int64_t block, int64_t count, void* vector) {
+    Engine::PrepareBlock(h, block, count, vector);
+  }
+};
+
+template <class Up, class Down>
+KL_INLINE constexpr kl_kernel MoeKernel(const char* name, const kl_dtype* types, float tolerance) {
+  using Implementation = MoeFfn<Up, Down>;
+  kl_kernel kernel =
+      SimpleKernel("moe_ffn", name, types, 7, sizeof(MoeState), tolerance, Implementation::Prepare,
+                   Implementation::Work, Implementation::Run, Implementation::Supports);
+  if (Up::kType == KL_TYPE_Q4_0 || Down::kType == KL_TYPE_Q4_0) {
+    kernel.pack_query = Implementation::PackQuery;
+    kernel.pack = Implementation::Pack;
+  }
+  return kernel;
+}
+
+}  // namespace
+
+// A kernel file, all but its includes.
+#define KL_MOE_FFN(stem, kernel_name, up, down, kernel_tolerance)                       \
+  namespace {                                                                           \
+  const kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_I32, KL_TYPE_F32, up::kType,          \
+                             up::kType,   down::kType, KL_TYPE_F32};                    \
+  const kl_kernel kKernel = MoeKernel<up, down>(kernel_name, kTypes, kernel_tolerance); \
+  const kl_kernel* const kKernels[] = {&kKernel};                                       \
+  }                                                                                     \
+  KL_TABLE(sparse_x86, stem) = {nullptr, kKernels, 1}
+
+#endif  // PLUGINS_SPARSE_X86_MOE_FFN_AVX2_H_

@@ -1,0 +1,5 @@
+// op "moe_ffn", experts F16; see moe_ffn_avx2.h.
+#include "plugins/common/table.h"
+#include "plugins/sparse_x86/moe_ffn_avx2.h"
+
+KL_MOE_FFN(moe_ffn_f16_avx2, "moe_ffn_f16_avx2", MoeFloat<TypeF16>, MoeFloat<TypeF16>, 1e-4f);

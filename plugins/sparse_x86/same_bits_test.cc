@@ -1,0 +1,272 @@
+// A token's result has the same bits alone, in a batch, packed or not, and for any split of units.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "plugins/common/random_blocks.h"
+#include "plugins/common/table.h"
+#include "plugins/sparse_x86/kernel_runner.h"
+
+#define KL_FOR_EACH_MATMUL(use)                                                             \
+  use(f32) use(f16) use(bf16) use(q4_0) use(q4_1) use(q5_0) use(q5_1) use(q8_0) use(iq4_nl) \
+      use(q4_k) use(q5_k) use(q6_k)
+#define KL_FOR_EACH_MOE(use)                                                         \
+  use(f32) use(f16) use(bf16) use(q4_0) use(q8_0) use(q4_k) use(q4_k_q6_k) use(q5_k) \
+      use(q5_k_q6_k) use(q6_k)
+
+#define KL_DECLARE_MATMUL(type) extern const kl_table kl_table_sparse_x86_matmul_##type##_avx2;
+#define KL_DECLARE_MOE(type) extern const kl_table kl_table_sparse_x86_moe_ffn_##type##_avx2;
+extern "C" {
+KL_FOR_EACH_MATMUL(KL_DECLARE_MATMUL)
+KL_FOR_EACH_MOE(KL_DECLARE_MOE)
+extern const kl_table kl_table_sparse_x86_attention_f16_avx2;
+}
+
+namespace kinglet {
+namespace {
+
+#define KL_MATMUL_KERNEL(type) kl_table_sparse_x86_matmul_##type##_avx2.kernels[0],
+#define KL_MOE_KERNEL(type) kl_table_sparse_x86_moe_ffn_##type##_avx2.kernels[0],
+
+// Test machines without AVX2 skip, as a host would not choose these kernels.
+bool CpuHasAvx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+std::vector<float> Normal(Random* random, int64_t count, double deviation = 1.0) {
+  std::vector<float> values(static_cast<size_t>(count));
+  for (float& value : values) value = static_cast<float>(deviation * NextNormal(random));
+  return values;
+}
+
+std::vector<uint8_t> Weights(Random* random, kl_dtype type, int64_t rows, int64_t columns) {
+  std::vector<uint8_t> bytes(kl_row_bytes(type, static_cast<uint64_t>(rows * columns)));
+  EXPECT_TRUE(RandomRow(type, random, 0.1, rows * columns, bytes.data()));
+  return bytes;
+}
+
+kl_tensor F32(std::vector<int64_t> shape, const std::vector<float>& values) {
+  return MakeTensor(KL_TYPE_F32, std::move(shape), values.data());
+}
+
+kl_attribute IntAttribute(const char* name, int64_t value) {
+  kl_attribute attribute = {};
+  attribute.name = name;
+  attribute.kind = KL_ATTRIBUTE_INT;
+  attribute.i = value;
+  return attribute;
+}
+
+kl_attribute TextAttribute(const char* name, const char* value) {
+  kl_attribute attribute = {};
+  attribute.name = name;
+  attribute.kind = KL_ATTRIBUTE_STRING;
+  attribute.s = value;
+  return attribute;
+}
+
+::testing::AssertionResult SameBits(const float* a, const float* b, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    if (memcmp(a + i, b + i, sizeof(float)) != 0) {
+      return ::testing::AssertionFailure() << "element " << i << ": " << a[i] << " and " << b[i];
+    }
+  }
+  return ::testing::AssertionSuccess();
+}
+
+std::string NameOf(const ::testing::TestParamInfo<const kl_kernel*>& info) {
+  return info.param->name;
+}
+
+class MatmulSameBits : public ::testing::TestWithParam<const kl_kernel*> {};
+
+TEST_P(MatmulSameBits, AloneInABatchAndForAnySplit) {
+  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
+  const kl_kernel* kernel = GetParam();
+  const kl_dtype type = kernel->operand_types[1];
+  const int64_t block = kl_dtype_info_of(type).block_elements;
+  for (const int64_t columns : {block, 7 * block, int64_t{1536}}) {
+    if (block == 1 && columns == block) continue;
+    SCOPED_TRACE("columns " + std::to_string(columns));
+    Random random = {static_cast<uint64_t>(columns)};
+    std::mt19937 splits(5);
+    const int64_t rows = 77, tokens = 150;
+    const std::vector<uint8_t> w = Weights(&random, type, rows, columns);
+    const std::vector<float> x = Normal(&random, tokens * columns);
+    const std::vector<float> bias = Normal(&random, rows);
+    std::vector<float> batch(static_cast<size_t>(tokens * rows));
+    {
+      KernelRunner runner(kernel, nullptr, 0);
+      ASSERT_EQ(KL_OK, runner.Prepare(
+                           {F32({tokens, columns}, x), MakeTensor(type, {rows, columns}, w.data()),
+                            F32({rows}, bias), F32({tokens, rows}, batch)},
+                           true))
+          << runner.message();
+      ASSERT_EQ(KL_OK, runner.Run(&splits));
+    }
+    for (const int64_t count : {1, 2, 3, 5, 32}) {
+      SCOPED_TRACE("tokens at a time " + std::to_string(count));
+      const bool pack = count % 2 == 1;
+      for (int64_t t = 0; t + count <= 64; t += count) {
+        const std::vector<float> part(x.begin() + t * columns, x.begin() + (t + count) * columns);
+        std::vector<float> y(static_cast<size_t>(count * rows));
+        KernelRunner runner(kernel, nullptr, 0);
+        ASSERT_EQ(KL_OK, runner.Prepare({F32({count, columns}, part),
+                                         MakeTensor(type, {rows, columns}, w.data()),
+                                         F32({rows}, bias), F32({count, rows}, y)},
+                                        pack));
+        ASSERT_EQ(KL_OK, runner.Run(&splits));
+        ASSERT_TRUE(SameBits(batch.data() + t * rows, y.data(), count * rows));
+      }
+    }
+  }
+}
+
+const kl_kernel* const kMatmulKernels[] = {KL_FOR_EACH_MATMUL(KL_MATMUL_KERNEL)};
+INSTANTIATE_TEST_SUITE_P(Types, MatmulSameBits, ::testing::ValuesIn(kMatmulKernels), NameOf);
+
+class MoeSameBits : public ::testing::TestWithParam<const kl_kernel*> {};
+
+struct MoeCase {
+  const char* activation;
+  bool transposed;
+};
+
+TEST_P(MoeSameBits, AloneInABatchAndForAnySplit) {
+  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
+  const kl_kernel* kernel = GetParam();
+  const kl_dtype up_type = kernel->operand_types[3];
+  const kl_dtype down_type = kernel->operand_types[5];
+  const int64_t experts = 5, chosen = 3, tokens = 40;
+  for (const MoeCase c : {MoeCase{"relu", false}, MoeCase{"relu", true}, MoeCase{"silu", false}}) {
+    for (const int64_t length : {int64_t{256}, int64_t{768}}) {
+      SCOPED_TRACE(std::string(c.activation) + (c.transposed ? " transposed " : " ") +
+                   std::to_string(length));
+      const int64_t neurons = 256 + (kl_dtype_info_of(down_type).block_elements == 256 ? 256 : 96);
+      Random random = {static_cast<uint64_t>(length)};
+      std::mt19937 splits(7);
+      const std::vector<uint8_t> gate = Weights(&random, up_type, experts * neurons, length);
+      const std::vector<uint8_t> up = Weights(&random, up_type, experts * neurons, length);
+      const std::vector<uint8_t> down = Weights(&random, down_type, experts * neurons, length);
+      const std::vector<float> x = Normal(&random, tokens * length);
+      const std::vector<float> weights = Normal(&random, tokens * chosen);
+      std::vector<int32_t> ids;
+      for (int64_t t = 0; t < tokens; ++t) {
+        const int32_t first = static_cast<int32_t>(NextInteger(&random, 0, experts - 1));
+        // Expert 4 has few tokens: both ways of computing a group occur in one batch.
+        for (int32_t i = 0; i < chosen; ++i) {
+          const int32_t id = (first + i) % static_cast<int32_t>(experts);
+          ids.push_back(id == 4 && t > 8 ? (first + 3) % 4 : id);
+        }
+      }
+      const kl_attribute attributes[] = {TextAttribute("activation", c.activation),
+                                         IntAttribute("down_transposed", c.transposed ? 1 : 0)};
+      const std::vector<int64_t> down_shape = c.transposed
+                                                  ? std::vector<int64_t>{experts, neurons, length}
+                                                  : std::vector<int64_t>{experts, length, neurons};
+      const auto run = [&](int64_t first, int64_t count, bool pack, float* y) {
+        KernelRunner runner(kernel, attributes, 2);
+        const kl_code code = runner.Prepare(
+            {MakeTensor(KL_TYPE_F32, {count, length}, x.data() + first * length),
+             MakeTensor(KL_TYPE_I32, {count, chosen}, ids.data() + first * chosen),
+             MakeTensor(KL_TYPE_F32, {count, chosen}, weights.data() + first * chosen),
+             MakeTensor(up_type, {experts, neurons, length}, gate.data()),
+             MakeTensor(up_type, {experts, neurons, length}, up.data()),
+             MakeTensor(down_type, down_shape, down.data()),
+             MakeTensor(KL_TYPE_F32, {count, length}, y)},
+            pack);
+        return code != KL_OK ? code : runner.Run(&splits);
+      };
+      std::vector<float> batch(static_cast<size_t>(tokens * length));
+      ASSERT_EQ(KL_OK, run(0, tokens, true, batch.data()));
+      for (const int64_t count : {1, 2, 7}) {
+        for (int64_t t = 0; t + count <= tokens; t += count) {
+          std::vector<float> y(static_cast<size_t>(count * length));
+          ASSERT_EQ(KL_OK, run(t, count, t % 2 == 0, y.data()));
+          ASSERT_TRUE(SameBits(batch.data() + t * length, y.data(), count * length))
+              << "token " << t << ", " << count << " at a time";
+        }
+      }
+    }
+  }
+}
+
+const kl_kernel* const kMoeKernels[] = {KL_FOR_EACH_MOE(KL_MOE_KERNEL)};
+INSTANTIATE_TEST_SUITE_P(Types, MoeSameBits, ::testing::ValuesIn(kMoeKernels), NameOf);
+
+TEST(MoeFfn, RefusesAnIdThatNamesNoExpert) {
+  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
+  Random random = {1};
+  const std::vector<float> w = Normal(&random, 2 * 32 * 32);
+  const std::vector<float> x = Normal(&random, 32);
+  std::vector<float> y(32);
+  const std::vector<float> weights = {1.0f};
+  const kl_attribute attribute = TextAttribute("activation", "relu");
+  for (const int32_t id : {-1, 2}) {
+    KernelRunner runner(kl_table_sparse_x86_moe_ffn_f32_avx2.kernels[0], &attribute, 1);
+    ASSERT_EQ(KL_OK, runner.Prepare({F32({1, 32}, x), MakeTensor(KL_TYPE_I32, {1, 1}, &id),
+                                     F32({1, 1}, weights), F32({2, 32, 32}, w), F32({2, 32, 32}, w),
+                                     F32({2, 32, 32}, w), F32({1, 32}, y)},
+                                    false));
+    EXPECT_EQ(KL_INVALID_ARGUMENT, runner.Run());
+  }
+}
+
+// A sequence is fed in batches of different size; every token's output and the cache agree.
+void ExpectAttentionSameBits(int64_t window, int64_t rows) {
+  const int64_t length = 64, query_heads = 6, kv_heads = 2, tokens = 150;
+  Random random = {static_cast<uint64_t>(window + rows)};
+  const std::vector<float> q = Normal(&random, tokens * query_heads * length);
+  const std::vector<float> k = Normal(&random, tokens * kv_heads * length);
+  const std::vector<float> v = Normal(&random, tokens * kv_heads * length);
+  std::vector<int32_t> positions;
+  for (int32_t t = 0; t < tokens; ++t) positions.push_back(t);
+  const kl_attribute attributes[] = {IntAttribute("head_length", length),
+                                     IntAttribute("window", window)};
+  const auto feed = [&](int64_t batch) {
+    std::mt19937 splits(3);
+    std::vector<uint16_t> k_cache(static_cast<size_t>(kv_heads * rows * length), 0x7e00);  // NaN
+    std::vector<uint16_t> v_cache = k_cache;
+    std::vector<float> y(static_cast<size_t>(tokens * query_heads * length));
+    for (int64_t t = 0; t < tokens; t += batch) {
+      const int64_t count = std::min(batch, tokens - t);
+      KernelRunner runner(kl_table_sparse_x86_attention_f16_avx2.kernels[0], attributes, 2);
+      EXPECT_EQ(KL_OK,
+                runner.Prepare({MakeTensor(KL_TYPE_F32, {count, query_heads * length},
+                                           q.data() + t * query_heads * length),
+                                MakeTensor(KL_TYPE_F32, {count, kv_heads * length},
+                                           k.data() + t * kv_heads * length),
+                                MakeTensor(KL_TYPE_F32, {count, kv_heads * length},
+                                           v.data() + t * kv_heads * length),
+                                MakeTensor(KL_TYPE_I32, {count}, positions.data() + t),
+                                MakeTensor(KL_TYPE_F16, {kv_heads, rows, length}, k_cache.data()),
+                                MakeTensor(KL_TYPE_F16, {kv_heads, rows, length}, v_cache.data()),
+                                MakeTensor(KL_TYPE_F32, {count, query_heads * length},
+                                           y.data() + t * query_heads * length)},
+                               false))
+          << runner.message();
+      EXPECT_EQ(KL_OK, runner.Run(&splits));
+    }
+    return y;
+  };
+  const std::vector<float> alone = feed(1);
+  for (const float value : alone) ASSERT_EQ(value, value) << "an unwritten cache row was read";
+  for (const int64_t batch : {2, 16, 33, 50}) {
+    SCOPED_TRACE("batch " + std::to_string(batch));
+    const std::vector<float> y = feed(batch);
+    ASSERT_TRUE(SameBits(alone.data(), y.data(), static_cast<int64_t>(y.size())));
+  }
+}
+
+TEST(AttentionSameBits, FullCache) {
+  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
+  ExpectAttentionSameBits(0, 160);
+}
+
+TEST(AttentionSameBits, RingCache) {
+  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
+  ExpectAttentionSameBits(20, 20 + 50 - 1);
+}
+
+}  // namespace
+}  // namespace kinglet

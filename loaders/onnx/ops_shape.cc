@@ -17,8 +17,8 @@ std::string ShapeText(const OnnxShape& shape) {
 
 // The axes of Squeeze and Unsqueeze, an attribute before operator set 13 and an input since, as
 // flags of `rank` dimensions.
-absl::StatusOr<std::vector<bool>> ReadAxes(const OnnxNode& node, const OnnxTranslator& translator,
-                                           const std::vector<int64_t>& axes, int64_t rank) {
+absl::StatusOr<std::vector<bool>> ReadAxes(const OnnxNode& node, const std::vector<int64_t>& axes,
+                                           int64_t rank) {
   std::vector<bool> flags(static_cast<size_t>(rank), false);
   for (const int64_t axis : axes) {
     KL_ASSIGN_OR_RETURN(const int64_t d, OnnxAxis(node, axis, rank));
@@ -125,7 +125,7 @@ KL_ONNX_TRANSLATION(Squeeze) {
   for (size_t d = 0; d < from.size(); ++d) drop[d] = from[d] == 1;
   if (!all) {
     KL_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, AxesOf(node, *translator));
-    KL_ASSIGN_OR_RETURN(drop, ReadAxes(node, *translator, axes, static_cast<int64_t>(from.size())));
+    KL_ASSIGN_OR_RETURN(drop, ReadAxes(node, axes, static_cast<int64_t>(from.size())));
   }
   OnnxShape shape;
   for (size_t d = 0; d < from.size(); ++d) {
@@ -142,7 +142,7 @@ KL_ONNX_TRANSLATION(Unsqueeze) {
   if (axes.size() > KL_MAX_RANK) return node.Broken("at most 6 axes", absl::StrCat(axes.size()));
   const size_t rank = from.size() + axes.size();
   KL_ASSIGN_OR_RETURN(const std::vector<bool> added,
-                      ReadAxes(node, *translator, axes, static_cast<int64_t>(rank)));
+                      ReadAxes(node, axes, static_cast<int64_t>(rank)));
   OnnxShape shape;
   size_t next = 0;
   for (size_t d = 0; d < rank; ++d) shape.push_back(added[d] ? 1 : from[next++]);
@@ -174,7 +174,7 @@ KL_ONNX_TRANSLATION(Transpose) {
     KL_ASSIGN_OR_RETURN(permutation, node.Ints("perm", static_cast<int>(rank), 0));
   }
   KL_ASSIGN_OR_RETURN(const std::vector<bool> seen,
-                      ReadAxes(node, *translator, permutation, static_cast<int64_t>(rank)));
+                      ReadAxes(node, permutation, static_cast<int64_t>(rank)));
   OnnxShape shape;
   for (int64_t& d : permutation) {
     if (d < 0) d += static_cast<int64_t>(rank);

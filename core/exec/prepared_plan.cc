@@ -93,6 +93,12 @@ absl::StatusOr<std::unique_ptr<PreparedPlan>> PreparedPlan::Create(const Plan& p
     }
     KL_RETURN_IF_ERROR(prepared->CheckOperands(node, *target.op));
     target.operands = std::make_unique<NodeOperands>(plan, node, largest, thread_count);
+    for (size_t i = 0; i < node.operands.size(); ++i) {
+      // supports() may ask whether an operand is a constant: those have data, where the file has them until Bind().
+      const kl_value value = node.operands[i];
+      if (value == KL_NO_VALUE || plan.values[value].tensors.size() != 1) continue;
+      target.operands->operand(i)->data = const_cast<uint8_t*>(plan.values[value].tensors[0]->data);
+    }
     KL_ASSIGN_OR_RETURN(target.kernel, registry.Resolve(target.operands->node()));
     target.host = registry.HostOf(target.kernel);
     prepared->nodes_.push_back(std::move(target));

@@ -128,13 +128,13 @@ static inline bool RandomRow(kl_dtype type, Random* random, double deviation, in
             F32ToF16(RandomScale(random, sign * deviation / 43.0));
         break;
       case KL_TYPE_Q4_K: {
-        const float d = RandomScale(random, deviation / 250.0);
+        const float d = RandomScale(random, deviation / 265.0);
         reinterpret_cast<BlockQ4_K*>(out)->d = F32ToF16(d);
         reinterpret_cast<BlockQ4_K*>(out)->dmin = F32ToF16(7.5f * d);
         break;
       }
       case KL_TYPE_Q5_K: {
-        const float d = RandomScale(random, deviation / 500.0);
+        const float d = RandomScale(random, deviation / 541.0);
         reinterpret_cast<BlockQ5_K*>(out)->d = F32ToF16(d);
         reinterpret_cast<BlockQ5_K*>(out)->dmin = F32ToF16(15.5f * d);
         break;

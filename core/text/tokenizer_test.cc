@@ -322,6 +322,62 @@ TEST(TokenizerTest, AnyBytesComeBack) {
   }
 }
 
+// Vocabularies that no converter would write: each is refused with a message or works without harm.
+TEST(TokenizerTest, RandomVocabulariesAreRefusedOrHarmless) {
+  std::mt19937 random(6);
+  static const char* const kParts[] = {"a",    "b",        " ",      "\u2581", "\u0120",
+                                       "\xFF", "\xE2\x96", "<0x0A>", "<0x-1>", "<|x|>",
+                                       "<s>",  "",         "\u00E9", "(",      "]"};
+  const auto part = [&] { return std::string(kParts[random() % 15]); };
+  const auto word = [&] {
+    std::string text;
+    for (uint32_t n = random() % 4; n > 0; n--) text += part();
+    return text;
+  };
+  int loaded = 0;
+  for (int round = 0; round < 4000; round++) {
+    VocabularyData data;
+    data.model = random() % 2 == 0 ? "gpt2" : "llama";
+    data.pre = random() % 4 == 0 ? "tekken" : "gpt-2";
+    const int32_t count = static_cast<int32_t>(random() % 30) + 1;
+    const bool with_kinds = random() % 4 != 0;
+    for (int32_t i = 0; i < count; i++) {
+      std::string text = word();
+      int32_t kind = static_cast<int32_t>(random() % 7);
+      if (kind == kByte && random() % 50 != 0) text = "<0x41>";
+      data.tokens.push_back(text);
+      data.scores.push_back(static_cast<float>(random() % 5) - 3);
+      if (with_kinds) data.kinds.push_back(kind);
+    }
+    for (uint32_t n = random() % 20; n > 0; n--) {
+      data.merges.push_back(part() + "a " + part() + (random() % 200 == 0 ? "" : "b"));
+    }
+    const auto id = [&] { return static_cast<int32_t>(random() % (count + 1)) - 1; };
+    data.bos_id = id();
+    data.eos_id = id();
+    data.unknown_id = id();
+    if (random() % 3 == 0) data.right_strip_ids.push_back(static_cast<int32_t>(random() % count));
+    if (random() % 3 == 0) data.left_strip_ids.push_back(static_cast<int32_t>(random() % count));
+    auto tokenizer = Tokenizer::Create(std::move(data));
+    if (!tokenizer.ok()) {
+      EXPECT_THAT(std::string(tokenizer.status().message()), HasSubstr("vocabulary:"));
+      continue;
+    }
+    loaded++;
+    std::string text;
+    for (int i = 0; i < 8; i++) text += word();
+    for (int i = 0; i < 60; i++) text += "ab";
+    auto ids = (*tokenizer)->Encode(text, Options(random() % 2 == 0, random() % 2 == 0));
+    if (!ids.ok()) {
+      EXPECT_THAT(std::string(ids.status().message()), HasSubstr("tokenizer:"));
+      continue;
+    }
+    for (int32_t each : *ids) EXPECT_TRUE((*tokenizer)->IsValid(each)) << each;
+    (*tokenizer)->Decode(*ids, {});
+  }
+  EXPECT_GT(loaded, 1000);
+}
+
 TEST(TokenizerTest, ThreadsMayShareOne) {
   auto tokenizer = Make(ByteLevel());
   const std::vector<int32_t> expected = Ids(*tokenizer, "he said 123 <|im_end|>");

@@ -19,6 +19,7 @@ struct K8Rows {
   static constexpr ActivationOrder kOrder = kInterleaved;
   static constexpr int kGroupBytes = 144;
   static constexpr ActivationForm kForm = {kInterleaved, 8, false};
+  static constexpr int64_t kTokensForPanel = 4;
 
   static KL_INLINE uint64_t RowBytes(int64_t blocks) { return (uint64_t)blocks * 18; }
 
@@ -99,6 +100,7 @@ struct K8Rows {
 #pragma GCC unroll 8
         for (int row = 0; row < 8; ++row) {
           v[row] = _mm256_castps_si256(_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)rows[row])));
+          PrefetchNextPanel(rows[row], kGroupBytes, RowBytes(blocks));
           rows[row] += kGroupBytes;
         }
         Transpose8x8(v);

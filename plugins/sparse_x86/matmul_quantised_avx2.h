@@ -1,7 +1,7 @@
 // op "matmul" with quantised weights: y[t][n] = dot(w[n], x[t]) + bias[n].
 //
 // Phase 0 quantises the activations to 8 bits (units: tokens), phase 1 multiplies (units: 16 rows).
-// One or two tokens read the rows as a stream; from three tokens on 16 rows are unpacked into a
+// A few tokens read the rows as a stream; from Rows::kTokensForPanel on 16 rows are unpacked into a
 // panel in the worker's scratch and multiplied with all tokens. Both give the same bits.
 #ifndef PLUGINS_SPARSE_X86_MATMUL_QUANTISED_AVX2_H_
 #define PLUGINS_SPARSE_X86_MATMUL_QUANTISED_AVX2_H_
@@ -11,8 +11,6 @@
 
 namespace {
 
-// From this many tokens on unpacking a panel costs less than reading rows again.
-constexpr int64_t kTokensForPanel = 3;
 // Tokens that share one pass over a unit's rows: their activations stay in the L2 cache.
 constexpr int64_t kTokensPerPass = 128;
 
@@ -81,7 +79,7 @@ struct QuantisedMatmul {
     const int64_t blocks = self->columns / 32;
     const int64_t group_count = GroupCount(self->columns);
     const uint64_t row_bytes = Rows::RowBytes(blocks);
-    if (tokens < kTokensForPanel) {
+    if (tokens < Rows::kTokensForPanel) {
       const int64_t end = Minimum(run->end * kPanelRows, self->rows);
       for (int64_t n = run->begin * kPanelRows; n < end; ++n) {
         for (int64_t t = 0; t < tokens; ++t) {

@@ -12,7 +12,8 @@
 
 namespace {
 
-constexpr int64_t kSlotsForDownPanel = 3;
+// With so few tokens experts are hardly shared: each token reads its own.
+constexpr int64_t kStreamedTokens = 2;
 constexpr int64_t kDownSlotsPerPass = 128;
 
 // ---- down [E, D, F] ----
@@ -57,7 +58,7 @@ static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeG
                          (uint64_t)first * row_bytes;
     const int32_t* slots = groups.slots + groups.start[a];
     const int64_t slot_count = groups.start[a + 1] - groups.start[a];
-    if (slot_count < kSlotsForDownPanel) {
+    if (slot_count < Engine::kVectorsForPanel) {
       for (int64_t s = 0; s < slot_count; ++s) {
         for (int64_t r = 0; r < rows; ++r) {
           const uint8_t* one = row + (uint64_t)r * row_bytes;
@@ -103,7 +104,7 @@ static inline __attribute__((noinline)) void ComputeDown(const kl_run* run) {
   const int64_t slots = tokens * self.chosen;
   const int64_t first = run->begin * kPanelRows;
   const int64_t end = Minimum(run->end * kPanelRows, self.length);
-  if (tokens < kSlotsForDownPanel) {
+  if (tokens <= kStreamedTokens) {
     for (int64_t t = 0; t < tokens; ++t) StreamDown<Engine>(run, self, t, first, end - first);
     return;
   }
@@ -245,7 +246,7 @@ static inline __attribute__((noinline)) void ComputeTransposed(const kl_run* run
   const int64_t slots = tokens * self.chosen;
   const int64_t begin = run->begin * kMoeColumnsPerUnit;
   const int64_t end = Minimum(run->end * kMoeColumnsPerUnit, self.length);
-  if (tokens < kSlotsForDownPanel) {
+  if (tokens <= kStreamedTokens) {
     for (int64_t first = begin; first < end; first += kStreamColumns) {
       for (int64_t t = 0; t < tokens; ++t) {
         StreamTransposed<Reader>(run, self, t, first, Minimum(kStreamColumns, end - first));

@@ -1,6 +1,8 @@
 // Matrix times vectors for the expert kernels, one interface for quantised and float rows.
 //
 // An engine has
+//   kVectorsForPanel                        from which number on MultiplyRows beats Dot
+//   kWholeBlocks                            vectors are stored in blocks of 32 columns
 //   ActivationBytes(columns)                one vector as the engine reads it
 //   Prepare(x, columns, activation)         a whole vector
 //   PrepareBlock(x, b, count, activation)   its columns 32b .. 32b + count - 1, count <= 32
@@ -20,6 +22,7 @@ namespace {
 template <class Rows>
 struct QuantisedEngine {
   static constexpr bool kWholeBlocks = true;
+  static constexpr int64_t kVectorsForPanel = Rows::kTokensForPanel;
 
   static KL_INLINE uint64_t ActivationBytes(int64_t columns) {
     return (uint64_t)GroupCount(columns) * sizeof(ActivationGroup);
@@ -51,6 +54,7 @@ struct QuantisedEngine {
 template <class Type>
 struct FloatEngine {
   static constexpr bool kWholeBlocks = false;
+  static constexpr int64_t kVectorsForPanel = 3;
 
   static KL_INLINE uint64_t ActivationBytes(int64_t columns) {
     return (uint64_t)RoundUp(columns, 16) * sizeof(float);

@@ -1,6 +1,6 @@
 // Phase 1 of op "moe_ffn": h = act(gate x) * (up x), for the neurons of the active experts.
 //
-// A unit is 32 neurons of one expert for all its slots. One or two slots: the gate rows of all
+// A unit is 32 neurons of one expert for all its slots. A few slots: the gate rows of all
 // units at hand are streamed, then the up rows of the neurons that are not zero. More slots: both
 // matrices in panels of 16 rows (skipping neurons does not pay there: few are zero for all slots).
 // Either way h has the same bits.
@@ -12,7 +12,6 @@
 
 namespace {
 
-constexpr int64_t kSlotsForPanel = 3;
 constexpr int64_t kSlotsPerPass = 128;
 constexpr int64_t kNeuronsPerStream = 512;
 
@@ -150,7 +149,7 @@ static inline __attribute__((noinline)) void ComputeHidden(const kl_run* run, St
     work.up = ExpertAt(up, groups.expert[a], expert_bytes);
     // As many units of this expert as a stream takes.
     int64_t units = Minimum(run->end - unit, units_per_expert - unit % units_per_expert);
-    if (slot_count < kSlotsForPanel) {
+    if (slot_count < Engine::kVectorsForPanel) {
       units = Minimum(units, kNeuronsPerStream / kNeuronsPerUnit);
       const int64_t count = Minimum(units * kNeuronsPerUnit, self.neurons - first);
       for (int64_t s = 0; s < slot_count; ++s) {

@@ -45,6 +45,13 @@ KL_INLINE __m256i SpreadHalves(__m256i halves, int j) {
   return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(part), control);
 }
 
+// The same columns of the panel that usually comes next, 16 rows on, into the L2 cache.
+KL_INLINE void PrefetchNextPanel(const uint8_t* group, int64_t group_bytes, uint64_t row_bytes) {
+  const char* next = (const char*)group + kPanelRows * row_bytes;
+  for (int64_t line = 0; line < group_bytes; line += 64) _mm_prefetch(next + line, _MM_HINT_T1);
+}
+
+// From kTokensForPanel tokens on, unpacking a panel costs less than multiplying rows one by one.
 template <class Type>
 struct FileRows {
   static constexpr PanelKind kKind = Type::kKind;
@@ -52,6 +59,7 @@ struct FileRows {
   static constexpr ActivationOrder kOrder = kNatural;
   static constexpr int kGroupBytes = Type::kGroupBytes;
   static constexpr ActivationForm kForm = {kNatural, Type::kOffset, Type::kKind == kHalved};
+  static constexpr int64_t kTokensForPanel = 3;
 
   static KL_INLINE uint64_t RowBytes(int64_t blocks) { return (uint64_t)blocks * kGroupBytes / 8; }
 
@@ -167,7 +175,10 @@ struct FileRows {
       int64_t b = 0;
       for (; b + 8 <= blocks; b += 8) {
         UnpackGroup(rows, b, 8, r, panel);
-        for (int i = 0; i < 8; ++i) rows[i] += kGroupBytes;
+        for (int i = 0; i < 8; ++i) {
+          PrefetchNextPanel(rows[i], kGroupBytes, RowBytes(blocks));
+          rows[i] += kGroupBytes;
+        }
       }
       if (b < blocks) {
         alignas(32) uint8_t padded[8][kGroupBytes];

@@ -25,7 +25,7 @@ std::string ReadFile(const std::string& path) {
 class SessionTest : public testing::Test {
  protected:
   void SetUp() override {
-    runtime_ = MakeRuntime({2});
+    runtime_ = MakeRuntime(WithThreads(2));
     ASSERT_NE(runtime_, nullptr);
     model_ = LoadModel(runtime_.get(), kHybrid);
     ASSERT_NE(model_, nullptr);

@@ -40,11 +40,11 @@ class SmallThinkerGoldenTest : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(SmallThinkerGoldenTest, ReferenceKernelsGiveTheGoldenLogits) { Compare(MakeReferenceRuntime().get(), 32); }
-TEST_P(SmallThinkerGoldenTest, FastKernelsGiveTheGoldenLogits) { Compare(MakeRuntime({2}).get(), 32); }
+TEST_P(SmallThinkerGoldenTest, FastKernelsGiveTheGoldenLogits) { Compare(MakeRuntime(WithThreads(2)).get(), 32); }
 // The window and the ring rows must hold when tokens arrive one by one and in odd batches.
 TEST_P(SmallThinkerGoldenTest, LogitsDoNotDependOnTheBatch) {
-  Compare(MakeRuntime({2}).get(), 1);
-  Compare(MakeRuntime({2}).get(), 5);
+  Compare(MakeRuntime(WithThreads(2)).get(), 1);
+  Compare(MakeRuntime(WithThreads(2)).get(), 5);
 }
 
 INSTANTIATE_TEST_SUITE_P(Variants, SmallThinkerGoldenTest,

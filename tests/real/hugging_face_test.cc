@@ -54,7 +54,7 @@ TEST_P(HuggingFaceTest, ReferenceKernelsGiveTheLogitsOfTransformers) {
 }
 
 TEST_P(HuggingFaceTest, FastKernelsGiveTheLogitsOfTransformers) {
-  const Handle<kl_runtime> runtime = MakeRuntime({2});
+  const Handle<kl_runtime> runtime = MakeRuntime(WithThreads(2));
   CompareLogits(runtime.get());
 }
 

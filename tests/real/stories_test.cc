@@ -43,7 +43,7 @@ TEST(StoriesTest, GreedyStoryIsTheSameForEverySchedulerThreadCountAndBatch) {
 
 TEST(StoriesTest, GreedyStoryOfTheReferenceKernelsIsTheSameText) {
   KL_REQUIRE_TESTDATA();
-  const Handle<kl_runtime> fast = MakeRuntime({2});
+  const Handle<kl_runtime> fast = MakeRuntime(WithThreads(2));
   const Handle<kl_runtime> reference = MakeReferenceRuntime();
   const std::vector<int32_t> story = StoryOf(fast.get(), 512);
   EXPECT_EQ(story, StoryOf(reference.get(), 512));
@@ -55,7 +55,7 @@ TEST(StoriesTest, PerplexityAgreesBetweenReferenceAndFastKernels) {
   KL_REQUIRE_TESTDATA();
   const std::string text = ReadText("tinystories-b.txt", kTextBytes);
   double perplexity[2];
-  const Handle<kl_runtime> runtimes[] = {MakeReferenceRuntime(), MakeRuntime({2})};
+  const Handle<kl_runtime> runtimes[] = {MakeReferenceRuntime(), MakeRuntime(WithThreads(2))};
   for (int i = 0; i < 2; ++i) {
     const Handle<kl_model> model = LoadModel(runtimes[i].get(), ModelPath());
     perplexity[i] = Perplexity(model.get(), Tokenize(model.get(), text, KL_TOKENIZE_ADD_SPECIAL), 128);
@@ -73,7 +73,7 @@ TEST_P(QuantisedStoriesTest, PerplexityStaysWithinHalfAPercentOfTheReference) {
   const std::string path = TestDataFolder() + "/llm/tinystories-656k-" + GetParam() + ".gguf";
   const std::string text = ReadText("tinystories-b.txt", kTextBytes);
   double perplexity[2];
-  const Handle<kl_runtime> runtimes[] = {MakeReferenceRuntime(), MakeRuntime({2})};
+  const Handle<kl_runtime> runtimes[] = {MakeReferenceRuntime(), MakeRuntime(WithThreads(2))};
   for (int i = 0; i < 2; ++i) {
     const Handle<kl_model> model = LoadModel(runtimes[i].get(), path);
     ASSERT_NE(model, nullptr);

@@ -34,6 +34,12 @@ struct RuntimeSettings {
   std::vector<std::string> pinned_kernels;
 };
 
+inline RuntimeSettings WithThreads(int32_t thread_count) {
+  RuntimeSettings settings;
+  settings.thread_count = thread_count;
+  return settings;
+}
+
 // The plugins of the build, which must be in the test's data as //plugins:all.
 std::string TestPluginFolder();
 

@@ -11,7 +11,7 @@
 #include "tools/common/exit_codes.h"
 #include "tools/common/options.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 // Generated from the tools of tools/BUILD.bazel; ends with NULL.
 extern const Command* const kCommands[];
@@ -85,6 +85,6 @@ int Main(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
-int main(int argc, char** argv) { return kinglet::Main(argc, argv); }
+int main(int argc, char** argv) { return kinglet::tools::Main(argc, argv); }

@@ -3,13 +3,13 @@
 load("//third_party/bazel:kinglet.bzl", "kl_cc_library", "kl_cc_test")
 
 _HEADER = """#include "tools/common/command.h"
-namespace kinglet {
+namespace kinglet::tools {
 """
 
 def kl_tools(name, tools):
     """Declares a library for each tool, its tests, and the table of commands.
 
-    The tool <tool> is the folder <tool>/: <tool>.cc defines kinglet::kCommand_<tool>; every
+    The tool <tool> is the folder <tool>/: <tool>.cc defines kinglet::tools::kCommand_<tool>; every
     *_test.cc becomes the test <tool>_<its name>.
 
     Args:

@@ -22,7 +22,7 @@
 #include "tools/common/report.h"
 #include "tools/common/shipped_model.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr char kName[] = "bench";
@@ -329,4 +329,4 @@ int Run(int argc, char** argv) {
 extern const Command kCommand_bench;
 const Command kCommand_bench = {kName, "how fast a model runs here", Run};
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

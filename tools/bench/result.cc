@@ -10,7 +10,7 @@
 #include "nlohmann/json.hpp"
 #include "tools/common/format.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -147,4 +147,4 @@ std::string JsonLines(const std::vector<BenchResult>& results) {
   return lines;
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

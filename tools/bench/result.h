@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace kinglet {
+namespace kinglet::tools {
 
 struct BenchResult {
   std::string model_filename;
@@ -45,6 +45,6 @@ std::string CsvTable(const std::vector<BenchResult>& results);
 std::string JsonTable(const std::vector<BenchResult>& results);
 std::string JsonLines(const std::vector<BenchResult>& results);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_BENCH_RESULT_H_

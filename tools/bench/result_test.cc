@@ -3,7 +3,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 BenchResult Sample() {
@@ -72,4 +72,4 @@ TEST(ResultTest, JsonLinesHoldOneObjectEach) {
 }
 
 }  // namespace
-}  // namespace kinglet
+}  // namespace kinglet::tools

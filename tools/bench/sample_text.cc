@@ -1,6 +1,6 @@
 #include "tools/bench/sample_text.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 const char kSampleText[] =
     "The goldcrest weighs about as much as a sheet of paper, and yet it crosses the North Sea in a single "
@@ -37,4 +37,4 @@ const char kSampleText[] =
     "from the top, and the ice keeps the cold air away from the water underneath, where the fish spend the "
     "winter. If ice sank, lakes would fill with it from the bottom and few of them would thaw in summer.\n\n";
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

@@ -3,10 +3,10 @@
 #ifndef KINGLET_TOOLS_BENCH_SAMPLE_TEXT_H_
 #define KINGLET_TOOLS_BENCH_SAMPLE_TEXT_H_
 
-namespace kinglet {
+namespace kinglet::tools {
 
 extern const char kSampleText[];
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_BENCH_SAMPLE_TEXT_H_

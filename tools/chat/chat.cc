@@ -21,7 +21,7 @@
 #include "tools/common/report.h"
 #include "tools/common/shipped_model.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr char kName[] = "chat";
@@ -259,4 +259,4 @@ int Run(int argc, char** argv) {
 extern const Command kCommand_chat;
 const Command kCommand_chat = {kName, "talk to a model", Run};
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

@@ -9,7 +9,7 @@
 #include "tools/common/files.h"
 #include "tools/common/progress.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 bool ShowPrefill(void* user, const char*, uint64_t done, uint64_t total) {
@@ -177,4 +177,4 @@ Failure Conversation::Load(const std::string& path, std::string* note) {
   return Rewind(0);
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

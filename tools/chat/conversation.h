@@ -14,7 +14,7 @@
 #include "tools/common/interrupt.h"
 #include "tools/common/report.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 struct Message {
   std::string role;  // "system", "user", "assistant"
@@ -77,6 +77,6 @@ class Conversation {
   std::vector<Message> messages_;
 };
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_CHAT_CONVERSATION_H_

@@ -9,7 +9,7 @@
 
 #include "tools/common/interrupt.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr char kQuotes[] = "\"\"\"";
@@ -95,4 +95,4 @@ Line ReadMessage(LineReader* reader, const std::string& prompt) {
   return {LineKind::kText, text};
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

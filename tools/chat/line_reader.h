@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-namespace kinglet {
+namespace kinglet::tools {
 
 enum class LineKind {
   kText,
@@ -38,6 +38,6 @@ std::string HistoryPath();
 // One message: a line, or several between """ and """.
 Line ReadMessage(LineReader* reader, const std::string& prompt);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_CHAT_LINE_READER_H_

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 void Sampling::Declare(OptionTable* options) {
   options->Group("Sampling");
@@ -65,4 +65,4 @@ std::string SetParameter(const std::string& name, const std::string& value, Samp
   return "";
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

@@ -8,7 +8,7 @@
 #include "core/capi/kinglet.h"
 #include "tools/common/options.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 struct Sampling {
   double temperature = 0.8;
@@ -31,6 +31,6 @@ struct Sampling {
 // Sets the parameter `name` ("temp", "temperature", "top_k", ...). Returns what is wrong, or "".
 std::string SetParameter(const std::string& name, const std::string& value, Sampling* sampling);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_CHAT_SAMPLING_H_

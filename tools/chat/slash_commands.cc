@@ -12,7 +12,7 @@
 #include "tools/common/files.h"
 #include "tools/common/format.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 struct SlashCommand {
@@ -191,4 +191,4 @@ Failure RunSlashCommand(const std::string& line, ChatState* state) {
                                    " /help lists the commands; begin a message with a space to send it as it is")};
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

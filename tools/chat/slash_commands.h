@@ -9,7 +9,7 @@
 #include "tools/chat/sampling.h"
 #include "tools/common/report.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 // What commands work on. Everything is borrowed.
 struct ChatState {
@@ -30,6 +30,6 @@ bool IsSlashCommand(const std::string& line);
 // Reports go to stderr: stdout has answers only.
 Failure RunSlashCommand(const std::string& line, ChatState* state);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_CHAT_SLASH_COMMANDS_H_

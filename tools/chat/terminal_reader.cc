@@ -8,7 +8,7 @@
 
 #include "tools/chat/line_reader.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr int kHistoryLines = 1000;
@@ -97,4 +97,4 @@ std::unique_ptr<LineReader> MakeTerminalReader(const std::string& history_path) 
   return std::make_unique<TerminalReader>(history_path);
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

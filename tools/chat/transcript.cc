@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -52,4 +52,4 @@ Failure ParseTranscript(const std::string& path, const std::string& text, std::v
   return Success();
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

@@ -1,12 +1,12 @@
 // One subcommand of the program.
 //
 // The file tools/<folder>/<folder>.cc defines
-//   const kinglet::Command kinglet::kCommand_<folder> = {"name", "what it does, in one line", Run};
+//   const Command kCommand_<folder> = {"name", "what it does, in one line", Run};
 // and a line in tools/BUILD.bazel puts it into the table that `kinglet help` prints.
 #ifndef KINGLET_TOOLS_COMMON_COMMAND_H_
 #define KINGLET_TOOLS_COMMON_COMMAND_H_
 
-namespace kinglet {
+namespace kinglet::tools {
 
 struct Command {
   const char* name;
@@ -15,6 +15,6 @@ struct Command {
   int (*run)(int argc, char** argv);
 };
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_COMMON_COMMAND_H_

@@ -12,7 +12,7 @@
 #include "tools/common/interrupt.h"
 #include "tools/common/progress.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 struct LogContext {
@@ -215,4 +215,4 @@ std::string SummarisePlan(const std::string& plan_text) {
   return text;
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

@@ -11,7 +11,7 @@
 #include "tools/common/options.h"
 #include "tools/common/report.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 struct RuntimeDeleter {
   void operator()(kl_runtime* runtime) const { kl_runtime_free(runtime); }
@@ -77,6 +77,6 @@ int32_t BeginToken(const kl_model* model);
 // Lines "op: kernel (plugin) x count" of a plan text, in the order of first use.
 std::string SummarisePlan(const std::string& plan_text);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_COMMON_ENGINE_H_

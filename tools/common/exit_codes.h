@@ -4,7 +4,7 @@
 
 #include "core/abi/types.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 // Numbers from 64 on are those of sysexits.h; 130 is what a shell reports after Ctrl-C.
 enum ExitCode : int {
@@ -46,6 +46,6 @@ inline int ExitCodeOf(kl_code code) {
   }
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_COMMON_EXIT_CODES_H_

@@ -12,7 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 Failure ReadWholeFile(const std::string& path, std::string* content) {
   return ReadFileHead(path, UINT64_MAX, content);
@@ -116,4 +116,4 @@ bool FileExists(const std::string& path) {
   return stat(path.c_str(), &facts) == 0;
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

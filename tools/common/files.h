@@ -8,7 +8,7 @@
 
 #include "tools/common/report.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 // All of a file, or of standard input when path is "-".
 Failure ReadWholeFile(const std::string& path, std::string* content);
@@ -47,6 +47,6 @@ std::string ProgramFolder();
 
 bool FileExists(const std::string& path);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_COMMON_FILES_H_

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-namespace kinglet {
+namespace kinglet::tools {
 
 std::string FormatBytes(uint64_t bytes);            // "2.12 GiB"
 std::string FormatCount(uint64_t count);            // "4.27 B", "656.32 K": parameters
@@ -18,6 +18,6 @@ std::string SafeFileName(const std::string& name);
 // The text between double quotes with JSON's escapes; bytes that are no UTF-8 become U+FFFD.
 std::string JsonQuote(const std::string& text);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_COMMON_FORMAT_H_

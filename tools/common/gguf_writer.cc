@@ -5,7 +5,7 @@
 
 #include "core/abi/dtype.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr uint64_t kAlignment = 32;
@@ -120,4 +120,4 @@ Failure GgufWriter::Write(size_t tensor, uint64_t offset, const void* data, size
   return file_.WriteAt(data_start_ + tensors_[tensor].offset + offset, data, bytes);
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

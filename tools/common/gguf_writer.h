@@ -18,7 +18,7 @@
 #include "core/abi/types.h"
 #include "tools/common/files.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 class GgufWriter {
  public:
@@ -63,6 +63,6 @@ class GgufWriter {
   AtomicFile file_;
 };
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_COMMON_GGUF_WRITER_H_

@@ -9,7 +9,7 @@
 
 #include "tools/common/exit_codes.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 // A signal handler reaches nothing but globals.
@@ -73,4 +73,4 @@ void Interrupt::Watch(kl_session* session) {
   session_ = session;
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

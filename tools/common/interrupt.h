@@ -15,7 +15,7 @@
 
 #include "core/capi/kinglet.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 class Interrupt {
  public:
@@ -42,6 +42,6 @@ class Interrupt {
   struct sigaction previous_;
 };
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_COMMON_INTERRUPT_H_

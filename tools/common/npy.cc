@@ -10,7 +10,7 @@
 #include "core/abi/dtype.h"
 #include "tools/common/files.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr char kMagic[] = "\x93NUMPY";
@@ -152,4 +152,4 @@ Failure WriteNpy(const std::string& path, kl_dtype type, const std::vector<int64
   return failure;
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

@@ -10,7 +10,7 @@
 #include "core/abi/types.h"
 #include "tools/common/report.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 struct NpyArray {
   kl_dtype type = KL_TYPE_F32;
@@ -35,6 +35,6 @@ Failure WriteNpy(const std::string& path, kl_dtype type, const std::vector<int64
 // "[1, 3, 32, 32]"
 std::string ShapeText(const std::vector<int64_t>& shape);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_COMMON_NPY_H_

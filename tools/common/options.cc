@@ -13,7 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "tools/common/exit_codes.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr size_t kHelpColumn = 30;
@@ -81,8 +81,9 @@ std::vector<std::string> NearMisses(const std::string& word,
   for (const std::string& candidate : known) {
     const std::string other = WithoutDashes(candidate);
     size_t distance = EditDistance(bare, other);
-    // A beginning of a long name is a likely abbreviation.
+    // A beginning of a name, or a name with more behind it (--temperature), is a likely other spelling.
     if (bare.size() >= 3 && other.compare(0, bare.size(), bare) == 0) distance = 1;
+    if (other.size() >= 3 && bare.compare(0, other.size(), other) == 0) distance = 1;
     if (distance <= std::max<size_t>(1, bare.size() / 3) && distance < other.size()) {
       scored.emplace_back(distance, candidate);
     }
@@ -415,4 +416,4 @@ std::string OptionTable::Help() const {
   return out;
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

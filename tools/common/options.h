@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-namespace kinglet {
+namespace kinglet::tools {
 
 class OptionTable {
  public:
@@ -113,6 +113,6 @@ std::vector<std::string> NearMisses(const std::string& word, const std::vector<s
 // KINGLET_TOP_K for {"--top-k"}; empty when no name has two dashes.
 std::string EnvironmentName(const OptionTable::Names& names);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_COMMON_OPTIONS_H_

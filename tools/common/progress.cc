@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstdio>
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr int64_t kFirstAfterNs = 300'000'000;  // what is over sooner needs no line
@@ -38,4 +38,4 @@ void Progress::Clear() {
   start_ns_ = NowNs();
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

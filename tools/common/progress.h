@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-namespace kinglet {
+namespace kinglet::tools {
 
 // Not thread safe.
 class Progress {
@@ -28,6 +28,6 @@ class Progress {
 // Monotonic clock.
 int64_t NowNs();
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_COMMON_PROGRESS_H_

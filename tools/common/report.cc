@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 kl_error NoError() {
   kl_error error;
@@ -41,4 +41,4 @@ int FinishOutput(const char* command, int exit_status) {
   return Report(command, kExitIo, absl::StrCat("writing to standard output: ", std::strerror(errno)));
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

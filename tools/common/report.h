@@ -7,7 +7,7 @@
 #include "core/abi/types.h"
 #include "tools/common/exit_codes.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 // Outcome of a step of a command: ok, or an exit status with a message.
 struct Failure {
@@ -33,6 +33,6 @@ int Report(const char* command, int exit_status, const std::string& message);
 // gone away does not.
 int FinishOutput(const char* command, int exit_status = kExitOk);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_COMMON_REPORT_H_

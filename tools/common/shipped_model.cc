@@ -3,7 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "tools/common/files.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 Failure FindShippedModel(std::string* path) {
   *path = absl::StrCat(ProgramFolder(), "/models/kinglet-demo.gguf");
@@ -12,4 +12,4 @@ Failure FindShippedModel(std::string* path) {
                                      "; name a GGUF file or a Hugging Face folder with -m")};
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

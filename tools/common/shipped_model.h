@@ -6,11 +6,11 @@
 
 #include "tools/common/report.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 // models/kinglet-demo.gguf beside the program (links resolved). Never in the working directory.
 Failure FindShippedModel(std::string* path);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_COMMON_SHIPPED_MODEL_H_

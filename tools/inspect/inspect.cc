@@ -16,7 +16,7 @@
 #include "tools/common/report.h"
 #include "tools/inspect/layers.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr char kName[] = "inspect";
@@ -207,4 +207,4 @@ int Run(int argc, char** argv) {
 extern const Command kCommand_inspect;
 const Command kCommand_inspect = {kName, "what is in a model file", Run};
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

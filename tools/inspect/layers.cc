@@ -5,7 +5,7 @@
 #include "absl/strings/str_split.h"
 #include "tools/common/format.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr int64_t kMostLayers = 100000;
@@ -106,4 +106,4 @@ std::string DescribeLayers(const std::vector<LayerFacts>& layers) {
   return text;
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

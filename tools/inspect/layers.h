@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace kinglet {
+namespace kinglet::tools {
 
 struct LayerFacts {
   std::string position;    // "RoPE" or "NoPE"
@@ -30,6 +30,6 @@ std::vector<LayerFacts> ReadLayers(const std::string& architecture,
 // One line for each run of equal layers: "0       NoPE, full attention, 32 experts (4 used), 66.1 MiB"
 std::string DescribeLayers(const std::vector<LayerFacts>& layers);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_INSPECT_LAYERS_H_

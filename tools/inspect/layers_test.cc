@@ -2,7 +2,7 @@
 
 #include "gtest/gtest.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 TEST(LayersTest, SmallThinkerWithAWindowIsHybridWithPeriodFour) {
@@ -51,4 +51,4 @@ TEST(LayersTest, EqualNeighboursShareALine) {
 TEST(LayersTest, AFileWithoutLayersHasNone) { EXPECT_TRUE(ReadLayers("", {}, {}).empty()); }
 
 }  // namespace
-}  // namespace kinglet
+}  // namespace kinglet::tools

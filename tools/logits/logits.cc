@@ -12,7 +12,7 @@
 #include "tools/common/options.h"
 #include "tools/common/report.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr char kName[] = "logits";
@@ -122,4 +122,4 @@ int Run(int argc, char** argv) {
 extern const Command kCommand_logits;
 const Command kCommand_logits = {kName, "logits after each token, as a NumPy file", Run};
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

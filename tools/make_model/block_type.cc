@@ -7,7 +7,7 @@
 
 #include "core/abi/dtype.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 void PutHalf(float value, uint8_t* out) {
@@ -343,4 +343,4 @@ void LevelTable::Draw(Random* random, Code* codes, size_t count) const {
   for (; i < count; ++i) codes[i] = codes_[random->Next() & (codes_.size() - 1)];
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

@@ -16,7 +16,7 @@
 #include "core/abi/types.h"
 #include "tools/make_model/random.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 using Code = uint16_t;
 
@@ -56,6 +56,6 @@ class LevelTable {
   double deviation_ = 0;
 };
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_MAKE_MODEL_BLOCK_TYPE_H_

@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "tools/make_model/vocabulary.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 // Reads GGUF metadata from memory. Every read is checked against the file's end; the first that does
@@ -111,4 +111,4 @@ Failure CopyTokenizer(const std::string& path, GgufWriter* writer, int64_t* toke
   return Success();
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

@@ -6,7 +6,7 @@
 #include "absl/strings/str_split.h"
 #include "tools/make_model/vocabulary.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 enum TokenKind : int32_t { kNormal = 1, kControl = 3 };
@@ -105,4 +105,4 @@ Failure AddEmbeddedTokenizer(int64_t token_count, GgufWriter* writer) {
   return Success();
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

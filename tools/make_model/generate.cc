@@ -10,7 +10,7 @@
 
 #include "core/abi/dtype.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr int64_t kPieceElements = 1 << 18;
@@ -119,4 +119,4 @@ Failure GenerateWeights(const std::vector<TensorPlan>& tensors, const std::vecto
   return failure;
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

@@ -9,7 +9,7 @@
 #include "tools/common/gguf_writer.h"
 #include "tools/make_model/weights.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 // Called from one thread at a time; false stops with kExitInterrupted.
 using GenerateProgress = std::function<bool(uint64_t done_bytes, uint64_t total_bytes)>;
@@ -27,6 +27,6 @@ void GenerateRows(const TensorPlan& tensor, uint64_t seed, int64_t first_row, in
 // Rows that one piece has (the last may have fewer).
 int64_t RowsOfPiece(const TensorPlan& tensor);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_MAKE_MODEL_GENERATE_H_

@@ -19,7 +19,7 @@
 #include "tools/make_model/vocabulary.h"
 #include "tools/make_model/weights.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr char kName[] = "make-model";
@@ -246,4 +246,4 @@ extern const Command kCommand_make_model;
 const Command kCommand_make_model = {kName, "write a model with random weights, for tests and speed",
                                      Run};
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

@@ -4,7 +4,7 @@
 #include "absl/strings/str_join.h"
 #include "tools/make_model/shape.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 //   name            architecture   relu   raw    bias   qknorm experts window
@@ -126,4 +126,4 @@ std::string CheckShape(const ModelShape& s) {
   return "";
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-namespace kinglet {
+namespace kinglet::tools {
 
 inline uint64_t SplitMix64(uint64_t* state) {
   uint64_t z = (*state += 0x9E3779B97F4A7C15ull);
@@ -65,6 +65,6 @@ inline double NormalQuantile(double probability) {
   return (low + high) / 2;
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_MAKE_MODEL_RANDOM_H_

@@ -6,11 +6,11 @@
 
 #include "tools/make_model/random.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr double kBusyUse = 0.42;     // of the tokens, by one busy expert: the paper says 40 - 60 %
-constexpr double kBiasSpread = 0.15;  // busy experts differ a little from one another
+constexpr double kBiasSpread = 0.08;  // busy experts differ a little from one another
 
 // Share of uses that the first `busy` experts get with the given bias, over simulated tokens.
 double BusyShare(const std::vector<double>& noise, int64_t experts, int64_t used, int64_t busy,
@@ -88,4 +88,4 @@ std::vector<float> MakeRouter(int64_t experts, int64_t used, int64_t embedding, 
   return weights;
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

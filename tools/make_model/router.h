@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace kinglet {
+namespace kinglet::tools {
 
 // `skew` is the share of all uses that goes to the busy experts. There are as many of those as makes
 // each be used by about 42 % of the tokens.
@@ -23,6 +23,6 @@ std::vector<float> MakeRouter(int64_t experts, int64_t used, int64_t embedding, 
                               double skew, double input_mean, double input_deviation, uint64_t seed,
                               const std::string& name);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_MAKE_MODEL_ROUTER_H_

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace kinglet {
+namespace kinglet::tools {
 
 // What distinguishes the families; see kFamilies in presets.cc.
 struct ModelFamily {
@@ -54,6 +54,6 @@ std::string AllPresetNames();
 // What is wrong with the shape, or "".
 std::string CheckShape(const ModelShape& shape);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_MAKE_MODEL_SHAPE_H_

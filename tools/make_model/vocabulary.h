@@ -7,7 +7,7 @@
 
 #include "tools/common/gguf_writer.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 // Byte-level BPE: the 256 bytes, common English pairs, ChatML's special tokens, then filler words up
 // to `token_count`, with a ChatML template. Tokens below the size of all but the filler are refused.
@@ -19,6 +19,6 @@ int64_t EmbeddedTokenizerMinimum();
 // Copies every "tokenizer." entry of a GGUF file; *token_count is the length of its token list.
 Failure CopyTokenizer(const std::string& path, GgufWriter* writer, int64_t* token_count);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_MAKE_MODEL_VOCABULARY_H_

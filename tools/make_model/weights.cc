@@ -7,7 +7,7 @@
 #include "core/abi/dtype.h"
 #include "tools/make_model/router.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr double kEmbeddingMeanRatio = 0.8;  // mean of an embedding's elements, in deviations
@@ -181,4 +181,4 @@ std::vector<TensorPlan> PlanTensors(const ModelShape& shape, const WeightOptions
   return Planner(shape, options).Run();
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

@@ -19,7 +19,7 @@
 #include "tools/make_model/block_type.h"
 #include "tools/make_model/shape.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 
 struct WeightOptions {
   kl_dtype type = KL_TYPE_Q4_0;
@@ -48,6 +48,6 @@ std::string CheckTypes(const ModelShape& shape, const WeightOptions& options);
 
 std::vector<TensorPlan> PlanTensors(const ModelShape& shape, const WeightOptions& options);
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_MAKE_MODEL_WEIGHTS_H_

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace kinglet {
+namespace kinglet::tools {
 
 double NegativeLogLikelihood(const float* logits, size_t count, int32_t token) {
   const float largest = *std::max_element(logits, logits + count);
@@ -30,4 +30,4 @@ double PerplexityEstimate::standard_error() const {
   return std::sqrt(variance / (n - 1)) * perplexity();
 }
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

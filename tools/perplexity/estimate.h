@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace kinglet {
+namespace kinglet::tools {
 
 // Minus the natural logarithm of softmax(logits)[token], in double.
 double NegativeLogLikelihood(const float* logits, size_t count, int32_t token);
@@ -24,6 +24,6 @@ class PerplexityEstimate {
   double square_sum_ = 0;
 };
 
-}  // namespace kinglet
+}  // namespace kinglet::tools
 
 #endif  // KINGLET_TOOLS_PERPLEXITY_ESTIMATE_H_

@@ -4,7 +4,7 @@
 
 #include "gtest/gtest.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 TEST(EstimateTest, LikelihoodIsThatOfTheSoftmax) {
@@ -32,4 +32,4 @@ TEST(EstimateTest, StandardErrorIsThatOfTheMeanTimesThePerplexity) {
 }
 
 }  // namespace
-}  // namespace kinglet
+}  // namespace kinglet::tools

@@ -16,7 +16,7 @@
 #include "tools/common/report.h"
 #include "tools/perplexity/estimate.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr char kName[] = "perplexity";
@@ -166,4 +166,4 @@ int Run(int argc, char** argv) {
 extern const Command kCommand_perplexity;
 const Command kCommand_perplexity = {kName, "how well a model predicts a text", Run};
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

@@ -22,7 +22,7 @@
 #include "tools/common/progress.h"
 #include "tools/common/report.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr char kName[] = "run";
@@ -201,4 +201,4 @@ int Run(int argc, char** argv) {
 extern const Command kCommand_run;
 const Command kCommand_run = {kName, "run a network on NumPy arrays", Run};
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

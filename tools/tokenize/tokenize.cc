@@ -12,7 +12,7 @@
 #include "tools/common/options.h"
 #include "tools/common/report.h"
 
-namespace kinglet {
+namespace kinglet::tools {
 namespace {
 
 constexpr char kName[] = "tokenize";
@@ -99,4 +99,4 @@ int Run(int argc, char** argv) {
 extern const Command kCommand_tokenize;
 const Command kCommand_tokenize = {kName, "the token ids of a text", Run};
 
-}  // namespace kinglet
+}  // namespace kinglet::tools

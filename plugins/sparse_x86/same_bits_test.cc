@@ -22,6 +22,7 @@ extern "C" {
 KL_FOR_EACH_MATMUL(KL_DECLARE_MATMUL)
 KL_FOR_EACH_MOE(KL_DECLARE_MOE)
 extern const kl_table kl_table_sparse_x86_attention_f16_avx2;
+extern const kl_table kl_table_sparse_x86_attention_f32_avx2;
 }
 
 namespace kinglet {
@@ -213,7 +214,8 @@ TEST(MoeFfn, RefusesAnIdThatNamesNoExpert) {
 }
 
 // A sequence is fed in batches of different size; every token's output and the cache agree.
-void ExpectAttentionSameBits(int64_t window, int64_t rows) {
+void ExpectAttentionSameBits(const kl_kernel* kernel, int64_t window, int64_t rows) {
+  const kl_dtype type = kernel->operand_types[4];
   const int64_t length = 64, query_heads = 6, kv_heads = 2, tokens = 150;
   Random random = {static_cast<uint64_t>(window + rows)};
   const std::vector<float> q = Normal(&random, tokens * query_heads * length);
@@ -225,25 +227,26 @@ void ExpectAttentionSameBits(int64_t window, int64_t rows) {
                                      IntAttribute("window", window)};
   const auto feed = [&](int64_t batch) {
     std::mt19937 splits(3);
-    std::vector<uint16_t> k_cache(static_cast<size_t>(kv_heads * rows * length), 0x7e00);  // NaN
-    std::vector<uint16_t> v_cache = k_cache;
+    // All bits set: NaN in both types.
+    std::vector<uint8_t> k_cache(static_cast<size_t>(kv_heads * rows * length) * sizeof(float),
+                                 0xff);
+    std::vector<uint8_t> v_cache = k_cache;
     std::vector<float> y(static_cast<size_t>(tokens * query_heads * length));
     for (int64_t t = 0; t < tokens; t += batch) {
       const int64_t count = std::min(batch, tokens - t);
-      KernelRunner runner(kl_table_sparse_x86_attention_f16_avx2.kernels[0], attributes, 2);
-      EXPECT_EQ(KL_OK,
-                runner.Prepare({MakeTensor(KL_TYPE_F32, {count, query_heads * length},
-                                           q.data() + t * query_heads * length),
-                                MakeTensor(KL_TYPE_F32, {count, kv_heads * length},
-                                           k.data() + t * kv_heads * length),
-                                MakeTensor(KL_TYPE_F32, {count, kv_heads * length},
-                                           v.data() + t * kv_heads * length),
-                                MakeTensor(KL_TYPE_I32, {count}, positions.data() + t),
-                                MakeTensor(KL_TYPE_F16, {kv_heads, rows, length}, k_cache.data()),
-                                MakeTensor(KL_TYPE_F16, {kv_heads, rows, length}, v_cache.data()),
-                                MakeTensor(KL_TYPE_F32, {count, query_heads * length},
-                                           y.data() + t * query_heads * length)},
-                               false))
+      KernelRunner runner(kernel, attributes, 2);
+      EXPECT_EQ(KL_OK, runner.Prepare({MakeTensor(KL_TYPE_F32, {count, query_heads * length},
+                                                  q.data() + t * query_heads * length),
+                                       MakeTensor(KL_TYPE_F32, {count, kv_heads * length},
+                                                  k.data() + t * kv_heads * length),
+                                       MakeTensor(KL_TYPE_F32, {count, kv_heads * length},
+                                                  v.data() + t * kv_heads * length),
+                                       MakeTensor(KL_TYPE_I32, {count}, positions.data() + t),
+                                       MakeTensor(type, {kv_heads, rows, length}, k_cache.data()),
+                                       MakeTensor(type, {kv_heads, rows, length}, v_cache.data()),
+                                       MakeTensor(KL_TYPE_F32, {count, query_heads * length},
+                                                  y.data() + t * query_heads * length)},
+                                      false))
           << runner.message();
       EXPECT_EQ(KL_OK, runner.Run(&splits));
     }
@@ -258,15 +261,21 @@ void ExpectAttentionSameBits(int64_t window, int64_t rows) {
   }
 }
 
-TEST(AttentionSameBits, FullCache) {
+class AttentionSameBits : public ::testing::TestWithParam<const kl_kernel*> {};
+
+TEST_P(AttentionSameBits, FullCache) {
   if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
-  ExpectAttentionSameBits(0, 160);
+  ExpectAttentionSameBits(GetParam(), 0, 160);
 }
 
-TEST(AttentionSameBits, RingCache) {
+TEST_P(AttentionSameBits, RingCache) {
   if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
-  ExpectAttentionSameBits(20, 20 + 50 - 1);
+  ExpectAttentionSameBits(GetParam(), 20, 20 + 50 - 1);
 }
+
+const kl_kernel* const kAttentionKernels[] = {kl_table_sparse_x86_attention_f16_avx2.kernels[0],
+                                              kl_table_sparse_x86_attention_f32_avx2.kernels[0]};
+INSTANTIATE_TEST_SUITE_P(Types, AttentionSameBits, ::testing::ValuesIn(kAttentionKernels), NameOf);
 
 }  // namespace
 }  // namespace kinglet

@@ -1,6 +1,7 @@
 // kinglet chat: talks to a model, on a terminal or through pipes.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -25,6 +26,7 @@ namespace kinglet::tools {
 namespace {
 
 constexpr char kName[] = "chat";
+constexpr int64_t kMostContext = 1 << 24;  // tokens
 
 struct Settings {
   std::string model;
@@ -69,7 +71,7 @@ class Chat {
                                                           "ids, as kinglet logits does")};
     }
     kl_session_options options = DefaultSessionOptions();
-    options.context_length = static_cast<int32_t>(settings_.context);
+    options.context_length = ContextLength();
     options.batch = static_cast<int32_t>(settings_.batch);
     settings_.sampling.CopyTo(&options);
     failure = CreateSession(model_.get(), options, &session_);
@@ -142,6 +144,19 @@ class Chat {
   }
 
  private:
+  // The model's context, unless -c names another or -n alone asks for more than it holds.
+  int32_t ContextLength() const {
+    const int64_t trained = Describe(model_.get()).context_length;
+    const int64_t wanted = std::min(settings_.sampling.max_tokens, kMostContext - trained);
+    if (settings_.context != 0 || wanted < trained) return static_cast<int32_t>(settings_.context);
+    std::fprintf(stderr,
+                 "kinglet chat: the model was trained on %lld tokens of context, -n asks for %lld: it "
+                 "gets %lld, and may lose the thread beyond what it knows\n",
+                 static_cast<long long>(trained), static_cast<long long>(wanted),
+                 static_cast<long long>(trained + wanted));
+    return static_cast<int32_t>(trained + wanted);
+  }
+
   Failure Handle(const std::string& line) {
     if (IsSlashCommand(line)) return RunSlashCommand(line, &state_);
     const std::string text = state_.attachment + line;
@@ -206,7 +221,7 @@ void Declare(Settings* s, EngineFlags* engine, OptionTable* options) {
   options->Text({"--chat-template"}, "NAME", &s->chat_template,
                 "how messages are marked: chatml, llama3 ...; without it as the model's file says");
   options->Flag({"--raw"}, &s->raw, "no template: continue the text as it is");
-  options->Integer({"-c", "--ctx-size"}, "N", &s->context, {0, 1 << 24}, "tokens of context; 0: the model's");
+  options->Integer({"-c", "--ctx-size"}, "N", &s->context, {0, kMostContext}, "tokens of context; 0: the model's");
   options->Integer({"-b", "--batch-size"}, "N", &s->batch, {1, 65536}, "most tokens computed at once");
   engine->DeclareThreads(options);
   engine->DeclareMemory(options);

@@ -52,8 +52,8 @@ absl::Status ValidateScales(const SourceTensor& tensor, uint64_t edge_bytes) {
   const uint32_t block_bytes = kl_dtype_info_of(tensor.type).block_bytes;
   const uint64_t block_count = tensor.bytes / block_bytes;
   const uint64_t edge = std::min(block_count, edge_bytes / block_bytes + 1);
-  const absl::string_view path =
-      tensor.file != nullptr ? tensor.file->path() : "a tensor in memory";
+  absl::string_view path = "a tensor in memory";
+  if (tensor.file != nullptr) path = tensor.file->path();
   uint64_t bad = kNone;
   KL_RETURN_IF_ERROR(RunGuarded(path, [&] {
     bad = FindBadBlock(tensor.data, block_bytes, *scales, 0, edge);

@@ -1,0 +1,53 @@
+// Packed weights replace the mapped file, they do not come on top: resident memory stays within 15 % of the file plus the
+// KV cache, while loading and while computing.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "tests/support/kinglet_test.h"
+#include "tests/support/temp_folder.h"
+
+namespace kinglet {
+namespace {
+
+// What the process needs whatever the model: its code, the plugins and their libraries, activations.
+constexpr uint64_t kFixedBytes = 80 << 20;
+
+class ResidentMemoryTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(ResidentMemoryTest, StaysWithinFifteenPercentOfFileAndCache) {
+  const TempFolder folder;
+  const std::string path = folder.path() + "/model.gguf";
+  const std::string make =
+      std::string("./kinglet make-model --arch smallthinker --preset 4b --layers 3 --experts 32 --vocab 8192 --type ") +
+      GetParam() + " --seed 1 -o " + path;
+  ASSERT_EQ(system(make.c_str()), 0) << make;
+  const uint64_t file_bytes = std::filesystem::file_size(path);
+  ASSERT_GT(file_bytes, 150u << 20) << "too small to tell the file from the rest of the process";
+
+  const Handle<kl_runtime> runtime = MakeRuntime(WithThreads(2));
+  const Handle<kl_model> model = LoadModel(runtime.get(), path);
+  ASSERT_NE(model, nullptr);
+  const Handle<kl_session> session = MakeGreedySession(model.get(), {512, 64});
+  std::vector<int32_t> prompt;
+  for (int32_t i = 0; i < 100; ++i) prompt.push_back(i * 37 % 8192);
+  Continue(session.get(), prompt, 8);
+
+  kl_session_info info = {};
+  info.struct_size = sizeof info;
+  ASSERT_EQ(kl_session_describe(session.get(), &info), KL_OK);
+  const uint64_t allowed_bytes = file_bytes + file_bytes / 100 * 15 + info.cache_bytes + kFixedBytes;
+  printf("%s: file %llu MiB, peak resident %llu MiB, allowed %llu MiB\n", GetParam(),
+         static_cast<unsigned long long>(file_bytes >> 20),
+         static_cast<unsigned long long>(info.peak_resident_bytes >> 20),
+         static_cast<unsigned long long>(allowed_bytes >> 20));
+  EXPECT_LE(info.peak_resident_bytes, allowed_bytes);
+}
+
+// The larger file last: the peak is the process's.
+INSTANTIATE_TEST_SUITE_P(Types, ResidentMemoryTest, testing::Values("q4_0", "q8_0"));
+
+}  // namespace
+}  // namespace kinglet

@@ -25,19 +25,18 @@ T AttributeOf(const GraphNode& node, absl::string_view name, T otherwise) {
   return otherwise;
 }
 
-bool FindLayer(const OnnxTranslator& translator, int32_t x, OnnxTranslator* mutable_translator,
-               Layer* layer) {
+bool FindLayer(int32_t x, OnnxTranslator* translator, Layer* layer) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  layer->node = mutable_translator->SoleProducer(x, "conv2d");
+  layer->node = translator->SoleProducer(x, "conv2d");
   if (layer->node != nullptr) {
-    const OnnxShape& w = translator.value(layer->node->operands[1]).shape;
+    const OnnxShape& w = translator->value(layer->node->operands[1]).shape;
     layer->step = w[1] * w[2] * w[3];
     return AttributeOf(*layer->node, "minimum", 0.0) == -kInfinity &&
            AttributeOf(*layer->node, "maximum", 0.0) == kInfinity;
   }
-  layer->node = mutable_translator->SoleProducer(x, "gemm");
+  layer->node = translator->SoleProducer(x, "gemm");
   if (layer->node == nullptr) return false;
-  const OnnxShape& b = translator.value(layer->node->operands[1]).shape;
+  const OnnxShape& b = translator->value(layer->node->operands[1]).shape;
   layer->step = AttributeOf(*layer->node, "transpose_b", int64_t{0}) != 0 ? b[1] : 1;
   return AttributeOf(*layer->node, "beta", 0.0) == 1.0;
 }
@@ -46,7 +45,7 @@ bool FindLayer(const OnnxTranslator& translator, int32_t x, OnnxTranslator* muta
 
 bool FoldBatchNorm(const OnnxBatchNorm& norm, int32_t x, OnnxTranslator* translator) {
   Layer layer;
-  if (!FindLayer(*translator, x, translator, &layer)) return false;
+  if (!FindLayer(x, translator, &layer)) return false;
   const int32_t w = layer.node->operands[1], b = layer.node->operands[2];
   if (translator->value(w).constant == nullptr) return false;
   const float* bias = b == kNoOnnxValue ? nullptr : ConstantVector(*translator, b, norm.channels);

@@ -46,15 +46,16 @@ absl::Status OnnxTranslator::Translate() {
   }
   if (graph_.output_size() == 0) return Corrupt(path_, "the graph", "an output", "none");
   KL_ASSIGN_OR_RETURN(order_, OrderOnnxNodes(graph_, path_));
-  KL_RETURN_IF_ERROR(AddInitialisers(order_));
+  KL_RETURN_IF_ERROR(AddInitialisers());
   KL_RETURN_IF_ERROR(AddInputs());
-  for (const int index : order_.nodes) KL_RETURN_IF_ERROR(TranslateNode(index, order_));
+  for (const int index : order_.nodes) KL_RETURN_IF_ERROR(TranslateNode(index));
   return MaterialiseOutputs();
 }
 
-absl::Status OnnxTranslator::AddInitialisers(const OnnxOrder& order) {
+absl::Status OnnxTranslator::AddInitialisers() {
   for (const onnx::TensorProto& tensor : graph_.initializer()) {
-    if (order.uses.find(tensor.name()) == order.uses.end()) continue;
+    const auto uses = order_.uses.find(tensor.name());
+    if (uses == order_.uses.end()) continue;
     KL_ASSIGN_OR_RETURN(OnnxConstant constant, ReadOnnxTensor(tensor, path_));
     if (by_name_.contains(tensor.name())) {
       return Corrupt(path_, absl::StrCat("initialiser ", Quoted(tensor.name())),
@@ -65,7 +66,7 @@ absl::Status OnnxTranslator::AddInitialisers(const OnnxOrder& order) {
     value.type = constant.type;
     value.shape = constant.shape;
     value.constant = std::make_shared<const OnnxConstant>(std::move(constant));
-    value.uses = order.uses.find(tensor.name())->second;
+    value.uses = uses->second;
     by_name_[tensor.name()] = Add(std::move(value));
   }
   return absl::OkStatus();
@@ -104,7 +105,7 @@ absl::Status OnnxTranslator::AddInputs() {
   return absl::OkStatus();
 }
 
-absl::Status OnnxTranslator::TranslateNode(int index, const OnnxOrder& order) {
+absl::Status OnnxTranslator::TranslateNode(int index) {
   const OnnxNode node(graph_.node(index), OnnxNodeName(graph_, index), path_);
   const onnx::NodeProto& proto = node.proto();
   const OnnxTranslation translation =
@@ -116,7 +117,7 @@ absl::Status OnnxTranslator::TranslateNode(int index, const OnnxOrder& order) {
                      proto.op_type(), " is not supported; supported are ", OnnxTranslationNames()));
   }
   for (int i = 1; i < proto.output_size(); ++i) {
-    if (order.uses.contains(proto.output(i))) {
+    if (order_.uses.contains(proto.output(i))) {
       return node.Unsupported(
           absl::StrCat("its output ", i, " is used, only the first is computed"));
     }

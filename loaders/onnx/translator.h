@@ -15,6 +15,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -44,8 +45,6 @@ struct OnnxValue {
   int uses = 0;                                  // readers in the file's graph
   OnnxPadding padding;
 };
-
-class OnnxTranslator;
 
 // One node of the file, as a translation sees it. Borrows the file's message.
 class OnnxNode {
@@ -82,6 +81,7 @@ class OnnxNode {
   const std::string path_;
 };
 
+class OnnxTranslator;
 using OnnxTranslation = absl::Status (*)(const OnnxNode& node, OnnxTranslator* translator);
 
 class OnnxTranslator {
@@ -134,8 +134,8 @@ class OnnxTranslator {
 
  private:
   absl::Status AddInputs();
-  absl::Status AddInitialisers(const OnnxOrder& order);
-  absl::Status TranslateNode(int index, const OnnxOrder& order);
+  absl::Status AddInitialisers();
+  absl::Status TranslateNode(int index);
   absl::Status MaterialiseOutputs();
   absl::StatusOr<int32_t> Find(const OnnxNode& node, int index) const;
   absl::StatusOr<int32_t> Define(const OnnxNode& node, kl_dtype type, OnnxShape shape);

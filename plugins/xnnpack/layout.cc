@@ -4,6 +4,16 @@
 
 #include "core/abi/attribute.h"
 
+// ThreadSanitizer does not see how pthreadpool, which comes compiled, hands work to its threads and
+// takes it back; these two say it.
+#if defined(__SANITIZE_THREAD__)
+extern "C" void __tsan_acquire(void* address);
+extern "C" void __tsan_release(void* address);
+#else
+static void __tsan_acquire(void*) {}
+static void __tsan_release(void*) {}
+#endif
+
 namespace kinglet {
 namespace xnnpack {
 namespace {
@@ -19,6 +29,7 @@ struct Move {
 };
 
 void TileToChannelsLast(void* context, size_t image, size_t first, size_t count) {
+  __tsan_acquire(context);
   const Move& move = *static_cast<const Move*>(context);
   const size_t channels = static_cast<size_t>(move.channels);
   const size_t pixels = static_cast<size_t>(move.pixels);
@@ -27,9 +38,11 @@ void TileToChannelsLast(void* context, size_t image, size_t first, size_t count)
   for (size_t c = 0; c < channels; ++c) {
     for (size_t p = 0; p < count; ++p) to[p * channels + c] = from[c * pixels + p];
   }
+  __tsan_release(context);
 }
 
 void TileToChannelsFirst(void* context, size_t image, size_t first, size_t count) {
+  __tsan_acquire(context);
   const Move& move = *static_cast<const Move*>(context);
   const size_t channels = static_cast<size_t>(move.channels);
   const size_t pixels = static_cast<size_t>(move.pixels);
@@ -38,6 +51,7 @@ void TileToChannelsFirst(void* context, size_t image, size_t first, size_t count
   for (size_t c = 0; c < channels; ++c) {
     for (size_t p = 0; p < count; ++p) to[c * pixels + p] = from[p * channels + c];
   }
+  __tsan_release(context);
 }
 
 }  // namespace
@@ -45,15 +59,19 @@ void TileToChannelsFirst(void* context, size_t image, size_t first, size_t count
 void ChannelsLast(pthreadpool_t pool, int64_t batch, int64_t channels, int64_t pixels,
                   const float* from, float* to) {
   Move move = {channels, pixels, from, to};
+  __tsan_release(&move);
   pthreadpool_parallelize_2d_tile_1d(pool, TileToChannelsLast, &move, static_cast<size_t>(batch),
                                      static_cast<size_t>(pixels), kTilePixels, /*flags=*/0);
+  __tsan_acquire(&move);
 }
 
 void ChannelsFirst(pthreadpool_t pool, int64_t batch, int64_t channels, int64_t pixels,
                    const float* from, float* to) {
   Move move = {channels, pixels, from, to};
+  __tsan_release(&move);
   pthreadpool_parallelize_2d_tile_1d(pool, TileToChannelsFirst, &move, static_cast<size_t>(batch),
                                      static_cast<size_t>(pixels), kTilePixels, /*flags=*/0);
+  __tsan_acquire(&move);
 }
 
 bool ReadInts(const kl_node* node, const char* name, uint32_t count, int64_t low, int64_t* values) {

@@ -128,6 +128,14 @@ bool TerminalSession::WaitFor(const std::string& text) {
   }
 }
 
+bool TerminalSession::WaitForOutput() {
+  while (shown_.size() == seen_) {
+    if (!ReadSome(kPatienceMs)) return false;
+  }
+  seen_ = shown_.size();
+  return true;
+}
+
 int TerminalSession::Wait() {
   const int64_t end = NowMs() + kPatienceMs;
   while (NowMs() < end) {

@@ -30,10 +30,12 @@ class TerminalSession {
   ~TerminalSession();
 
   void Send(const std::string& keys);
-  // Waits until the text shows up behind what earlier calls waited for; false after ten seconds or
+  // Waits until the text shows up behind what earlier calls waited for; false after a minute or
   // at the end.
   bool WaitFor(const std::string& text);
-  // Waits for the end; the status as in ProgramResult, or -1 after ten seconds.
+  // The same for anything at all.
+  bool WaitForOutput();
+  // Waits for the end; the status as in ProgramResult, or -1 after a minute.
   int Wait();
   // All that was shown.
   const std::string& shown() const { return shown_; }

@@ -3,6 +3,7 @@
 #include <langinfo.h>
 
 #include <clocale>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 
@@ -23,7 +24,7 @@ class TerminalReader : public LineReader {
     el_set(editor_, EL_CLIENTDATA, this);
     el_set(editor_, EL_PROMPT, &TerminalReader::Prompt);
     el_set(editor_, EL_EDITOR, "emacs");
-    el_set(editor_, EL_SIGNAL, 0);
+    el_set(editor_, EL_SIGNAL, 1);  // puts the terminal right when the program is suspended
     history_ = history_init();
     HistEvent event;
     history(history_, &event, H_SETSIZE, kHistoryLines);
@@ -31,10 +32,12 @@ class TerminalReader : public LineReader {
     if (!history_path_.empty()) history(history_, &event, H_LOAD, history_path_.c_str());
     el_set(editor_, EL_HIST, history, history_);
     el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
-    // While a line is edited Ctrl-C is a key; while an answer runs it is the usual signal.
-    el_set(editor_, EL_SETTY, "-d", "intr=", nullptr);
+    // While a line is edited Ctrl-C and Ctrl-Z are keys; while an answer runs they are signals.
+    el_set(editor_, EL_SETTY, "-d", "-isig", nullptr);
     el_set(editor_, EL_ADDFN, "kinglet-interrupt", "give the line up", &TerminalReader::GiveUp);
     el_set(editor_, EL_BIND, "^C", "kinglet-interrupt", nullptr);
+    el_set(editor_, EL_ADDFN, "kinglet-suspend", "suspend the program", &TerminalReader::Suspend);
+    el_set(editor_, EL_BIND, "^Z", "kinglet-suspend", nullptr);
   }
 
   ~TerminalReader() override {
@@ -75,6 +78,11 @@ class TerminalReader : public LineReader {
   static unsigned char GiveUp(EditLine* editor, int) {
     Self(editor)->interrupted_ = true;
     return CC_EOF;
+  }
+
+  static unsigned char Suspend(EditLine*, int) {
+    raise(SIGTSTP);
+    return CC_REDISPLAY;
   }
 
   void Remember(const std::string& line) {

@@ -90,7 +90,7 @@ void EngineFlags::DeclareMemory(OptionTable* options) {
 Failure CreateRuntime(const char* command, const EngineFlags& flags, RuntimeHandle* runtime) {
   // The library keeps the pointer for as long as the runtime lives.
   static LogContext log;
-  log = {command, flags.verbose ? KL_LOG_INFO : KL_LOG_ERROR};
+  log = {command, KL_LOG_ERROR};  // plugins are reported below, in one form
   kl_runtime_options options = {};
   options.struct_size = sizeof options;
   kl_runtime_default_options(&options);
@@ -122,6 +122,7 @@ Failure CreateRuntime(const char* command, const EngineFlags& flags, RuntimeHand
   }
   runtime->reset(created);
   ReportPlugins(command, flags, created);
+  log.most = flags.verbose ? KL_LOG_INFO : KL_LOG_WARNING;
   return Success();
 }
 

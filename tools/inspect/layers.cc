@@ -10,11 +10,12 @@ namespace {
 
 constexpr int64_t kMostLayers = 100000;
 
-// An array's text as the library renders it, "[1, 0, 0, ...]"; shorter than the array where it is cut.
+// An array's text as the library renders it, "[32] 1, 0, 0, ..."; shorter than the array where it is cut.
 std::vector<int64_t> Numbers(const std::string& text) {
   std::vector<int64_t> numbers;
-  if (text.size() < 2 || text[0] != '[') return numbers;
-  for (absl::string_view part : absl::StrSplit(text.substr(1), absl::ByAnyChar(", ]"), absl::SkipEmpty())) {
+  const size_t start = text.find("] ");
+  if (text.empty() || text[0] != '[' || start == std::string::npos) return numbers;
+  for (absl::string_view part : absl::StrSplit(text.substr(start + 2), absl::ByAnyChar(", "), absl::SkipEmpty())) {
     int64_t number = 0;
     if (!absl::SimpleAtoi(part, &number)) break;
     numbers.push_back(number);

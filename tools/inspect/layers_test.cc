@@ -34,8 +34,8 @@ TEST(LayersTest, LayoutArraysWin) {
   const auto layers = ReadLayers("smallthinker",
                                  {{"smallthinker.block_count", "2"},
                                   {"smallthinker.attention.sliding_window", "64"},
-                                  {"smallthinker.rope_layout", "[1, 0]"},
-                                  {"smallthinker.sliding_window_layout", "[0, 1]"}},
+                                  {"smallthinker.rope_layout", "[2] 1, 0"},
+                                  {"smallthinker.sliding_window_layout", "[2] 0, 1"}},
                                  {});
   EXPECT_EQ(layers[0].position, "RoPE");
   EXPECT_EQ(layers[0].window, 0);

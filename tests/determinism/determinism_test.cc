@@ -1,0 +1,97 @@
+// Logits are the same to the last bit for any threads, scheduler and batch: for every weight type with kernels of its own, in
+// shapes that take the packed and the plain paths, dense and with experts. So greedy tokens are the same, too.
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "tests/support/kinglet_test.h"
+#include "tests/support/temp_folder.h"
+
+namespace kinglet {
+namespace {
+
+constexpr int32_t kVocabulary = 1024;
+constexpr int32_t kTokenCount = 75;
+
+struct Shape {
+  const char* name;
+  const char* flags;
+};
+
+// 512 is a multiple of every kernel's packing; 96 only of the small blocks.
+constexpr Shape kSmallThinker = {
+    "smallthinker", "--arch smallthinker --preset tiny --layers 5 --embedding 512 --heads 8 --kv-heads 2 --head-length 64 "
+                    "--ffn 256 --experts 8 --experts-used 2 --window 16 --context 256"};
+constexpr Shape kTransposedDown = {
+    "smallthinker_transposed_down",
+    "--arch smallthinker --preset tiny --layers 2 --embedding 512 --heads 8 --kv-heads 2 --head-length 64 --ffn 256 "
+    "--experts 8 --experts-used 2 --context 256 --transposed-down"};
+constexpr Shape kQwen3 = {"qwen3",
+                          "--arch qwen3 --preset tiny --layers 2 --embedding 512 --heads 8 --kv-heads 4 --head-length 64 "
+                          "--ffn 768 --context 256"};
+constexpr Shape kNarrow = {"narrow",
+                           "--arch llama --preset tiny --layers 2 --embedding 96 --heads 6 --kv-heads 2 --head-length 16 "
+                           "--ffn 160 --context 256"};
+
+struct Case {
+  Shape shape;
+  const char* type;
+};
+
+class DeterminismTest : public testing::TestWithParam<Case> {};
+
+TEST_P(DeterminismTest, LogitsDependOnNeitherThreadsNorSchedulerNorBatch) {
+  const TempFolder folder;
+  const std::string path = folder.path() + "/model.gguf";
+  const std::string make = std::string("./kinglet make-model ") + GetParam().shape.flags + " --type " +
+                           GetParam().type + " --vocab " + std::to_string(kVocabulary) + " --seed 7 -o " + path;
+  ASSERT_EQ(system(make.c_str()), 0) << make;
+  std::vector<int32_t> tokens;
+  for (int32_t i = 0; i < kTokenCount; ++i) tokens.push_back((i * i * 31 + 5) % kVocabulary);
+
+  std::vector<std::vector<float>> expected;
+  const auto compare = [&](const RuntimeSettings& settings) {
+    const Handle<kl_runtime> runtime = MakeRuntime(settings);
+    const Handle<kl_model> model = LoadModel(runtime.get(), path);
+    ASSERT_NE(model, nullptr);
+    for (int32_t batch : {1, 3, 32, 512}) {
+      const std::vector<std::vector<float>> logits =
+          AllLogits(MakeGreedySession(model.get(), {256, batch}).get(), tokens);
+      ASSERT_EQ(logits.size(), tokens.size());
+      if (expected.empty()) expected = logits;
+      for (size_t t = 0; t < tokens.size(); ++t) {
+        ASSERT_EQ(memcmp(logits[t].data(), expected[t].data(), kVocabulary * sizeof(float)), 0)
+            << "token " << t << ", " << settings.scheduler << ", " << settings.thread_count << " threads, batch "
+            << batch;
+      }
+    }
+  };
+  RuntimeSettings serial;
+  serial.scheduler = "serial";
+  compare(serial);
+  for (int32_t threads : {1, 2, 3, 4}) compare(WithThreads(threads));
+  // Where every token gave the same logits, a difference could not show.
+  ASSERT_GT(expected.size(), 1u);
+  EXPECT_NE(expected[0], expected[1]);
+}
+
+std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  for (const char* type : {"f32", "f16", "bf16", "q4_0", "q8_0", "q4_k", "q5_k", "q6_k", "iq4_nl"}) {
+    cases.push_back({kSmallThinker, type});
+    cases.push_back({kQwen3, type});
+  }
+  for (const char* type : {"q4_0", "q8_0"}) {
+    cases.push_back({kTransposedDown, type});
+    cases.push_back({kNarrow, type});
+  }
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, DeterminismTest, testing::ValuesIn(Cases()),
+                         [](const testing::TestParamInfo<Case>& info) {
+                           return std::string(info.param.shape.name) + "_" + info.param.type;
+                         });
+
+}  // namespace
+}  // namespace kinglet

@@ -19,20 +19,20 @@ KL_INLINE void DequantiseGroup(const uint8_t* group, int count, float factor, fl
   _mm256_store_ps(scales, _mm256_mul_ps(Type::Scales(group), factors));
   _mm256_store_ps(minima, _mm256_mul_ps(Type::Minima(group), factors));
   _mm256_store_si256((__m256i*)halves, Type::Halves(group));
-  const __m256i offset = _mm256_set1_epi32(Type::kOffset);
+  const __m256i offset = _mm256_set1_epi8(Type::kKind == kSigned ? 0 : Type::kOffset);
   for (int j = 0; j < count; ++j) {
-    alignas(32) uint8_t bytes[32];
-    _mm256_store_si256((__m256i*)bytes, Type::Load(group, j));
+    const __m256i w = _mm256_sub_epi8(Type::Load(group, j), offset);
+    const __m128i low = _mm256_castsi256_si128(w);
+    const __m128i high = _mm256_extracti128_si256(w, 1);
+    const __m256i eight[4] = {
+        _mm256_cvtepi8_epi32(low), _mm256_cvtepi8_epi32(_mm_srli_si128(low, 8)),
+        _mm256_cvtepi8_epi32(high), _mm256_cvtepi8_epi32(_mm_srli_si128(high, 8))};
     const __m256 minimum = _mm256_set1_ps(minima[j]);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
-      const __m128i eight = _mm_loadl_epi64((const __m128i*)(bytes + 8 * i));
-      const __m256i w = Type::kKind == kSigned
-                            ? _mm256_cvtepi8_epi32(eight)
-                            : _mm256_sub_epi32(_mm256_cvtepu8_epi32(eight), offset);
       const float scale =
           Type::kKind == kHalved ? scales[j] * (float)halves[2 * j + i / 2] : scales[j];
-      __m256 v = _mm256_mul_ps(_mm256_cvtepi32_ps(w), _mm256_set1_ps(scale));
+      __m256 v = _mm256_mul_ps(_mm256_cvtepi32_ps(eight[i]), _mm256_set1_ps(scale));
       if (Type::kMinima) v = _mm256_add_ps(v, minimum);
       _mm256_storeu_ps(y + 32 * j + 8 * i, v);
     }

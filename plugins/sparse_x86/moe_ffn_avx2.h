@@ -1,8 +1,9 @@
 // op "moe_ffn": the kernel as a whole. moe_plan_avx2.h says what it computes.
 //
 // Phase 0 prepares the activations (units: tokens) and groups slots by expert (one unit more),
-// phase 1 computes h (moe_hidden_avx2.h), phase 2 y (moe_down_avx2.h). Between the phases h is
-// kept in 8 bits where the down matrix is quantised along its neurons, in f32 otherwise.
+// phase 1 computes h (moe_hidden_avx2.h), phase 2 y (moe_down_avx2.h, moe_transposed_avx2.h).
+// Between the phases h is kept in 8 bits where the down matrix is quantised along its neurons, in
+// f32 otherwise.
 #ifndef PLUGINS_SPARSE_X86_MOE_FFN_AVX2_H_
 #define PLUGINS_SPARSE_X86_MOE_FFN_AVX2_H_
 
@@ -11,6 +12,7 @@
 #include "plugins/sparse_x86/k8_pack_avx2.h"
 #include "plugins/sparse_x86/moe_down_avx2.h"
 #include "plugins/sparse_x86/moe_hidden_avx2.h"
+#include "plugins/sparse_x86/moe_transposed_avx2.h"
 
 namespace {
 

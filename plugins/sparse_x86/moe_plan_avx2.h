@@ -20,6 +20,9 @@ enum MoeOperand { kMoeX, kMoeIds, kMoeWeights, kMoeGate, kMoeUp, kMoeDown, kMoeY
 constexpr int64_t kNeuronsPerUnit = 32;      // one block of the hidden vector
 constexpr int64_t kMoeColumnsPerUnit = 256;  // of y, for transposed down
 
+// With so few tokens experts are hardly shared: each token reads its own.
+constexpr int64_t kStreamedTokens = 2;
+
 struct MoeState {
   int64_t length;   // D
   int64_t neurons;  // F

@@ -70,6 +70,8 @@ class GgufLoader : public Loader {
                             absl::c_linear_search(kInterleavedArchitectures, *architecture));
     KL_RETURN_IF_ERROR(CheckSemantics(*source));
     KL_RETURN_IF_ERROR(ValidateScales(*source));
+    // What was parsed is not needed again; what kernels read comes back when they do.
+    for (const auto& file : source->files) file->Discard(0, file->size());
     return source;
   }
 };

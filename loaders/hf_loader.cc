@@ -70,6 +70,8 @@ class FolderReader {
     KL_RETURN_IF_ERROR(ReadWeights());
     KL_RETURN_IF_ERROR(ReadTokenizer());
     KL_RETURN_IF_ERROR(CheckSemantics(*source_));
+    // The headers are not needed again; what kernels read comes back when they do.
+    for (const auto& file : source_->files) file->Discard(0, file->size());
     return std::move(source_);
   }
 

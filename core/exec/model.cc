@@ -27,9 +27,10 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   ModelSource& data = *model->source_;
   model->budget_ = std::make_unique<Budget>(options.memory_bytes);
   if (data.vocabulary.has_value()) {
-    auto tokenizer = Tokenizer::Create(*data.vocabulary);
+    auto tokenizer = Tokenizer::Create(*std::move(data.vocabulary));
     if (!tokenizer.ok()) return Annotate(tokenizer.status(), data.path);
     model->tokenizer_ = *std::move(tokenizer);
+    data.DropVocabulary();
   }
   model->CountTensors();
   if (options.vocabulary_only) return model;
@@ -82,7 +83,23 @@ absl::Status Model::BuildPlan() {
   if (!plan.ok()) return Annotate(plan.status(), source_->path);
   plan_ = *std::move(plan);
   plan_.facts = facts;
-  return absl::OkStatus();
+  return CheckPlan();
+}
+
+absl::Status Model::CheckPlan() const {
+  const auto has = [&](ValueKind kind) {
+    return std::any_of(plan_.values.begin(), plan_.values.end(),
+                       [kind](const PlanValue& value) { return value.kind == kind; });
+  };
+  const int64_t logits = plan_.values[plan_.outputs[0]].shape[1];
+  if (has(ValueKind::kTokenIds) && has(ValueKind::kOutputRows) && plan_.facts.context_length >= 1 && logits >= 1 &&
+      plan_.facts.vocabulary_size == logits) {
+    return absl::OkStatus();
+  }
+  return absl::InternalError(absl::StrCat(
+      source_->path, ": architecture ", source_->architecture, " says vocabulary ", plan_.facts.vocabulary_size,
+      " and context ", plan_.facts.context_length, " and makes ", logits,
+      " logits; expected equal numbers above 0, and a plan that reads token_ids and output_rows. Correct the plugin"));
 }
 
 absl::Status Model::CheckVocabulary() const {
@@ -114,7 +131,7 @@ void Model::CountBytesPerToken() {
       uint64_t bytes = 0;
       for (const SourceTensor* tensor : weight.tensors) bytes += tensor->bytes;
       if (node.op == "embed") bytes /= static_cast<uint64_t>(std::max<int64_t>(1, weight.shape[0]));
-      if (node.op == "moe_ffn") {
+      if (node.op == "moe_ffn" && plan_.facts.expert_count > 0) {
         bytes = bytes / static_cast<uint64_t>(plan_.facts.expert_count) *
                 static_cast<uint64_t>(plan_.facts.expert_used_count);
       }

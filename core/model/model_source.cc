@@ -20,6 +20,8 @@ const MetadataValue* Metadata::Find(absl::string_view key) const {
   return it == entries_.end() ? nullptr : &it->second;
 }
 
+void Metadata::Erase(absl::string_view key) { entries_.erase(std::string(key)); }
+
 std::optional<int64_t> Metadata::Int(absl::string_view key) const {
   const MetadataValue* value = Find(key);
   if (value == nullptr) return std::nullopt;
@@ -46,6 +48,14 @@ std::optional<std::string> Metadata::String(absl::string_view key) const {
 const SourceTensor* ModelSource::Find(absl::string_view name) const {
   const auto it = tensor_index.find(std::string(name));
   return it == tensor_index.end() ? nullptr : &tensors[it->second];
+}
+
+void ModelSource::DropVocabulary() {
+  vocabulary.reset();
+  for (const char* key : {"tokenizer.ggml.tokens", "tokenizer.ggml.scores",
+                          "tokenizer.ggml.token_type", "tokenizer.ggml.merges"}) {
+    metadata.Erase(key);
+  }
 }
 
 absl::StatusOr<std::unique_ptr<ModelSource>> LoadSource(absl::string_view path,

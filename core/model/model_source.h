@@ -38,6 +38,7 @@ class Metadata {
   std::optional<int64_t> Int(absl::string_view key) const;   // integers and bools
   std::optional<double> Float(absl::string_view key) const;  // integers too
   std::optional<std::string> String(absl::string_view key) const;
+  void Erase(absl::string_view key);
   // In key order, for inspect.
   const std::map<std::string, MetadataValue>& entries() const { return entries_; }
 
@@ -55,7 +56,7 @@ struct SourceTensor {
   uint64_t file_offset = 0;
 };
 
-// Immutable and thread safe once a loader has returned it. Owns the mappings that tensors point
+// Thread safe while nobody changes it. Owns the mappings that tensors point
 // into.
 struct ModelSource {
   std::string path;
@@ -71,6 +72,10 @@ struct ModelSource {
   uint64_t file_bytes = 0;                                   // of all files together
 
   const SourceTensor* Find(absl::string_view name) const;
+
+  // Frees the vocabulary, here and as arrays of metadata, once a tokenizer was made from it: tens
+  // of megabytes for a large one.
+  void DropVocabulary();
 };
 
 // One format.

@@ -32,6 +32,17 @@ TEST(MetadataTest, KeyIsInsertedOnce) {
   EXPECT_EQ(metadata.Int("key"), 1);
 }
 
+TEST(ModelSourceTest, DroppingTheVocabularyKeepsTheRestOfTheMetadata) {
+  ModelSource source;
+  source.vocabulary.emplace();
+  source.metadata.Insert("tokenizer.ggml.tokens", std::vector<std::string>{"a"});
+  source.metadata.Insert("tokenizer.ggml.model", std::string("gpt2"));
+  source.DropVocabulary();
+  EXPECT_FALSE(source.vocabulary.has_value());
+  EXPECT_EQ(source.metadata.Find("tokenizer.ggml.tokens"), nullptr);
+  EXPECT_EQ(source.metadata.String("tokenizer.ggml.model"), "gpt2");
+}
+
 // Takes files that begin with its name.
 class FakeLoader : public Loader {
  public:

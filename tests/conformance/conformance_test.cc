@@ -24,18 +24,19 @@ constexpr const char* kPluginFiles[] = {
 };
 constexpr char kReference[] = "reference";
 
-// Loaded on first use, kept until the process ends: the trials point into its tables.
+// Loaded on first use and never unloaded: the trials point into its tables until the process ends.
 const Registry* Plugins() {
-  static const std::unique_ptr<Registry> registry = [] {
+  static const Registry* const registry = []() -> const Registry* {
     RegistryOptions options;
     options.cpu = ProbeCpu();
     options.use_plugin_folder = false;
-    for (const char* file : kPluginFiles)
+    for (const char* file : kPluginFiles) {
       options.extra_plugin_paths.push_back(std::string("./") + file);
+    }
     absl::StatusOr<std::unique_ptr<Registry>> created = Registry::Create(options);
-    return created.ok() ? *std::move(created) : nullptr;
+    return created.ok() ? created->release() : nullptr;
   }();
-  return registry.get();
+  return registry;
 }
 
 struct KernelOfOp {

@@ -31,4 +31,9 @@ KL_RUNTIME_HOOK const char* __ubsan_default_options() { return "print_stacktrace
 KL_RUNTIME_HOOK const char* __tsan_default_options() {
   return "halt_on_error=1:second_deadlock_stack=1";
 }
+
+// oneDNN waits for its OpenMP threads in libgomp, which ThreadSanitizer cannot see into.
+KL_RUNTIME_HOOK const char* __tsan_default_suppressions() {
+  return "race:libdnnl.so\ncalled_from_lib:libgomp.so\n";
+}
 #endif

@@ -1,7 +1,12 @@
 // The program `kinglet`: picks a subcommand and hands over. Started under a subcommand's name (as
 // bazel-bin/chat is), it is that subcommand.
+#include <unistd.h>
+
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -49,7 +54,8 @@ int UnknownCommand(const std::string& name) {
   }
   const std::vector<std::string> near = NearMisses(name, names);
   std::fprintf(stderr, "kinglet: unknown command '%s'", name.c_str());
-  if (!near.empty()) std::fprintf(stderr, "; did you mean %s?", absl::StrJoin(near, " or ").c_str());
+  if (!near.empty())
+    std::fprintf(stderr, "; did you mean %s?", absl::StrJoin(near, " or ").c_str());
   std::fputs("\nkinglet help lists the commands.\n", stderr);
   return kExitUsage;
 }
@@ -67,6 +73,12 @@ int Help(int argc, char** argv) {
 int Main(int argc, char** argv) {
   // A reader that closes the pipe early (kinglet inspect FILE | head) is no accident.
   std::signal(SIGPIPE, SIG_DFL);
+  // `bazel run` starts programs elsewhere; paths mean what they mean to the person who types them.
+  const char* typed_in = std::getenv("BUILD_WORKING_DIRECTORY");
+  if (typed_in != nullptr && chdir(typed_in) != 0) {
+    std::fprintf(stderr, "kinglet: cannot go to %s: %s\n", typed_in, std::strerror(errno));
+    return kExitIo;
+  }
   const std::string program = argc > 0 ? argv[0] : "kinglet";
   const Command* own = Find(program.substr(program.rfind('/') + 1));
   if (own != nullptr) return own->run(argc, argv);

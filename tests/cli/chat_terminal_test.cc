@@ -54,8 +54,9 @@ TEST_F(ChatTerminalTest, SlashCommandsWork) {
 
 TEST_F(ChatTerminalTest, ControlCStopsTheAnswerAndASecondOneLeaves) {
   const std::string model = testing::TempDir() + "cli_long.gguf";
-  const ProgramResult made = RunKinglet({"make-model", "--context", "20000", "--layers", "16", "--embedding", "512",
-                                         "--ffn", "512", "--window", "0", "-o", model});
+  const ProgramResult made =
+      RunKinglet({"make-model", "--context", "20000", "--layers", "16", "--embedding", "512",
+                  "--ffn", "512", "--window", "0", "-o", model});
   ASSERT_EQ(made.status, 0) << made.err;
   TerminalSession session({"chat", "-m", model, "--raw", "--temp", "0"}, Settings());
   ASSERT_TRUE(session.WaitFor("> ")) << session.shown();

@@ -12,8 +12,8 @@ namespace kinglet {
 class CliModelTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    const ProgramResult made =
-        RunKinglet({"make-model", "--preset", "tiny", "--context", "256", "--window", "0", "-o", Model()});
+    const ProgramResult made = RunKinglet(
+        {"make-model", "--preset", "tiny", "--context", "256", "--window", "0", "-o", Model()});
     ASSERT_EQ(made.status, 0) << made.err;
   }
 

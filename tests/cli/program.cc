@@ -85,7 +85,8 @@ ProgramResult RunKinglet(const std::vector<std::string>& arguments, const std::s
   return result;
 }
 
-TerminalSession::TerminalSession(const std::vector<std::string>& arguments, const Environment& extra) {
+TerminalSession::TerminalSession(const std::vector<std::string>& arguments,
+                                 const Environment& extra) {
   struct winsize size = {};
   size.ws_row = 24;
   size.ws_col = 200;

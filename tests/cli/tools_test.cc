@@ -42,7 +42,8 @@ TEST_P(MakeModelTest, WhatItMakesAnswers) {
   arguments.insert(arguments.end(), GetParam().begin(), GetParam().end());
   const ProgramResult made = RunKinglet(arguments);
   ASSERT_EQ(made.status, 0) << made.err;
-  const ProgramResult answer = RunKinglet({"chat", "-m", path, "-p", "Hello", "-n", "4", "--temp", "0", "-c", "128"});
+  const ProgramResult answer =
+      RunKinglet({"chat", "-m", path, "-p", "Hello", "-n", "4", "--temp", "0", "-c", "128"});
   EXPECT_EQ(answer.status, 0) << answer.err;
   EXPECT_GT(answer.out.size(), 1u);
 }
@@ -52,9 +53,10 @@ std::vector<std::vector<std::string>> Variants() {
   for (const char* arch : {"smallthinker", "llama", "qwen2", "qwen3", "qwen3moe", "mixtral"}) {
     variants.push_back({"--arch", arch, "--type", "q4_0"});
   }
-  for (const char* type : {"f32", "f16", "bf16", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q3_k", "q4_k", "q5_k",
-                           "q6_k", "iq4_nl", "iq4_xs", "tq1_0", "tq2_0"}) {
-    variants.push_back({"--type", type, "--embedding", "256", "--ffn", "512", "--heads", "8", "--layers", "2"});
+  for (const char* type : {"f32", "f16", "bf16", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q3_k",
+                           "q4_k", "q5_k", "q6_k", "iq4_nl", "iq4_xs", "tq1_0", "tq2_0"}) {
+    variants.push_back(
+        {"--type", type, "--embedding", "256", "--ffn", "512", "--heads", "8", "--layers", "2"});
   }
   variants.push_back({"--gating", "softmax", "--untied", "--window", "16"});
   variants.push_back({"--transposed-down", "--skew", "0", "--embedding-type", "f16"});
@@ -71,25 +73,56 @@ TEST_F(ToolsTest, TokenizePrintsIdsOnOneLine) {
 }
 
 TEST_F(ToolsTest, TokenizeReadsSpecialTokensUnlessToldOtherwise) {
-  const auto count = [](const std::string& out) { return std::count(out.begin(), out.end(), ' ') + 1; };
+  const auto count = [](const std::string& out) {
+    return std::count(out.begin(), out.end(), ' ') + 1;
+  };
   EXPECT_EQ(count(RunKinglet({"tokenize", "-m", Model(), "-p", "<|im_end|>"}).out), 1);
-  EXPECT_GT(count(RunKinglet({"tokenize", "-m", Model(), "--no-special", "-p", "<|im_end|>"}).out), 5);
-  const json list = json::parse(RunKinglet({"tokenize", "-m", Model(), "--json", "-p", "<|im_end|>"}).out);
+  EXPECT_GT(count(RunKinglet({"tokenize", "-m", Model(), "--no-special", "-p", "<|im_end|>"}).out),
+            5);
+  const json list =
+      json::parse(RunKinglet({"tokenize", "-m", Model(), "--json", "-p", "<|im_end|>"}).out);
   ASSERT_EQ(list.size(), 1u);
   EXPECT_EQ(list[0]["text"], "<|im_end|>");
 }
 
 TEST_F(ToolsTest, LogitsAreANumpyFile) {
   const std::string path = testing::TempDir() + "cli_logits.npy";
-  const ProgramResult result = RunKinglet({"logits", "-m", Model(), "--tokens", "1,2,3", "-o", path});
+  const ProgramResult result =
+      RunKinglet({"logits", "-m", Model(), "--tokens", "1,2,3", "-o", path});
   ASSERT_EQ(result.status, 0) << result.err;
   const std::string content = FileContent(path);
-  EXPECT_THAT(content.substr(10, 118), StartsWith("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 512), }"));
+  EXPECT_THAT(content.substr(10, 118),
+              StartsWith("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 512), }"));
   EXPECT_EQ(content.size(), 128u + 3 * 512 * 4);
   const std::string other = testing::TempDir() + "cli_logits_2.npy";
-  ASSERT_EQ(RunKinglet({"logits", "-m", Model(), "--tokens", "1,2,3", "--scheduler", "serial", "-o", other}).status, 0);
+  ASSERT_EQ(RunKinglet({"logits", "-m", Model(), "--tokens", "1,2,3", "--scheduler", "serial", "-o",
+                        other})
+                .status,
+            0);
   EXPECT_EQ(FileContent(other), content);
   EXPECT_EQ(RunKinglet({"logits", "-m", Model(), "--tokens", "512", "-o", path}).status, 64);
+}
+
+TEST_F(ToolsTest, BothLayoutsOfDownComputeTheSame) {
+  std::string logits[2];
+  for (const bool transposed : {false, true}) {
+    const std::string model = testing::TempDir() + "cli_layout.gguf";
+    const std::string path = testing::TempDir() + "cli_layout.npy";
+    std::vector<std::string> arguments = {"make-model", "-o", model};
+    if (transposed) arguments.push_back("--transposed-down");
+    ASSERT_EQ(RunKinglet(arguments).status, 0);
+    // The reference kernels add in one order; others may add rows and columns differently.
+    ASSERT_EQ(RunKinglet({"logits", "-m", model, "--tokens", "5,6,7,8", "--kernel",
+                          "moe_ffn=moe_ffn_any_reference", "-o", path})
+                  .status,
+              0);
+    logits[transposed] = FileContent(path).substr(128);
+  }
+  ASSERT_EQ(logits[0].size(), logits[1].size());
+  const float* plain = reinterpret_cast<const float*>(logits[0].data());
+  const float* turned = reinterpret_cast<const float*>(logits[1].data());
+  for (size_t i = 0; i < logits[0].size() / sizeof(float); ++i)
+    ASSERT_NEAR(plain[i], turned[i], 1e-4) << i;
 }
 
 TEST_F(ToolsTest, PerplexityIsANumberWithItsError) {
@@ -100,8 +133,10 @@ TEST_F(ToolsTest, PerplexityIsANumberWithItsError) {
   const ProgramResult result = RunKinglet({"perplexity", "-m", Model(), "-f", text, "-c", "64"});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_THAT(result.out, ContainsRegex("^Final estimate: PPL = [0-9.]+ \\+/- [0-9.]+\n$"));
-  const json half = json::parse(RunKinglet({"perplexity", "-m", Model(), "-f", text, "-c", "64", "--json"}).out);
-  const json all = json::parse(RunKinglet({"perplexity", "-m", Model(), "-f", text, "-c", "64", "--json", "--all"}).out);
+  const json half =
+      json::parse(RunKinglet({"perplexity", "-m", Model(), "-f", text, "-c", "64", "--json"}).out);
+  const json all = json::parse(
+      RunKinglet({"perplexity", "-m", Model(), "-f", text, "-c", "64", "--json", "--all"}).out);
   const int64_t chunks = half["chunks"];
   EXPECT_EQ(half["scored_tokens"], chunks * 31);
   EXPECT_EQ(all["scored_tokens"], chunks * 63);
@@ -111,7 +146,8 @@ TEST_F(ToolsTest, PerplexityIsANumberWithItsError) {
 }
 
 TEST_F(ToolsTest, BenchPrintsLlamaBenchsTableAndFields) {
-  const std::vector<std::string> flags = {"bench", "-m", Model(), "-p", "8,16", "-n", "4", "-t", "1-2", "-r", "2"};
+  const std::vector<std::string> flags = {"bench", "-m", Model(), "-p", "8,16", "-n",
+                                          "4",     "-t", "1-2",   "-r", "2"};
   std::vector<std::string> as_json = flags;
   as_json.insert(as_json.end(), {"-o", "json"});
   const ProgramResult result = RunKinglet(as_json);
@@ -135,7 +171,8 @@ TEST_F(ToolsTest, BenchPrintsLlamaBenchsTableAndFields) {
 }
 
 TEST_F(ToolsTest, BenchMeasuresBehindADepthAndInPairs) {
-  const ProgramResult result = RunKinglet({"bench", "-m", Model(), "-p", "0", "-n", "2", "-pg", "4,2", "-d", "32", "-r", "1"});
+  const ProgramResult result = RunKinglet(
+      {"bench", "-m", Model(), "-p", "0", "-n", "2", "-pg", "4,2", "-d", "32", "-r", "1"});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("tg2 @ d32 |"));
   EXPECT_THAT(result.out, HasSubstr("pp4+tg2 @ d32 |"));
@@ -167,12 +204,15 @@ TEST_F(ToolsTest, RunComputesANetworkOnNumpyFiles) {
   ASSERT_EQ(type, "f32");
   const std::string input = testing::TempDir() + "cli_image.npy";
   ASSERT_THAT(shape, StartsWith(" [1, "));  // of 3 * 32 * 32 elements
-  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + shape.substr(2, shape.size() - 3) + "), }";
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" +
+                       shape.substr(2, shape.size() - 3) + "), }";
   header.append(117 - header.size(), ' ');
-  std::ofstream(input, std::ios::binary) << std::string("\x93NUMPY\x01\x00v\x00", 10) << header << '\n'
-                                         << std::string(32 * 32 * 3 * 4, '\0');
+  std::ofstream(input, std::ios::binary)
+      << std::string("\x93NUMPY\x01\x00v\x00", 10) << header << '\n'
+      << std::string(32 * 32 * 3 * 4, '\0');
   const std::string folder = testing::TempDir() + "cli_results";
-  const ProgramResult result = RunKinglet({"run", model, "--input", name + "=" + input, "--output", folder, "--time"});
+  const ProgramResult result =
+      RunKinglet({"run", model, "--input", name + "=" + input, "--output", folder, "--time"});
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("1 runs: fastest"));
   EXPECT_THAT(result.err, HasSubstr(".npy: "));

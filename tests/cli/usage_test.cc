@@ -11,14 +11,15 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const char* const kCommands[] = {"chat",   "bench",   "run",       "tokenize", "perplexity",
-                                 "logits", "inspect", "make-model"};
+const char* const kCommands[] = {"chat",       "bench",  "run",     "tokenize",
+                                 "perplexity", "logits", "inspect", "make-model"};
 
 TEST(UsageTest, HelpListsEveryCommand) {
   const ProgramResult result = RunKinglet({"help"});
   EXPECT_EQ(result.status, 0);
   EXPECT_THAT(result.out, StartsWith("Examples:\n"));
-  for (const char* command : kCommands) EXPECT_THAT(result.out, HasSubstr(std::string("  ") + command + " "));
+  for (const char* command : kCommands)
+    EXPECT_THAT(result.out, HasSubstr(std::string("  ") + command + " "));
 }
 
 TEST(UsageTest, EachCommandsHelpBeginsWithAnExample) {
@@ -73,7 +74,8 @@ TEST(UsageTest, AMissingModelIsNoInput) {
 
 TEST(UsageTest, ADamagedModelIsBadData) {
   const std::string path = testing::TempDir() + "cli_damaged.gguf";
-  std::ofstream(path) << "GGUF" << std::string("\x03\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff", 12);
+  std::ofstream(path) << "GGUF"
+                      << std::string("\x03\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff", 12);
   const ProgramResult result = RunKinglet({"inspect", path});
   EXPECT_EQ(result.status, 65);
   EXPECT_THAT(result.err, HasSubstr(path));
@@ -84,7 +86,8 @@ TEST(UsageTest, AnUnwritableOutputIsAnIoError) {
 }
 
 TEST(UsageTest, APluginFolderThatIsNotThereIsAPluginError) {
-  EXPECT_EQ(RunKinglet({"chat", "-m", "/nonexistent/x", "--plugin-folder", "/nonexistent"}).status, 72);
+  EXPECT_EQ(RunKinglet({"chat", "-m", "/nonexistent/x", "--plugin-folder", "/nonexistent"}).status,
+            72);
 }
 
 }  // namespace

@@ -60,7 +60,8 @@ size_t Width(const std::string& text) {
 std::vector<double> BenchResult::SamplesTokensPerSecond() const {
   std::vector<double> speeds;
   for (const int64_t ns : samples_ns) {
-    speeds.push_back(1e9 * static_cast<double>(n_prompt + n_gen) / static_cast<double>(std::max<int64_t>(1, ns)));
+    speeds.push_back(1e9 * static_cast<double>(n_prompt + n_gen) /
+                     static_cast<double>(std::max<int64_t>(1, ns)));
   }
   return speeds;
 }
@@ -92,8 +93,8 @@ std::string MarkdownTable(const std::vector<BenchResult>& results) {
       {"model", "size", "params", "backend", "threads", "test", "t/s"}};
   for (const BenchResult& r : results) {
     const std::vector<double> speeds = r.SamplesTokensPerSecond();
-    rows.push_back({r.model_type, FormatBytes(r.model_size), FormatCount(r.model_n_params), r.backends,
-                    absl::StrCat(r.n_threads), TestName(r),
+    rows.push_back({r.model_type, FormatBytes(r.model_size), FormatCount(r.model_n_params),
+                    r.backends, absl::StrCat(r.n_threads), TestName(r),
                     absl::StrFormat("%.2f ± %.2f", Mean(speeds), StandardDeviation(speeds))});
   }
   constexpr bool kRight[] = {false, true, true, false, true, true, true};
@@ -105,12 +106,14 @@ std::string MarkdownTable(const std::vector<BenchResult>& results) {
   for (size_t r = 0; r < rows.size(); ++r) {
     for (size_t c = 0; c < widths.size(); ++c) {
       const std::string padding(widths[c] - Width(rows[r][c]), ' ');
-      absl::StrAppend(&table, "| ", kRight[c] ? padding : "", rows[r][c], kRight[c] ? " " : padding + " ");
+      absl::StrAppend(&table, "| ", kRight[c] ? padding : "", rows[r][c],
+                      kRight[c] ? " " : padding + " ");
     }
     table += "|\n";
     if (r > 0) continue;
     for (size_t c = 0; c < widths.size(); ++c) {
-      absl::StrAppend(&table, "| ", std::string(widths[c] - (kRight[c] ? 1 : 0), '-'), kRight[c] ? ": " : " ");
+      absl::StrAppend(&table, "| ", std::string(widths[c] - (kRight[c] ? 1 : 0), '-'),
+                      kRight[c] ? ": " : " ");
     }
     table += "|\n";
   }
@@ -126,7 +129,8 @@ std::string CsvTable(const std::vector<BenchResult>& results) {
     for (const auto& item : json.items()) {
       if (item.value().is_array()) continue;
       names.push_back(item.key());
-      std::string text = item.value().is_string() ? item.value().get<std::string>() : Dump(item.value(), -1);
+      std::string text =
+          item.value().is_string() ? item.value().get<std::string>() : Dump(item.value(), -1);
       values.push_back(absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\""));
     }
     if (table.empty()) table = absl::StrJoin(names, ",") + "\n";

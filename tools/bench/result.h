@@ -10,8 +10,8 @@ namespace kinglet::tools {
 
 struct BenchResult {
   std::string model_filename;
-  std::string model_type;  // "smallthinker 4.27 B Q4_0"
-  uint64_t model_size = 0;      // bytes of the file
+  std::string model_type;   // "smallthinker 4.27 B Q4_0"
+  uint64_t model_size = 0;  // bytes of the file
   uint64_t model_n_params = 0;
   std::string cpu_info;
   std::string backends = "CPU";

@@ -38,19 +38,22 @@ TEST(ResultTest, TestNamesAreThoseOfLlamaBench) {
 
 TEST(ResultTest, MarkdownShowsMeanAndDeviationInAlignedColumns) {
   EXPECT_EQ(MarkdownTable({Sample()}),
-            "| model                    |     size | params | backend | threads | test |           t/s |\n"
-            "| ------------------------ | -------: | -----: | ------- | ------: | ---: | ------------: |\n"
-            "| smallthinker 4.27 B Q4_0 | 2.25 GiB | 4.27 B | CPU     |       2 | tg64 | 24.00 ± 11.31 |\n");
+            "| model                    |     size | params | backend | threads | test |           "
+            "t/s |\n"
+            "| ------------------------ | -------: | -----: | ------- | ------: | ---: | "
+            "------------: |\n"
+            "| smallthinker 4.27 B Q4_0 | 2.25 GiB | 4.27 B | CPU     |       2 | tg64 | 24.00 ± "
+            "11.31 |\n");
 }
 
 TEST(ResultTest, JsonHasTheFieldNamesThatToolsRead) {
   const auto json = nlohmann::json::parse(JsonTable({Sample()}), nullptr, false);
   ASSERT_TRUE(json.is_array());
   ASSERT_EQ(json.size(), 1u);
-  for (const char* field : {"model_filename", "model_type", "model_size", "model_n_params", "n_threads",
-                            "n_prompt", "n_gen", "n_depth", "avg_ts", "stddev_ts", "avg_ns", "stddev_ns",
-                            "samples_ts", "samples_ns", "test_time", "peak_rss_bytes", "bytes_per_token",
-                            "load_ns"}) {
+  for (const char* field :
+       {"model_filename", "model_type", "model_size", "model_n_params", "n_threads", "n_prompt",
+        "n_gen", "n_depth", "avg_ts", "stddev_ts", "avg_ns", "stddev_ns", "samples_ts",
+        "samples_ns", "test_time", "peak_rss_bytes", "bytes_per_token", "load_ns"}) {
     EXPECT_TRUE(json[0].contains(field)) << field;
   }
   EXPECT_EQ(json[0]["model_filename"], "a \"b\".gguf");

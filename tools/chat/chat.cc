@@ -67,8 +67,9 @@ class Chat {
       std::fprintf(stderr, "kernels:\n%s", SummarisePlan(kl_model_plan_text(model_.get())).c_str());
     }
     if (!Describe(model_.get()).has_tokenizer) {
-      return {kExitBadData, absl::StrCat(settings_.model, " has no tokenizer: it can only be used with token "
-                                                          "ids, as kinglet logits does")};
+      return {kExitBadData, absl::StrCat(settings_.model,
+                                         " has no tokenizer: it can only be used with token "
+                                         "ids, as kinglet logits does")};
     }
     kl_session_options options = DefaultSessionOptions();
     options.context_length = ContextLength();
@@ -76,8 +77,8 @@ class Chat {
     settings_.sampling.CopyTo(&options);
     failure = CreateSession(model_.get(), options, &session_);
     if (!failure.ok()) return failure;
-    conversation_ = std::make_unique<Conversation>(model_.get(), session_.get(), settings_.chat_template,
-                                                   settings_.raw, &interrupt_);
+    conversation_ = std::make_unique<Conversation>(
+        model_.get(), session_.get(), settings_.chat_template, settings_.raw, &interrupt_);
     conversation_->SetSystem(settings_.system);
     state_.model = model_.get();
     state_.session = session_.get();
@@ -149,11 +150,12 @@ class Chat {
     const int64_t trained = Describe(model_.get()).context_length;
     const int64_t wanted = std::min(settings_.sampling.max_tokens, kMostContext - trained);
     if (settings_.context != 0 || wanted < trained) return static_cast<int32_t>(settings_.context);
-    std::fprintf(stderr,
-                 "kinglet chat: the model was trained on %lld tokens of context, -n asks for %lld: it "
-                 "gets %lld, and may lose the thread beyond what it knows\n",
-                 static_cast<long long>(trained), static_cast<long long>(wanted),
-                 static_cast<long long>(trained + wanted));
+    std::fprintf(
+        stderr,
+        "kinglet chat: the model was trained on %lld tokens of context, -n asks for %lld: it "
+        "gets %lld, and may lose the thread beyond what it knows\n",
+        static_cast<long long>(trained), static_cast<long long>(wanted),
+        static_cast<long long>(trained + wanted));
     return static_cast<int32_t>(trained + wanted);
   }
 
@@ -183,8 +185,11 @@ class Chat {
     });
     if (line_open || (failure.ok() && !any)) WriteAnswer("\n", 1);
     if (failure.ok() && state_.stats.stop == KL_STOP_CONTEXT) {
-      std::fprintf(stderr, "kinglet chat: the context of %d tokens is full; /clear starts a new conversation, "
-                           "-c N gives a larger context\n", kl_session_context_length(session_.get()));
+      std::fprintf(
+          stderr,
+          "kinglet chat: the context of %d tokens is full; /clear starts a new conversation, "
+          "-c N gives a larger context\n",
+          kl_session_context_length(session_.get()));
     }
     return failure;
   }
@@ -193,9 +198,11 @@ class Chat {
   static void Complain(const std::string& message) {
     const char* no_colour = std::getenv("NO_COLOR");
     const char* terminal = std::getenv("TERM");
-    const bool colour = isatty(STDERR_FILENO) == 1 && (no_colour == nullptr || no_colour[0] == '\0') &&
-                        terminal != nullptr && std::string(terminal) != "dumb";
-    std::fprintf(stderr, "%s%s%s\n", colour ? "\033[31m" : "", message.c_str(), colour ? "\033[0m" : "");
+    const bool colour = isatty(STDERR_FILENO) == 1 &&
+                        (no_colour == nullptr || no_colour[0] == '\0') && terminal != nullptr &&
+                        std::string(terminal) != "dumb";
+    std::fprintf(stderr, "%s%s%s\n", colour ? "\033[31m" : "", message.c_str(),
+                 colour ? "\033[0m" : "");
   }
 
   Settings& settings_;
@@ -221,20 +228,25 @@ void Declare(Settings* s, EngineFlags* engine, OptionTable* options) {
   options->Text({"--chat-template"}, "NAME", &s->chat_template,
                 "how messages are marked: chatml, llama3 ...; without it as the model's file says");
   options->Flag({"--raw"}, &s->raw, "no template: continue the text as it is");
-  options->Integer({"-c", "--ctx-size"}, "N", &s->context, {0, kMostContext}, "tokens of context; 0: the model's");
-  options->Integer({"-b", "--batch-size"}, "N", &s->batch, {1, 65536}, "most tokens computed at once");
+  options->Integer({"-c", "--ctx-size"}, "N", &s->context, {0, kMostContext},
+                   "tokens of context; 0: the model's");
+  options->Integer({"-b", "--batch-size"}, "N", &s->batch, {1, 65536},
+                   "most tokens computed at once");
   engine->DeclareThreads(options);
   engine->DeclareMemory(options);
-  options->Flag({"--no-history"}, &s->no_history, "neither read nor write the history of typed lines");
+  options->Flag({"--no-history"}, &s->no_history,
+                "neither read nor write the history of typed lines");
   options->Flag({"--version"}, &s->version, "print the version and leave");
   s->sampling.Declare(options);
   engine->Declare(options);
   options->Note(
-      "On a terminal: /help lists the commands, \"\"\" begins and ends a message of several lines, Ctrl-C "
+      "On a terminal: /help lists the commands, \"\"\" begins and ends a message of several lines, "
+      "Ctrl-C "
       "stops the answer, a second Ctrl-C or Ctrl-D leaves. Typed lines are kept in "
       "$XDG_STATE_HOME/kinglet/chat_history.");
   options->Note(
-      "Through pipes: every line (or \"\"\" block) of standard input is a message; answers go to standard "
+      "Through pipes: every line (or \"\"\" block) of standard input is a message; answers go to "
+      "standard "
       "output, one after the other, everything else to standard error.");
 }
 
@@ -251,7 +263,8 @@ int Run(int argc, char** argv) {
   }
   const bool prompt_given = options.Given("-p");
   const bool file_given = options.Given("-f");
-  if (prompt_given && file_given) return Report(kName, kExitUsage, "-p and -f both give the prompt: use one");
+  if (prompt_given && file_given)
+    return Report(kName, kExitUsage, "-p and -f both give the prompt: use one");
   if (settings.raw && !settings.system.empty()) {
     return Report(kName, kExitUsage, "--raw knows no system message: leave -sys out");
   }

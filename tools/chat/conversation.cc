@@ -31,7 +31,8 @@ bool TakeText(void* user, const char* text, size_t length) {
 
 }  // namespace
 
-Failure Conversation::PromptTokens(const std::vector<Message>& messages, std::vector<int32_t>* tokens) const {
+Failure Conversation::PromptTokens(const std::vector<Message>& messages,
+                                   std::vector<int32_t>* tokens) const {
   if (raw_) {
     std::string text;
     for (const Message& message : messages) {
@@ -40,15 +41,17 @@ Failure Conversation::PromptTokens(const std::vector<Message>& messages, std::ve
     return Tokenize(model_, text, KL_TOKENIZE_ADD_SPECIAL | KL_TOKENIZE_PARSE_SPECIAL, tokens);
   }
   std::vector<kl_message> list;
-  for (const Message& message : messages) list.push_back({message.role.c_str(), message.content.c_str()});
+  for (const Message& message : messages)
+    list.push_back({message.role.c_str(), message.content.c_str()});
   const char* name = template_name_.empty() ? nullptr : template_name_.c_str();
   kl_error error = NoError();
   size_t count = 0;
-  kl_code code = kl_model_apply_template(model_, name, list.data(), list.size(), true, nullptr, 0, &count, &error);
+  kl_code code = kl_model_apply_template(model_, name, list.data(), list.size(), true, nullptr, 0,
+                                         &count, &error);
   tokens->resize(count);
   if (code == KL_OK) {
-    code = kl_model_apply_template(model_, name, list.data(), list.size(), true, tokens->data(), tokens->size(),
-                                   &count, &error);
+    code = kl_model_apply_template(model_, name, list.data(), list.size(), true, tokens->data(),
+                                   tokens->size(), &count, &error);
   }
   return code == KL_OK ? Success() : FailureOf(code, error);
 }
@@ -57,7 +60,10 @@ Failure Conversation::Check() const {
   if (raw_) return Success();
   std::vector<int32_t> tokens;
   Failure failure = PromptTokens({{"user", "Hello"}}, &tokens);
-  if (!failure.ok()) absl::StrAppend(&failure.message, "; or continue plain text with --raw");
+  if (!failure.ok()) {
+    failure.exit_status = kExitUsage;  // a matter of flags, whatever the library calls it
+    absl::StrAppend(&failure.message, "; or continue plain text with --raw");
+  }
   return failure;
 }
 
@@ -70,9 +76,10 @@ Failure Conversation::Rewind(size_t position) {
 Failure Conversation::Compute(const std::vector<int32_t>& tokens, AnswerStats* stats) {
   const size_t context = static_cast<size_t>(kl_session_context_length(session_));
   if (tokens.size() >= context) {
-    return {kExitFailure, absl::StrCat("the context is full: the conversation has ", tokens.size(),
-                                       " tokens and the context holds ", context,
-                                       "; /clear starts a new conversation, -c N gives a larger context")};
+    return {kExitFailure,
+            absl::StrCat("the context is full: the conversation has ", tokens.size(),
+                         " tokens and the context holds ", context,
+                         "; /clear starts a new conversation, -c N gives a larger context")};
   }
   size_t held = 0;
   const int32_t* cached = kl_session_tokens(session_, &held);
@@ -89,8 +96,8 @@ Failure Conversation::Compute(const std::vector<int32_t>& tokens, AnswerStats* s
   Progress progress;
   const int64_t start = NowNs();
   kl_error error = NoError();
-  const kl_code code = kl_session_prefill(session_, tokens.data() + common, tokens.size() - common, ShowPrefill,
-                                          &progress, &error);
+  const kl_code code = kl_session_prefill(session_, tokens.data() + common, tokens.size() - common,
+                                          ShowPrefill, &progress, &error);
   stats->prefill_ns = NowNs() - start;
   return code == KL_OK ? Success() : FailureOf(code, error);
 }
@@ -106,7 +113,8 @@ Failure Conversation::Answer(int64_t max_tokens, const TextFunction& on_text, An
     kl_generation generation = {};
     generation.struct_size = sizeof generation;
     kl_error error = NoError();
-    const kl_code code = kl_session_generate(session_, max_tokens, TakeText, &sink, &generation, &error);
+    const kl_code code =
+        kl_session_generate(session_, max_tokens, TakeText, &sink, &generation, &error);
     if (code != KL_OK) {
       failure = FailureOf(code, error);
     } else {
@@ -128,7 +136,8 @@ Failure Conversation::Ask(const std::string& text, int64_t max_tokens, const Tex
   return failure;
 }
 
-Failure Conversation::Regenerate(int64_t max_tokens, const TextFunction& on_text, AnswerStats* stats) {
+Failure Conversation::Regenerate(int64_t max_tokens, const TextFunction& on_text,
+                                 AnswerStats* stats) {
   if (messages_.empty() || messages_.back().role != "assistant") {
     return {kExitUsage, "there is no answer to give anew"};
   }

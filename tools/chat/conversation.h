@@ -33,7 +33,8 @@ struct AnswerStats {
 class Conversation {
  public:
   // `template_name` may be empty: the model's own. `raw` uses none: text is continued as it is.
-  Conversation(kl_model* model, kl_session* session, std::string template_name, bool raw, Interrupt* interrupt)
+  Conversation(kl_model* model, kl_session* session, std::string template_name, bool raw,
+               Interrupt* interrupt)
       : model_(model),
         session_(session),
         template_name_(std::move(template_name)),
@@ -46,8 +47,10 @@ class Conversation {
   // Called with pieces of the answer.
   using TextFunction = std::function<void(const char* text, size_t length)>;
   // Adds the user's message and the answer. When it fails, or is stopped before the answer begins,
-  // the conversation stays as it was. A Ctrl-C during the answer is no failure: stats->stop says so.
-  Failure Ask(const std::string& text, int64_t max_tokens, const TextFunction& on_text, AnswerStats* stats);
+  // the conversation stays as it was. A Ctrl-C during the answer is no failure: stats->stop says
+  // so.
+  Failure Ask(const std::string& text, int64_t max_tokens, const TextFunction& on_text,
+              AnswerStats* stats);
   // Answers the last question anew.
   Failure Regenerate(int64_t max_tokens, const TextFunction& on_text, AnswerStats* stats);
 

@@ -50,7 +50,9 @@ class PipeReader : public LineReader {
   bool ended_ = false;
 };
 
-bool StartsWithQuotes(const std::string& text) { return text.compare(0, kQuotesLength, kQuotes) == 0; }
+bool StartsWithQuotes(const std::string& text) {
+  return text.compare(0, kQuotesLength, kQuotes) == 0;
+}
 
 bool EndsWithQuotes(const std::string& text) {
   return text.size() >= kQuotesLength &&

@@ -23,13 +23,15 @@ TEST(SamplingTest, WrongParametersChangeNothing) {
   Sampling sampling;
   EXPECT_NE(SetParameter("top-p", "1.5", &sampling), "");
   EXPECT_DOUBLE_EQ(sampling.top_p, 0.95);
-  EXPECT_NE(SetParameter("top-pp", "0.5", &sampling).find("did you mean --top-p"), std::string::npos);
+  EXPECT_NE(SetParameter("top-pp", "0.5", &sampling).find("did you mean --top-p"),
+            std::string::npos);
   EXPECT_NE(SetParameter("model", "x", &sampling), "");
 }
 
 TEST(SamplingTest, EveryParameterIsInTheDescription) {
   const std::string text = Sampling().Describe();
-  for (const char* name : {"temp 0.8", "top-k 40", "top-p 0.95", "min-p 0.05", "seed -1", "repeat-last-n 64"}) {
+  for (const char* name :
+       {"temp 0.8", "top-k 40", "top-p 0.95", "min-p 0.05", "seed -1", "repeat-last-n 64"}) {
     EXPECT_NE(text.find(name), std::string::npos) << name;
   }
 }

@@ -28,7 +28,8 @@ void Say(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); 
 std::string TakeWord(std::string* text) {
   const size_t end = text->find_first_of(" \t");
   std::string word = text->substr(0, end);
-  *text = end == std::string::npos ? "" : std::string(absl::StripAsciiWhitespace(text->substr(end)));
+  *text =
+      end == std::string::npos ? "" : std::string(absl::StripAsciiWhitespace(text->substr(end)));
   return word;
 }
 
@@ -89,7 +90,8 @@ Failure Set(const std::string& argument, ChatState* state) {
   }
   const std::string name = TakeWord(&rest);
   if (name.empty() || rest.empty()) {
-    return {kExitUsage, absl::StrCat("/set parameter NAME VALUE; the parameters are\n", state->sampling->Describe())};
+    return {kExitUsage, absl::StrCat("/set parameter NAME VALUE; the parameters are\n",
+                                     state->sampling->Describe())};
   }
   Sampling changed = *state->sampling;
   const std::string problem = SetParameter(name, rest, &changed);
@@ -106,21 +108,26 @@ Failure Set(const std::string& argument, ChatState* state) {
 Failure Show(const std::string&, ChatState* state) {
   const kl_model_info info = Describe(state->model);
   const Conversation& conversation = *state->conversation;
-  const std::string chat_template = conversation.raw()                       ? "none (--raw)"
-                                    : !conversation.template_name().empty() ? conversation.template_name()
-                                                                            : info.chat_template;
-  Say(absl::StrCat("model ", info.path, "\n  ", info.name, info.name[0] != '\0' ? ", " : "", info.architecture,
-                   ", ", FormatCount(info.parameter_count), " parameters, ", info.quantization, ", ",
-                   FormatBytes(info.file_bytes), ", ", info.layer_count, " layers"));
+  const std::string chat_template = conversation.raw() ? "none (--raw)"
+                                    : !conversation.template_name().empty()
+                                        ? conversation.template_name()
+                                        : info.chat_template;
+  Say(absl::StrCat("model ", info.path, "\n  ", info.name, info.name[0] != '\0' ? ", " : "",
+                   info.architecture, ", ", FormatCount(info.parameter_count), " parameters, ",
+                   info.quantization, ", ", FormatBytes(info.file_bytes), ", ", info.layer_count,
+                   " layers"));
   if (info.expert_count > 0) {
-    Say(absl::StrCat("  ", info.expert_count, " experts, ", info.expert_used_count, " used by a token"));
+    Say(absl::StrCat("  ", info.expert_count, " experts, ", info.expert_used_count,
+                     " used by a token"));
   }
   Say(absl::StrCat("template ", chat_template, "\nthreads ", state->thread_count, "\ncontext ",
-                   kl_session_context_length(state->session), " tokens (the model's: ", info.context_length, ")"));
+                   kl_session_context_length(state->session),
+                   " tokens (the model's: ", info.context_length, ")"));
   if (!conversation.messages().empty() && conversation.messages()[0].role == "system") {
     Say("system " + conversation.messages()[0].content);
   }
-  Say("parameters\n" + absl::StrCat(absl::StripTrailingAsciiWhitespace(state->sampling->Describe())));
+  Say("parameters\n" +
+      absl::StrCat(absl::StripTrailingAsciiWhitespace(state->sampling->Describe())));
   return Success();
 }
 
@@ -134,14 +141,15 @@ Failure Stats(const std::string&, ChatState* state) {
   const AnswerStats& stats = state->stats;
   const kl_session_info info = Describe(state->session);
   const kl_model_info model = Describe(state->model);
-  Say(absl::StrCat("prompt   ", Speed(stats.prompt_tokens - stats.reused_tokens, stats.prefill_ns), " (",
-                   stats.reused_tokens, " of ", stats.prompt_tokens, " were in the cache)"));
+  Say(absl::StrCat("prompt   ", Speed(stats.prompt_tokens - stats.reused_tokens, stats.prefill_ns),
+                   " (", stats.reused_tokens, " of ", stats.prompt_tokens, " were in the cache)"));
   Say(absl::StrCat("answer   ", Speed(stats.answer_tokens, stats.decode_ns)));
   Say(absl::StrCat("context  ", kl_session_position(state->session), " of ",
                    kl_session_context_length(state->session), " tokens used"));
   Say(absl::StrCat("memory   ", FormatBytes(info.resident_bytes), " resident, ",
-                   FormatBytes(info.peak_resident_bytes), " at most; weights ", FormatBytes(model.weight_bytes),
-                   ", KV cache ", FormatBytes(info.cache_bytes), ", activations ", FormatBytes(info.arena_bytes)));
+                   FormatBytes(info.peak_resident_bytes), " at most; weights ",
+                   FormatBytes(model.weight_bytes), ", KV cache ", FormatBytes(info.cache_bytes),
+                   ", activations ", FormatBytes(info.arena_bytes)));
   return Success();
 }
 
@@ -164,7 +172,8 @@ constexpr SlashCommand kCommands[] = {
 Failure Help(const std::string&, ChatState*) {
   for (const SlashCommand& command : kCommands) {
     if (command.help == nullptr) continue;
-    Say(absl::StrFormat("  %-28s %s", absl::StrCat(command.name, " ", command.argument), command.help));
+    Say(absl::StrFormat("  %-28s %s", absl::StrCat(command.name, " ", command.argument),
+                        command.help));
   }
   Say("  \"\"\"                          begins and ends a message of several lines\n"
       "  Ctrl-C                       stops the answer; a second one leaves");
@@ -174,7 +183,8 @@ Failure Help(const std::string&, ChatState*) {
 }  // namespace
 
 bool IsSlashCommand(const std::string& line) {
-  return line.size() >= 2 && line[0] == '/' && (std::isalpha(static_cast<unsigned char>(line[1])) || line[1] == '?');
+  return line.size() >= 2 && line[0] == '/' &&
+         (std::isalpha(static_cast<unsigned char>(line[1])) || line[1] == '?');
 }
 
 Failure RunSlashCommand(const std::string& line, ChatState* state) {
@@ -186,9 +196,11 @@ Failure RunSlashCommand(const std::string& line, ChatState* state) {
     if (command.help != nullptr && command.run != nullptr) names.push_back(command.name);
   }
   const std::vector<std::string> near = NearMisses(name, names);
-  return {kExitUsage, absl::StrCat("unknown command ", name,
-                                   near.empty() ? "" : absl::StrCat("; did you mean ", absl::StrJoin(near, " or "), "?"),
-                                   " /help lists the commands; begin a message with a space to send it as it is")};
+  return {kExitUsage,
+          absl::StrCat(
+              "unknown command ", name,
+              near.empty() ? "" : absl::StrCat("; did you mean ", absl::StrJoin(near, " or "), "?"),
+              " /help lists the commands; begin a message with a space to send it as it is")};
 }
 
 }  // namespace kinglet::tools

@@ -18,9 +18,9 @@ struct ChatState {
   int32_t thread_count = 0;
   Conversation* conversation = nullptr;
   Sampling* sampling = nullptr;
-  AnswerStats stats;        // of the last answer
-  std::string attachment;   // of /read, to go in front of the next message
-  bool leave = false;       // set by /exit
+  AnswerStats stats;       // of the last answer
+  std::string attachment;  // of /read, to go in front of the next message
+  bool leave = false;      // set by /exit
   std::function<Failure()> regenerate;
 };
 

@@ -17,7 +17,8 @@ constexpr int kHistoryLines = 1000;
 class TerminalReader : public LineReader {
  public:
   explicit TerminalReader(const std::string& history_path) : history_path_(history_path) {
-    // libedit wants to know how wide characters are; a terminal of today is UTF-8 whatever LANG says.
+    // libedit wants to know how wide characters are; a terminal of today is UTF-8 whatever LANG
+    // says.
     std::setlocale(LC_CTYPE, "");
     if (std::strcmp(nl_langinfo(CODESET), "UTF-8") != 0) std::setlocale(LC_CTYPE, "C.UTF-8");
     editor_ = el_init("kinglet", stdin, stdout, stderr);

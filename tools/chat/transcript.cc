@@ -24,23 +24,27 @@ std::string FormatTranscript(const std::vector<Message>& messages) {
   return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-Failure ParseTranscript(const std::string& path, const std::string& text, std::vector<Message>* messages) {
+Failure ParseTranscript(const std::string& path, const std::string& text,
+                        std::vector<Message>* messages) {
   const auto bad = [&path](const std::string& what) {
     return Failure{kExitBadData, absl::StrCat(path, " is no saved conversation: ", what)};
   };
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) return bad("expected a JSON object");
   const auto format = json.find("format");
-  if (format == json.end() || *format != "kinglet-chat") return bad("\"format\" is not \"kinglet-chat\"");
+  if (format == json.end() || *format != "kinglet-chat")
+    return bad("\"format\" is not \"kinglet-chat\"");
   const auto version = json.find("version");
-  if (version == json.end() || *version != 1) return bad("\"version\" is not 1, the one this program reads");
+  if (version == json.end() || *version != 1)
+    return bad("\"version\" is not 1, the one this program reads");
   const auto list = json.find("messages");
   if (list == json.end() || !list->is_array()) return bad("\"messages\" is no list");
   std::vector<Message> read;
   for (const Json& entry : *list) {
     if (!entry.is_object() || !entry.contains("role") || !entry.contains("content") ||
         !entry["role"].is_string() || !entry["content"].is_string()) {
-      return bad(absl::StrCat("message ", read.size(), " has no text for \"role\" and \"content\""));
+      return bad(
+          absl::StrCat("message ", read.size(), " has no text for \"role\" and \"content\""));
     }
     const std::string role = entry["role"].get<std::string>();
     if (role != "user" && role != "assistant" && (role != "system" || !read.empty())) {

@@ -13,8 +13,10 @@ namespace kinglet::tools {
 
 std::string FormatTranscript(const std::vector<Message>& messages);
 
-// `path` is for messages of errors. Roles other than system (in front), user and assistant are refused.
-Failure ParseTranscript(const std::string& path, const std::string& text, std::vector<Message>* messages);
+// `path` is for messages of errors. Roles other than system (in front), user and assistant are
+// refused.
+Failure ParseTranscript(const std::string& path, const std::string& text,
+                        std::vector<Message>* messages);
 
 }  // namespace kinglet::tools
 

@@ -6,7 +6,8 @@ namespace kinglet::tools {
 namespace {
 
 TEST(TranscriptTest, MessagesSurviveTheRoundTrip) {
-  const std::vector<Message> messages = {{"system", "Be brief."}, {"user", "\"Hi\"\n"}, {"assistant", "Grüß Gott"}};
+  const std::vector<Message> messages = {
+      {"system", "Be brief."}, {"user", "\"Hi\"\n"}, {"assistant", "Grüß Gott"}};
   std::vector<Message> read;
   const Failure failure = ParseTranscript("x", FormatTranscript(messages), &read);
   ASSERT_TRUE(failure.ok()) << failure.message;
@@ -22,8 +23,10 @@ TEST(TranscriptTest, WhatIsNoConversationIsRefused) {
        {"", "[]", "{}", "{\"format\": \"kinglet-chat\", \"version\": 2, \"messages\": []}",
         "{\"format\": \"kinglet-chat\", \"version\": 1}",
         "{\"format\": \"kinglet-chat\", \"version\": 1, \"messages\": [{\"role\": \"user\"}]}",
-        "{\"format\": \"kinglet-chat\", \"version\": 1, \"messages\": [{\"role\": 1, \"content\": \"x\"}]}",
-        "{\"format\": \"kinglet-chat\", \"version\": 1, \"messages\": [{\"role\": \"tool\", \"content\": \"x\"}]}"}) {
+        "{\"format\": \"kinglet-chat\", \"version\": 1, \"messages\": [{\"role\": 1, \"content\": "
+        "\"x\"}]}",
+        "{\"format\": \"kinglet-chat\", \"version\": 1, \"messages\": [{\"role\": \"tool\", "
+        "\"content\": \"x\"}]}"}) {
     std::vector<Message> read;
     EXPECT_EQ(ParseTranscript("x", text, &read).exit_status, kExitBadData) << text;
   }

@@ -53,7 +53,8 @@ struct LoadContext {
 };
 
 bool ShowLoading(void* user, const char* stage, uint64_t done, uint64_t total) {
-  static_cast<LoadContext*>(user)->progress.Show(absl::StrCat("loading (", stage, ")"), done, total);
+  static_cast<LoadContext*>(user)->progress.Show(absl::StrCat("loading (", stage, ")"), done,
+                                                 total);
   return Interrupt::CurrentCount() == 0;
 }
 

@@ -29,7 +29,8 @@ Failure ReadFileHead(const std::string& path, uint64_t limit, std::string* conte
   Failure failure;
   char buffer[65536];
   while (content->size() < limit) {
-    const size_t wanted = static_cast<size_t>(std::min<uint64_t>(sizeof buffer, limit - content->size()));
+    const size_t wanted =
+        static_cast<size_t>(std::min<uint64_t>(sizeof buffer, limit - content->size()));
     const ssize_t count = read(descriptor, buffer, wanted);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {

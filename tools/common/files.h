@@ -29,7 +29,8 @@ class AtomicFile {
   Failure Append(const void* data, size_t bytes);
   // Writes at an offset; any number of threads.
   Failure WriteAt(uint64_t offset, const void* data, size_t bytes);
-  // Sets the file's length and asks for its space, so that a full disk shows before the work starts.
+  // Sets the file's length and asks for its space, so that a full disk shows before the work
+  // starts.
   Failure Reserve(uint64_t bytes);
   Failure Commit();
 

@@ -36,7 +36,8 @@ std::string SafeFileName(const std::string& name) {
   std::string safe;
   for (const char c : name.substr(0, kLongest)) {
     const unsigned char byte = static_cast<unsigned char>(c);
-    safe.push_back(byte < 128 && (std::isalnum(byte) || c == '-' || c == '_' || c == '.') ? c : '_');
+    safe.push_back(byte < 128 && (std::isalnum(byte) || c == '-' || c == '_' || c == '.') ? c
+                                                                                          : '_');
   }
   if (safe.empty()) return "_";
   if (safe[0] == '.') safe[0] = '_';

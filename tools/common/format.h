@@ -7,9 +7,9 @@
 
 namespace kinglet::tools {
 
-std::string FormatBytes(uint64_t bytes);            // "2.12 GiB"
-std::string FormatCount(uint64_t count);            // "4.27 B", "656.32 K": parameters
-std::string FormatSeconds(int64_t nanoseconds);     // "1.24 s", "35 ms"
+std::string FormatBytes(uint64_t bytes);         // "2.12 GiB"
+std::string FormatCount(uint64_t count);         // "4.27 B", "656.32 K": parameters
+std::string FormatSeconds(int64_t nanoseconds);  // "1.24 s", "35 ms"
 
 // `name` with every character that a file name should not have replaced by '_'; never empty, never
 // hidden, at most 200 bytes.

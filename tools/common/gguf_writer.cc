@@ -42,12 +42,12 @@ void GgufWriter::Add(const std::string& key, const std::string& value) {
 }
 
 // Key and type, then the value's own bytes.
-#define KL_SCALAR_ENTRY(type, id, stored)                         \
-  void GgufWriter::Add(const std::string& key, type value) {      \
-    PutString(key, &metadata_);                                   \
-    Put<uint32_t>(id, &metadata_);                                \
-    Put<stored>(static_cast<stored>(value), &metadata_);          \
-    ++metadata_count_;                                            \
+#define KL_SCALAR_ENTRY(type, id, stored)                    \
+  void GgufWriter::Add(const std::string& key, type value) { \
+    PutString(key, &metadata_);                              \
+    Put<uint32_t>(id, &metadata_);                           \
+    Put<stored>(static_cast<stored>(value), &metadata_);     \
+    ++metadata_count_;                                       \
   }
 KL_SCALAR_ENTRY(uint32_t, kUint32, uint32_t)
 KL_SCALAR_ENTRY(int32_t, kInt32, int32_t)
@@ -64,14 +64,14 @@ void GgufWriter::Add(const std::string& key, const std::vector<std::string>& val
   ++metadata_count_;
 }
 
-#define KL_ARRAY_ENTRY(type, id)                                                \
+#define KL_ARRAY_ENTRY(type, id)                                                  \
   void GgufWriter::Add(const std::string& key, const std::vector<type>& values) { \
-    PutString(key, &metadata_);                                                 \
-    Put<uint32_t>(kArray, &metadata_);                                          \
-    Put<uint32_t>(id, &metadata_);                                              \
-    Put<uint64_t>(values.size(), &metadata_);                                   \
-    for (const type value : values) Put<type>(value, &metadata_);               \
-    ++metadata_count_;                                                          \
+    PutString(key, &metadata_);                                                   \
+    Put<uint32_t>(kArray, &metadata_);                                            \
+    Put<uint32_t>(id, &metadata_);                                                \
+    Put<uint64_t>(values.size(), &metadata_);                                     \
+    for (const type value : values) Put<type>(value, &metadata_);                 \
+    ++metadata_count_;                                                            \
   }
 KL_ARRAY_ENTRY(int32_t, kInt32)
 KL_ARRAY_ENTRY(float, kFloat32)

@@ -50,7 +50,8 @@ TEST_F(GgufWriterTest, TheLoaderReadsWhatWasWritten) {
     ASSERT_EQ(kl_file_metadata(opened, i, &entry), KL_OK);
     found += std::string(entry.key) + "=" + entry.value + ";";
   }
-  for (const char* wanted : {"llama.block_count=3;", "llama.offset=-4;", "llama.numbers=[2] 1, -2;"}) {
+  for (const char* wanted :
+       {"llama.block_count=3;", "llama.offset=-4;", "llama.numbers=[2] 1, -2;"}) {
     EXPECT_NE(found.find(wanted), std::string::npos) << found;
   }
   ASSERT_EQ(kl_file_tensor_count(opened), 2u);

@@ -22,9 +22,9 @@ struct TypeRow {
   const char* name;
 };
 constexpr TypeRow kTypes[] = {
-    {KL_TYPE_F32, "<f4"}, {KL_TYPE_F16, "<f2"}, {KL_TYPE_F64, "<f8"}, {KL_TYPE_I8, "|i1"},
-    {KL_TYPE_U8, "|u1"},  {KL_TYPE_BOOL, "|b1"}, {KL_TYPE_I16, "<i2"}, {KL_TYPE_I32, "<i4"},
-    {KL_TYPE_I64, "<i8"},
+    {KL_TYPE_F32, "<f4"}, {KL_TYPE_F16, "<f2"}, {KL_TYPE_F64, "<f8"},
+    {KL_TYPE_I8, "|i1"},  {KL_TYPE_U8, "|u1"},  {KL_TYPE_BOOL, "|b1"},
+    {KL_TYPE_I16, "<i2"}, {KL_TYPE_I32, "<i4"}, {KL_TYPE_I64, "<i8"},
 };
 
 Failure Bad(const std::string& what) { return {kExitBadData, what}; }
@@ -90,11 +90,13 @@ std::string NpyHeader(kl_dtype type, const std::vector<int64_t>& shape) {
 }
 
 Failure ParseNpy(const std::string& content, NpyArray* array) {
-  if (content.size() < kMagicBytes + 4 || content.compare(0, kMagicBytes, kMagic, kMagicBytes) != 0) {
+  if (content.size() < kMagicBytes + 4 ||
+      content.compare(0, kMagicBytes, kMagic, kMagicBytes) != 0) {
     return Bad("it is no .npy file: it does not begin with \\x93NUMPY");
   }
   const int major = static_cast<unsigned char>(content[6]);
-  if (major < 1 || major > 3) return Bad(absl::StrCat("it has format ", major, "; 1 to 3 are read"));
+  if (major < 1 || major > 3)
+    return Bad(absl::StrCat("it has format ", major, "; 1 to 3 are read"));
   const size_t length_bytes = major == 1 ? 2 : 4;
   const size_t start = kMagicBytes + 2 + length_bytes;
   size_t header_bytes = 0;
@@ -112,9 +114,10 @@ Failure ParseNpy(const std::string& content, NpyArray* array) {
     }
   }
   if (array->type == KL_TYPE_NONE) {
-    return Bad(absl::StrCat("its element type ", type_text.substr(0, 8),
-                            " is not read; little-endian float32, float16, float64, int8, uint8, bool, "
-                            "int16, int32 and int64 are"));
+    return Bad(
+        absl::StrCat("its element type ", type_text.substr(0, 8),
+                     " is not read; little-endian float32, float16, float64, int8, uint8, bool, "
+                     "int16, int32 and int64 are"));
   }
   if (FieldText(header, "fortran_order").compare(0, 5, "False") != 0) {
     return Bad("it is in Fortran order; save it with numpy.ascontiguousarray");

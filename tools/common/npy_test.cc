@@ -66,8 +66,9 @@ TEST(NpyTest, ForeignTypesOrdersAndShapesAreRefused) {
   EXPECT_NE(with("False", "True ").find("Fortran"), std::string::npos);
   EXPECT_NE(with("(1, 3)", "(2, 3)").find("needs 24 bytes"), std::string::npos);
   EXPECT_NE(with("(1, 3)", "(-1,3)").find("shape"), std::string::npos);
-  EXPECT_NE(with("(1, 3), }                    ", "(999999999999, 999999999999),}").find("too large"),
-            std::string::npos);
+  EXPECT_NE(
+      with("(1, 3), }                    ", "(999999999999, 999999999999),}").find("too large"),
+      std::string::npos);
 }
 
 TEST(NpyTest, AMissingFileIsNoInput) {

@@ -6,10 +6,11 @@
 //   options.Integer({"-n", "--predict"}, "N", &count, {-1, INT32_MAX}, "tokens to answer with");
 //   if (int status; !options.Parse(argc, argv, &status)) return status;
 //
-// The variable's value when its row is declared is the default that --help shows. `--flag value` and
+// The variable's value when its row is declared is the default that --help shows. `--flag value`
+// and
 // `--flag=value` are the same; `--` ends the flags. A flag that is not on the command line is taken
-// from the environment: --top-k from KINGLET_TOP_K (the first name with two dashes). --help comes by
-// itself. Targets must outlive the table. Not thread safe.
+// from the environment: --top-k from KINGLET_TOP_K (the first name with two dashes). --help comes
+// by itself. Targets must outlive the table. Not thread safe.
 #ifndef KINGLET_TOOLS_COMMON_OPTIONS_H_
 #define KINGLET_TOOLS_COMMON_OPTIONS_H_
 
@@ -18,14 +19,14 @@
 #include <string>
 #include <vector>
 
+#include "tools/common/option_values.h"
+
 namespace kinglet::tools {
 
 class OptionTable {
  public:
   using Names = std::vector<std::string>;
-  struct IntegerRange {
-    int64_t least, most;
-  };
+  using IntegerRange = kinglet::tools::IntegerRange;
   struct RealRange {
     double least, most;
   };
@@ -99,16 +100,6 @@ class OptionTable {
   size_t positional_least_ = 0;
   size_t positional_most_ = 0;
 };
-
-// Parses what Integers() reads; returns what is wrong, or "".
-std::string ParseIntegerList(const std::string& text, OptionTable::IntegerRange range,
-                             std::vector<int64_t>* list);
-
-// Parses what Bytes() reads; returns what is wrong, or "".
-std::string ParseByteCount(const std::string& text, uint64_t* bytes);
-
-// The entries of `known` closest to `word` (few edits), best first, at most three.
-std::vector<std::string> NearMisses(const std::string& word, const std::vector<std::string>& known);
 
 // KINGLET_TOP_K for {"--top-k"}; empty when no name has two dashes.
 std::string EnvironmentName(const OptionTable::Names& names);

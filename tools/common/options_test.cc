@@ -92,7 +92,9 @@ TEST_F(OptionsTest, StrayArgumentsAreRefused) {
 }
 
 TEST_F(OptionsTest, EnvironmentFillsWhatTheCommandLineLeavesOut) {
-  environment_ = {{"KINGLET_MODEL", "env.gguf"}, {"KINGLET_TOP_K", "7"}, {"KINGLET_VERBOSE", "1"},
+  environment_ = {{"KINGLET_MODEL", "env.gguf"},
+                  {"KINGLET_TOP_K", "7"},
+                  {"KINGLET_VERBOSE", "1"},
                   {"KINGLET_PLUGIN", "a.so,b.so"}};
   EXPECT_EQ(Parse({"-m", "line.gguf"}), "");
   EXPECT_EQ(model_, "line.gguf");

@@ -27,7 +27,8 @@ void Progress::Show(const std::string& what, uint64_t done, uint64_t total) {
   if (now - start_ns_ < kFirstAfterNs || now - last_ns_ < kEveryNs) return;
   last_ns_ = now;
   visible_ = true;
-  const double percent = total == 0 ? 0 : 100.0 * static_cast<double>(done) / static_cast<double>(total);
+  const double percent =
+      total == 0 ? 0 : 100.0 * static_cast<double>(done) / static_cast<double>(total);
   std::fprintf(stderr, "\r\033[K%s %3.0f %%", what.c_str(), percent);
   std::fflush(stderr);
 }

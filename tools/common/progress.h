@@ -1,4 +1,5 @@
-// A progress line on stderr: only on a terminal, redrawn at most ten times a second, gone when done.
+// A progress line on stderr: only on a terminal, redrawn at most ten times a second, gone when
+// done.
 #ifndef KINGLET_TOOLS_COMMON_PROGRESS_H_
 #define KINGLET_TOOLS_COMMON_PROGRESS_H_
 

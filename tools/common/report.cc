@@ -38,7 +38,8 @@ int FinishOutput(const char* command, int exit_status) {
   errno = 0;
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_status;
   if (errno == EPIPE) return exit_status;
-  return Report(command, kExitIo, absl::StrCat("writing to standard output: ", std::strerror(errno)));
+  return Report(command, kExitIo,
+                absl::StrCat("writing to standard output: ", std::strerror(errno)));
 }
 
 }  // namespace kinglet::tools

@@ -1,4 +1,5 @@
-// What commands say when they fail: "kinglet chat: MESSAGE" on stderr, and the status to leave with.
+// What commands say when they fail: "kinglet chat: MESSAGE" on stderr, and the status to leave
+// with.
 #ifndef KINGLET_TOOLS_COMMON_REPORT_H_
 #define KINGLET_TOOLS_COMMON_REPORT_H_
 
@@ -19,7 +20,8 @@ struct Failure {
 
 inline Failure Success() { return Failure(); }
 
-// The failure that a call of the C API left in `error`, with `context` ("loading x.gguf") before it.
+// The failure that a call of the C API left in `error`, with `context` ("loading x.gguf") before
+// it.
 Failure FailureOf(kl_code code, const kl_error& error, const std::string& context = "");
 
 // An empty kl_error, ready for a call.

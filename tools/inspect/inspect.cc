@@ -62,8 +62,8 @@ Failure ReadContent(const std::string& path, Content* content) {
     kl_tensor_facts facts = {};
     facts.struct_size = sizeof facts;
     if (kl_file_tensor(opened, i, &facts) != KL_OK) continue;
-    Tensor tensor = {facts.name, facts.type, {facts.shape, facts.shape + facts.rank}, facts.bytes, 1,
-                     facts.file_offset};
+    Tensor tensor = {facts.name,  facts.type, {facts.shape, facts.shape + facts.rank},
+                     facts.bytes, 1,          facts.file_offset};
     for (const int64_t length : tensor.shape) tensor.elements *= static_cast<uint64_t>(length);
     sizes.push_back({tensor.name, tensor.bytes});
     content->tensors.push_back(std::move(tensor));
@@ -101,8 +101,8 @@ void PrintText(const std::string& path, const Content& content) {
               FormatBytes(content.file_bytes).c_str(), content.tensors.size(),
               FormatCount(parameters).c_str());
   for (const auto& [type, sum] : by_type) {
-    std::printf("  %-8s %6llu tensors  %s\n", type.c_str(), static_cast<unsigned long long>(sum.first),
-                FormatBytes(sum.second).c_str());
+    std::printf("  %-8s %6llu tensors  %s\n", type.c_str(),
+                static_cast<unsigned long long>(sum.first), FormatBytes(sum.second).c_str());
   }
   if (!content.layers.empty()) {
     std::printf("\nLayers:\n%s", DescribeLayers(content.layers).c_str());
@@ -151,7 +151,8 @@ void PrintJson(const std::string& path, const Content& content, const std::strin
   std::printf("%s\n", out.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }
 
-Failure ReadPlan(const EngineFlags& engine, const std::string& path, bool network, std::string* plan) {
+Failure ReadPlan(const EngineFlags& engine, const std::string& path, bool network,
+                 std::string* plan) {
   RuntimeHandle runtime;
   Failure failure = CreateRuntime(kName, engine, &runtime);
   if (!failure.ok()) return failure;
@@ -161,8 +162,8 @@ Failure ReadPlan(const EngineFlags& engine, const std::string& path, bool networ
     const kl_code code = kl_network_load(runtime.get(), path.c_str(), &loaded, &error);
     if (code != KL_OK) return FailureOf(code, error);
     const NetworkHandle handle(loaded);
-    *plan = absl::StrCat(kl_network_plan_text(loaded), "planned arena: ",
-                         FormatBytes(kl_network_arena_bytes(loaded)), "\n");
+    *plan = absl::StrCat(kl_network_plan_text(loaded),
+                         "planned arena: ", FormatBytes(kl_network_arena_bytes(loaded)), "\n");
     return Success();
   }
   ModelHandle model;
@@ -176,13 +177,15 @@ int Run(int argc, char** argv) {
   EngineFlags engine;
   bool json = false;
   bool show_plan = false;
-  OptionTable options(kName, "Prints what is in a model file: metadata, tensors, sizes, and how its "
-                             "layers are laid out. Nothing is loaded, unless --plan asks for it.");
+  OptionTable options(kName,
+                      "Prints what is in a model file: metadata, tensors, sizes, and how its "
+                      "layers are laid out. Nothing is loaded, unless --plan asks for it.");
   options.Example("kinglet inspect model.gguf");
   options.Example("kinglet inspect --plan model.onnx");
   options.Positional("FILE", &paths, 1, 1, "a GGUF or ONNX file, or a Hugging Face folder");
   options.Flag({"--json"}, &json, "print one JSON object");
-  options.Flag({"--plan"}, &show_plan, "load the model and print its plan: operators, kernels, operands");
+  options.Flag({"--plan"}, &show_plan,
+               "load the model and print its plan: operators, kernels, operands");
   engine.DeclareThreads(&options);
   engine.Declare(&options);
   int status = 0;

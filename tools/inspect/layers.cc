@@ -10,12 +10,14 @@ namespace {
 
 constexpr int64_t kMostLayers = 100000;
 
-// An array's text as the library renders it, "[32] 1, 0, 0, ..."; shorter than the array where it is cut.
+// An array's text as the library renders it, "[32] 1, 0, 0, ..."; shorter than the array where it
+// is cut.
 std::vector<int64_t> Numbers(const std::string& text) {
   std::vector<int64_t> numbers;
   const size_t start = text.find("] ");
   if (text.empty() || text[0] != '[' || start == std::string::npos) return numbers;
-  for (absl::string_view part : absl::StrSplit(text.substr(start + 2), absl::ByAnyChar(", "), absl::SkipEmpty())) {
+  for (absl::string_view part :
+       absl::StrSplit(text.substr(start + 2), absl::ByAnyChar(", "), absl::SkipEmpty())) {
     int64_t number = 0;
     if (!absl::SimpleAtoi(part, &number)) break;
     numbers.push_back(number);
@@ -43,9 +45,9 @@ class Reader {
 };
 
 std::string Describe(const LayerFacts& layer) {
-  std::string text = absl::StrCat(layer.position, ", ",
-                                  layer.window > 0 ? absl::StrCat("window of ", layer.window)
-                                                   : std::string("full attention"));
+  std::string text = absl::StrCat(
+      layer.position, ", ",
+      layer.window > 0 ? absl::StrCat("window of ", layer.window) : std::string("full attention"));
   if (layer.experts > 0) {
     absl::StrAppend(&text, ", ", layer.experts, " experts (", layer.experts_used, " used)");
   } else {
@@ -69,7 +71,8 @@ std::vector<LayerFacts> ReadLayers(const std::string& architecture,
     if (parts.size() != 3 || parts[0] != "blk" || !absl::SimpleAtoi(parts[1], &index)) continue;
     if (index < 0 || index >= count) continue;
     layers[static_cast<size_t>(index)].bytes += tensor.bytes;
-    if (parts[2].compare(0, 13, "ffn_gate_exps") == 0 || parts[2].compare(0, 11, "ffn_gate.0.") == 0) {
+    if (parts[2].compare(0, 13, "ffn_gate_exps") == 0 ||
+        parts[2].compare(0, 11, "ffn_gate.0.") == 0) {
       layers[static_cast<size_t>(index)].experts = reader.Int("expert_count");
       layers[static_cast<size_t>(index)].experts_used = reader.Int("expert_used_count");
     }

@@ -10,9 +10,9 @@
 namespace kinglet::tools {
 
 struct LayerFacts {
-  std::string position;    // "RoPE" or "NoPE"
-  int64_t window = 0;      // 0: full attention
-  int64_t experts = 0;     // 0: dense
+  std::string position;  // "RoPE" or "NoPE"
+  int64_t window = 0;    // 0: full attention
+  int64_t experts = 0;   // 0: dense
   int64_t experts_used = 0;
   uint64_t bytes = 0;
 };
@@ -27,7 +27,8 @@ std::vector<LayerFacts> ReadLayers(const std::string& architecture,
                                    const std::map<std::string, std::string>& metadata,
                                    const std::vector<TensorSize>& tensors);
 
-// One line for each run of equal layers: "0       NoPE, full attention, 32 experts (4 used), 66.1 MiB"
+// One line for each run of equal layers: "0       NoPE, full attention, 32 experts (4 used), 66.1
+// MiB"
 std::string DescribeLayers(const std::vector<LayerFacts>& layers);
 
 }  // namespace kinglet::tools

@@ -81,8 +81,8 @@ Failure WriteLogits(const Settings& settings, const EngineFlags& engine) {
   if (!failure.ok()) return failure;
   interrupt.Watch(session.get());
   kl_error error = NoError();
-  const kl_code code = kl_session_prefill_logits(session.get(), tokens.data(), tokens.size(), WriteRow,
-                                                 &writer, &error);
+  const kl_code code = kl_session_prefill_logits(session.get(), tokens.data(), tokens.size(),
+                                                 WriteRow, &writer, &error);
   interrupt.Watch(nullptr);
   if (!writer.failure.ok()) return writer.failure;
   if (interrupt.count() > 0) return {kExitInterrupted, "interrupted"};
@@ -93,8 +93,8 @@ Failure WriteLogits(const Settings& settings, const EngineFlags& engine) {
 int Run(int argc, char** argv) {
   Settings settings;
   EngineFlags engine;
-  OptionTable options(kName,
-                      "Writes the logits after each token as a NumPy file: f32 [tokens, vocabulary].");
+  OptionTable options(
+      kName, "Writes the logits after each token as a NumPy file: f32 [tokens, vocabulary].");
   options.Example("kinglet logits -m model.gguf --tokens 1,15043,29892 -o logits.npy");
   options.Example("kinglet logits -m huggingface-folder -p 'Once upon a time' -o logits.npy");
   options.Text({"-m", "--model"}, "FILE", &settings.model,
@@ -104,7 +104,8 @@ int Run(int argc, char** argv) {
   options.Text({"-p", "--prompt"}, "TEXT", &settings.prompt,
                "a text instead, with the model's begin token");
   options.Text({"-o", "--output"}, "OUT.npy", &settings.output, "the file to write (needed)");
-  options.Integer({"-b", "--batch"}, "N", &settings.batch, {1, 65536}, "most tokens computed at once");
+  options.Integer({"-b", "--batch"}, "N", &settings.batch, {1, 65536},
+                  "most tokens computed at once");
   engine.DeclareThreads(&options);
   engine.DeclareMemory(&options);
   engine.Declare(&options);

@@ -149,8 +149,8 @@ void PackQ5K(const Code* codes, const float*, float step, Random* random, uint8_
   for (int i = 0; i < 256; ++i) high[i % 32] |= static_cast<uint8_t>((codes[i] >> 4) << (i / 32));
   for (int pair = 0; pair < 4; ++pair) {
     for (int i = 0; i < 32; ++i) {
-      out[48 + pair * 32 + i] = static_cast<uint8_t>((codes[pair * 64 + i] & 15) |
-                                                     (codes[pair * 64 + 32 + i] & 15) << 4);
+      out[48 + pair * 32 + i] =
+          static_cast<uint8_t>((codes[pair * 64 + i] & 15) | (codes[pair * 64 + 32 + i] & 15) << 4);
     }
   }
 }
@@ -183,7 +183,8 @@ void PackIq4Xs(const Code* codes, const float*, float step, Random* random, uint
   uint8_t* low = out + 4;
   std::memset(low, 0, 4);
   for (int i = 0; i < 8; ++i) {
-    const unsigned scale = 32 + 12 + static_cast<unsigned>(bits >> (3 * i) & 7);  // minus 32: 12 .. 19
+    const unsigned scale =
+        32 + 12 + static_cast<unsigned>(bits >> (3 * i) & 7);  // minus 32: 12 .. 19
     high = static_cast<uint16_t>(high | (scale >> 4) << (2 * i));
     low[i / 2] |= static_cast<uint8_t>((scale & 15) << (4 * (i % 2)));
   }
@@ -271,7 +272,8 @@ uint16_t HalfFromFloat(float value) {
   if (magnitude < 0x38800000u) {  // below the smallest normal half: multiples of 2^-24
     float absolute;
     std::memcpy(&absolute, &magnitude, sizeof absolute);
-    return static_cast<uint16_t>(sign | static_cast<uint32_t>(std::nearbyint(absolute * 16777216.0f)));
+    return static_cast<uint16_t>(sign |
+                                 static_cast<uint32_t>(std::nearbyint(absolute * 16777216.0f)));
   }
   const uint32_t rounded = magnitude + 0xFFFu + (magnitude >> 13 & 1u) - 0x38000000u;
   return static_cast<uint16_t>(sign | rounded >> 13);
@@ -280,8 +282,9 @@ uint16_t HalfFromFloat(float value) {
 float FloatFromHalf(uint16_t half) {
   const int exponent = half >> 10 & 31;
   const int fraction = half & 1023;
-  const float magnitude = exponent == 0 ? std::ldexp(static_cast<float>(fraction), -24)
-                                        : std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
+  const float magnitude = exponent == 0
+                              ? std::ldexp(static_cast<float>(fraction), -24)
+                              : std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
   return (half & 0x8000) != 0 ? -magnitude : magnitude;
 }
 

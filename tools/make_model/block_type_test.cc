@@ -37,7 +37,8 @@ TEST_P(BlockTypeTest, WeightsAreLevelsTimesTheStep) {
   std::vector<Code> codes;
   const float step = 0.0625f;
   const std::vector<float> weights = Weights(0, step, &codes);
-  const bool varies = GetParam() == "q4_k" || GetParam() == "q5_k" || GetParam() == "q6_k" || GetParam() == "iq4_xs";
+  const bool varies = GetParam() == "q4_k" || GetParam() == "q5_k" || GetParam() == "q6_k" ||
+                      GetParam() == "iq4_xs";
   for (size_t i = 0; i < kElements; ++i) {
     const float level = type.levels[codes[i]] * step;
     // Sub-block scales vary by a quarter where a type has them with enough bits.
@@ -48,7 +49,8 @@ TEST_P(BlockTypeTest, WeightsAreLevelsTimesTheStep) {
 TEST_P(BlockTypeTest, MeanAndDeviationAreTheOnesPromised) {
   const LevelTable table(*FindBlockType(GetParam()), 0.5);
   std::vector<Code> codes;
-  const std::vector<float> weights = Weights(0.5, static_cast<float>(1 / table.deviation()), &codes);
+  const std::vector<float> weights =
+      Weights(0.5, static_cast<float>(1 / table.deviation()), &codes);
   double sum = 0;
   double squares = 0;
   for (const float w : weights) {

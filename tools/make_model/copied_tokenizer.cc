@@ -7,8 +7,8 @@
 namespace kinglet::tools {
 namespace {
 
-// Reads GGUF metadata from memory. Every read is checked against the file's end; the first that does
-// not fit makes ok() false and all later ones return zeros.
+// Reads GGUF metadata from memory. Every read is checked against the file's end; the first that
+// does not fit makes ok() false and all later ones return zeros.
 class MetadataReader {
  public:
   explicit MetadataReader(const std::string& bytes) : bytes_(bytes) {}

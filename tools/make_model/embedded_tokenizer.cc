@@ -20,7 +20,8 @@ constexpr char kMerges[] =
     "en t,_ n,_ re,_h e,_ e,a s,_w h,s t,v e,_i s,_f or,u t,_y ou,_ y,l y,o t,i on,_s t";
 
 constexpr char kTemplate[] =
-    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + "
+    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] "
+    "+ "
     "'<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' "
     "}}{% endif %}";
 

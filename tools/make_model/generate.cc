@@ -57,8 +57,8 @@ void GenerateRows(const TensorPlan& tensor, uint64_t seed, int64_t first_row, in
   const BlockType& type = *FindBlockType(tensor.type);
   const kl_dtype_info info = kl_dtype_info_of(tensor.type);
   const LevelTable table(type, tensor.mean_ratio);
-  const double size = tensor.unit_square_mean ? std::hypot(table.mean(), table.deviation())
-                                              : table.deviation();
+  const double size =
+      tensor.unit_square_mean ? std::hypot(table.mean(), table.deviation()) : table.deviation();
   const float step = static_cast<float>(tensor.deviation / size);
   Random random(seed, tensor.name, static_cast<uint64_t>(first_row / RowsOfPiece(tensor)));
   std::vector<Code> codes(count);
@@ -101,7 +101,8 @@ Failure GenerateWeights(const std::vector<TensorPlan>& tensors, const std::vecto
       const Piece& piece = pieces[i];
       const TensorPlan& tensor = tensors[piece.tensor];
       GenerateRows(tensor, seed, piece.first_row, piece.rows, &bytes);
-      const uint64_t row_bytes = kl_row_bytes(tensor.type, static_cast<uint64_t>(RowLength(tensor)));
+      const uint64_t row_bytes =
+          kl_row_bytes(tensor.type, static_cast<uint64_t>(RowLength(tensor)));
       Failure written =
           writer->Write(indices[piece.tensor], static_cast<uint64_t>(piece.first_row) * row_bytes,
                         bytes.data(), bytes.size());

@@ -14,8 +14,8 @@ namespace kinglet::tools {
 // Called from one thread at a time; false stops with kExitInterrupted.
 using GenerateProgress = std::function<bool(uint64_t done_bytes, uint64_t total_bytes)>;
 
-// `indices[i]` is the writer's number for `tensors[i]`; the writer has begun. Memory in use: a few MB
-// a thread, or one expert's matrix where that is larger.
+// `indices[i]` is the writer's number for `tensors[i]`; the writer has begun. Memory in use: a few
+// MB a thread, or one expert's matrix where that is larger.
 Failure GenerateWeights(const std::vector<TensorPlan>& tensors, const std::vector<size_t>& indices,
                         uint64_t seed, int thread_count, const GenerateProgress& progress,
                         GgufWriter* writer);

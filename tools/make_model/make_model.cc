@@ -45,7 +45,8 @@ struct Settings {
 };
 
 void Declare(Settings* s, OptionTable* options) {
-  options->Example("kinglet make-model --preset 4b --type q4_0 --active 0.35 -o smallthinker-4b.gguf");
+  options->Example(
+      "kinglet make-model --preset 4b --type q4_0 --active 0.35 -o smallthinker-4b.gguf");
   options->Example("kinglet make-model --arch qwen3 --preset tiny --type f32 -o tiny.gguf");
   const OptionTable::IntegerRange positive = {1, 1 << 30};
   options->Choice({"--arch"}, FamilyNames(), &s->arch, "the family of models");
@@ -70,14 +71,16 @@ void Declare(Settings* s, OptionTable* options) {
   options->Integer({"--heads"}, "N", &s->heads, {1, 4096}, "query heads");
   options->Integer({"--kv-heads"}, "N", &s->kv_heads, {1, 4096}, "key and value heads");
   options->Integer({"--head-length"}, "N", &s->head_length, {2, 4096}, "");
-  options->Integer({"--ffn"}, "N", &s->ffn, positive, "neurons, of each expert where there are any");
+  options->Integer({"--ffn"}, "N", &s->ffn, positive,
+                   "neurons, of each expert where there are any");
   options->Integer({"--experts"}, "N", &s->experts, {1, 4096}, "");
   options->Integer({"--experts-used"}, "N", &s->experts_used, {1, 4096}, "by one token");
   options->Integer({"--vocab"}, "N", &s->vocabulary, positive, "tokens");
   options->Integer({"--context"}, "N", &s->context, positive, "context_length in the file");
-  options->Integer({"--window"}, "N", &s->window, {-1, 1 << 30},
-                   "sliding window: layers 1, 2, 3 of each four slide and rotate, layer 0 sees all; 0: "
-                   "none; -1: the preset's");
+  options->Integer(
+      {"--window"}, "N", &s->window, {-1, 1 << 30},
+      "sliding window: layers 1, 2, 3 of each four slide and rotate, layer 0 sees all; 0: "
+      "none; -1: the preset's");
   options->Real({"--rope-base"}, "THETA", &s->rope_base, {0, 1e12}, "0: the preset's");
   options->Choice({"--gating"}, {"sigmoid", "softmax"}, &s->gating, "of the router (smallthinker)");
   options->Flag({"--tied"}, &s->tied, "the output matrix is the embeddings");
@@ -85,8 +88,10 @@ void Declare(Settings* s, OptionTable* options) {
   options->Flag({"--transposed-down"}, &s->transposed_down,
                 "store ffn_down_exps neuron by neuron (smallthinker); the numbers stay the same");
   options->Note(
-      "A 0 in brackets stands for the preset's number. Weights are drawn as quantised codes, never as "
-      "floats that are quantised: a 4B model takes seconds and a few MB of memory. The file appears "
+      "A 0 in brackets stands for the preset's number. Weights are drawn as quantised codes, never "
+      "as "
+      "floats that are quantised: a 4B model takes seconds and a few MB of memory. The file "
+      "appears "
       "when it is complete.");
 }
 
@@ -116,18 +121,20 @@ Failure ReadShape(const OptionTable& options, const Settings& s, ModelShape* sha
   if (!shape->family->relu) {
     for (const char* flag : {"--active", "--gating"}) {
       if (options.Given(flag)) {
-        return {kExitUsage, absl::StrCat(flag, " is for --arch smallthinker; ", s.arch,
-                                         " has no such choice")};
+        return {kExitUsage,
+                absl::StrCat(flag, " is for --arch smallthinker; ", s.arch, " has no such choice")};
       }
     }
   } else if (!s.gating.empty()) {
     shape->sigmoid_gating = s.gating == "sigmoid";
   }
   if (!shape->family->has_experts && options.Given("--skew")) {
-    return {kExitUsage, absl::StrCat("--skew is for models with experts; --arch ", s.arch, " has none")};
+    return {kExitUsage,
+            absl::StrCat("--skew is for models with experts; --arch ", s.arch, " has none")};
   }
   if (!shape->family->has_experts && options.Given("--experts-used")) {
-    return {kExitUsage, absl::StrCat("--arch ", s.arch, " has no experts: leave --experts-used out")};
+    return {kExitUsage,
+            absl::StrCat("--arch ", s.arch, " has no experts: leave --experts-used out")};
   }
   const std::string problem = CheckShape(*shape);
   return problem.empty() ? Success() : Failure{kExitUsage, problem};
@@ -211,8 +218,9 @@ Failure MakeModel(const OptionTable& options, const Settings& s) {
   Progress progress;
   failure = writer->Begin(s.output);
   if (!failure.ok()) return failure;
-  const int threads = s.threads > 0 ? static_cast<int>(s.threads)
-                                    : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int threads = s.threads > 0
+                          ? static_cast<int>(s.threads)
+                          : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   failure = GenerateWeights(
       tensors, indices, weights.seed, threads,
       [&](uint64_t done, uint64_t total) {
@@ -231,8 +239,9 @@ Failure MakeModel(const OptionTable& options, const Settings& s) {
 
 int Run(int argc, char** argv) {
   Settings settings;
-  OptionTable options(kName, "Writes a GGUF model with seeded random weights: any supported family, "
-                             "shape and block type, for tests and for measuring speed.");
+  OptionTable options(kName,
+                      "Writes a GGUF model with seeded random weights: any supported family, "
+                      "shape and block type, for tests and for measuring speed.");
   Declare(&settings, &options);
   int status = 0;
   if (!options.Parse(argc, argv, &status)) return status;
@@ -243,7 +252,7 @@ int Run(int argc, char** argv) {
 }  // namespace
 
 extern const Command kCommand_make_model;
-const Command kCommand_make_model = {kName, "write a model with random weights, for tests and speed",
-                                     Run};
+const Command kCommand_make_model = {kName,
+                                     "write a model with random weights, for tests and speed", Run};
 
 }  // namespace kinglet::tools

@@ -121,7 +121,8 @@ std::string CheckShape(const ModelShape& s) {
     return "--transposed-down is a layout of --arch smallthinker only";
   }
   if (s.transposed_down && s.ffn == s.embedding) {
-    return "--transposed-down needs --ffn and --embedding to differ: readers tell the layout by its shape";
+    return "--transposed-down needs --ffn and --embedding to differ: readers tell the layout by "
+           "its shape";
   }
   return "";
 }

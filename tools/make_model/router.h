@@ -9,8 +9,8 @@
 
 namespace kinglet::tools {
 
-// `skew` is the share of all uses that goes to the busy experts. There are as many of those as makes
-// each be used by about 42 % of the tokens.
+// `skew` is the share of all uses that goes to the busy experts. There are as many of those as
+// makes each be used by about 42 % of the tokens.
 int64_t BusyExpertCount(int64_t experts, int64_t used, double skew);
 
 // How far the logit of a busy expert lies above the others', in standard deviations of a logit over

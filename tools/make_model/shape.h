@@ -27,12 +27,12 @@ struct ModelShape {
   int64_t heads = 0;
   int64_t kv_heads = 0;
   int64_t head_length = 0;
-  int64_t ffn = 0;           // of one expert where there are experts
+  int64_t ffn = 0;  // of one expert where there are experts
   int64_t experts = 0;
   int64_t experts_used = 0;
   int64_t vocabulary = 0;
   int64_t context = 0;
-  int64_t window = 0;        // 0: full attention in every layer
+  int64_t window = 0;  // 0: full attention in every layer
   double rope_base = 0;
   double norm_epsilon = 0;
   bool tied = false;

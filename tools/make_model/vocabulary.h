@@ -9,8 +9,9 @@
 
 namespace kinglet::tools {
 
-// Byte-level BPE: the 256 bytes, common English pairs, ChatML's special tokens, then filler words up
-// to `token_count`, with a ChatML template. Tokens below the size of all but the filler are refused.
+// Byte-level BPE: the 256 bytes, common English pairs, ChatML's special tokens, then filler words
+// up to `token_count`, with a ChatML template. Tokens below the size of all but the filler are
+// refused.
 Failure AddEmbeddedTokenizer(int64_t token_count, GgufWriter* writer);
 
 // The smallest vocabulary that AddEmbeddedTokenizer takes.

@@ -31,7 +31,8 @@ class Planner {
 
   std::vector<TensorPlan> Run() {
     const LevelTable table(*FindBlockType(o_.embedding_type), kEmbeddingMeanRatio);
-    const double rms = std::sqrt(table.mean() * table.mean() + table.deviation() * table.deviation());
+    const double rms =
+        std::sqrt(table.mean() * table.mean() + table.deviation() * table.deviation());
     mean_ = table.mean() / rms;
     TensorPlan* embedding = Matrix("token_embd.weight", {s_.vocabulary, s_.embedding}, 1);
     embedding->type = o_.embedding_type;
@@ -137,14 +138,14 @@ class Planner {
     Matrix(layer + "ffn_gate" + suffix, shape(s_.ffn, s_.embedding), 1 / width)->mean_ratio =
         gate_ratio;
     Matrix(layer + "ffn_up" + suffix, shape(s_.ffn, s_.embedding), 1 / width);
-    TensorPlan* last = Matrix(layer + "ffn_down" + suffix,
-                              s_.transposed_down ? shape(s_.ffn, s_.embedding)
-                                                 : shape(s_.embedding, s_.ffn),
-                              down);
+    TensorPlan* last = Matrix(
+        layer + "ffn_down" + suffix,
+        s_.transposed_down ? shape(s_.ffn, s_.embedding) : shape(s_.embedding, s_.ffn), down);
     last->by_expert = experts;
     last->store_transposed = s_.transposed_down;
     const double inner = s_.family->relu ? ReluSquareMean(shift) : kSiluSquareMean;
-    // Weights that add up to 1 over the chosen experts: the sum of their squares is a bit over 1 / k.
+    // Weights that add up to 1 over the chosen experts: the sum of their squares is a bit over 1 /
+    // k.
     const double mix = experts ? 1.2 / static_cast<double>(s_.experts_used) : 1.0;
     square_mean_ += kFfnGain * kFfnGain * inner * mix;
   }

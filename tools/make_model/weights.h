@@ -1,11 +1,12 @@
 // Which tensors a model has and how their random weights are distributed.
 //
 // Every hidden value of a token is  mean + noise:  the embeddings have a mean well away from 0, and
-// because all other matrices have mean 0 the layers add noise only. That constant part lets a matrix
-// of small negative mean push ReLU gates below 0 (--active), and router rows favour experts (--skew).
-// The variance that each layer adds is estimated, so that both hold at any depth:
+// because all other matrices have mean 0 the layers add noise only. That constant part lets a
+// matrix of small negative mean push ReLU gates below 0 (--active), and router rows favour experts
+// (--skew). The variance that each layer adds is estimated, so that both hold at any depth:
 //
-//   share of active neurons = Phi(-shift),  shift = m * dim * input_mean,  m = minus the gate's mean
+//   share of active neurons = Phi(-shift),  shift = m * dim * input_mean,  m = minus the gate's
+//   mean
 //
 // The last norm's weights have random signs: with tied embeddings the next token would otherwise
 // always be the present one.
@@ -32,11 +33,11 @@ struct WeightOptions {
 struct TensorPlan {
   std::string name;
   kl_dtype type = KL_TYPE_F32;
-  std::vector<int64_t> shape;    // outermost first
-  std::vector<float> values;     // given: written as they are (f32)
-  double deviation = 0;          // else: of the random weights
-  double mean_ratio = 0;         // their mean, in deviations
-  bool unit_square_mean = false; // scale so that the mean square, not the variance, is deviation^2
+  std::vector<int64_t> shape;     // outermost first
+  std::vector<float> values;      // given: written as they are (f32)
+  double deviation = 0;           // else: of the random weights
+  double mean_ratio = 0;          // their mean, in deviations
+  bool unit_square_mean = false;  // scale so that the mean square, not the variance, is deviation^2
   // Experts' down projection: codes are drawn neuron by neuron whichever way round they are stored,
   // so that both layouts hold the same numbers.
   bool by_expert = false;

@@ -20,7 +20,8 @@ ModelShape Tiny() {
 }
 
 const TensorPlan& Find(const std::vector<TensorPlan>& tensors, const std::string& name) {
-  return *std::find_if(tensors.begin(), tensors.end(), [&](const TensorPlan& t) { return t.name == name; });
+  return *std::find_if(tensors.begin(), tensors.end(),
+                       [&](const TensorPlan& t) { return t.name == name; });
 }
 
 // All of a tensor as f32; its type must be f32.
@@ -80,12 +81,15 @@ TEST(RouterTest, ExpertUseIsSkewedAsThePaperReports) {
     std::vector<std::pair<double, size_t>> logits;
     for (size_t e = 0; e < 32; ++e) {
       logits.emplace_back(-Dot(&embeddings[static_cast<size_t>(token * shape.embedding)],
-                               &router[e * static_cast<size_t>(shape.embedding)], shape.embedding), e);
+                               &router[e * static_cast<size_t>(shape.embedding)], shape.embedding),
+                          e);
     }
     std::sort(logits.begin(), logits.end());
     for (size_t i = 0; i < 4; ++i) ++uses[logits[i].second];
   }
-  const int rare = static_cast<int>(std::count_if(uses.begin(), uses.end(), [&](int n) { return n < 0.14 * static_cast<double>(shape.vocabulary); }));
+  const int rare = static_cast<int>(std::count_if(uses.begin(), uses.end(), [&](int n) {
+    return n < 0.14 * static_cast<double>(shape.vocabulary);
+  }));
   EXPECT_GE(rare, 22);  // 70 % of 32
   EXPECT_LE(rare, 26);  // 80 %
   for (const int n : uses) {
@@ -107,9 +111,11 @@ TEST(GenerateTest, BothLayoutsOfDownHoldTheSameNumbers) {
   ModelShape shape = Tiny();
   WeightOptions options;
   options.type = KL_TYPE_F32;
-  const std::vector<float> plain = Values(Find(PlanTensors(shape, options), "blk.1.ffn_down_exps.weight"), 1);
+  const std::vector<float> plain =
+      Values(Find(PlanTensors(shape, options), "blk.1.ffn_down_exps.weight"), 1);
   shape.transposed_down = true;
-  const std::vector<float> turned = Values(Find(PlanTensors(shape, options), "blk.1.ffn_down_exps.weight"), 1);
+  const std::vector<float> turned =
+      Values(Find(PlanTensors(shape, options), "blk.1.ffn_down_exps.weight"), 1);
   ASSERT_EQ(plain.size(), turned.size());
   for (int64_t e = 0; e < shape.experts; ++e) {
     for (int64_t d = 0; d < shape.embedding; ++d) {
@@ -148,7 +154,8 @@ TEST(CheckShapeTest, ContradictionsAreNamed) {
 TEST(CheckTypesTest, RowsMustBeWholeBlocks) {
   WeightOptions options;
   options.type = options.embedding_type = KL_TYPE_Q4_K;
-  EXPECT_NE(CheckTypes(Tiny(), options).find("--ffn (96) must be a multiple of 256"), std::string::npos);
+  EXPECT_NE(CheckTypes(Tiny(), options).find("--ffn (96) must be a multiple of 256"),
+            std::string::npos);
 }
 
 }  // namespace

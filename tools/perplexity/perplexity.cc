@@ -50,10 +50,12 @@ bool ScoreRow(void* user, size_t index, const float* logits, size_t vocabulary_s
 Failure Evaluate(const Settings& settings, kl_model* model, std::vector<int32_t> tokens,
                  size_t context, PerplexityEstimate* estimate, size_t* chunk_count) {
   *chunk_count = tokens.size() / context;
-  if (settings.chunks > 0) *chunk_count = std::min(*chunk_count, static_cast<size_t>(settings.chunks));
+  if (settings.chunks > 0)
+    *chunk_count = std::min(*chunk_count, static_cast<size_t>(settings.chunks));
   if (*chunk_count == 0) {
-    return {kExitUsage, absl::StrCat("the text has ", tokens.size(), " tokens, fewer than one chunk of ",
-                                     context, ": give a longer text or a smaller -c")};
+    return {kExitUsage,
+            absl::StrCat("the text has ", tokens.size(), " tokens, fewer than one chunk of ",
+                         context, ": give a longer text or a smaller -c")};
   }
   kl_session_options options = DefaultSessionOptions();
   options.context_length = static_cast<int32_t>(context);
@@ -95,17 +97,19 @@ void Print(const Settings& settings, const kl_model_info& info, const Perplexity
                 estimate.standard_error());
     return;
   }
-  std::printf("{\"model_filename\": %s, \"perplexity\": %.6f, \"standard_error\": %.6f, "
-              "\"scored_tokens\": %lld, \"text_tokens\": %zu, \"context\": %zu, \"chunks\": %zu, "
-              "\"all_positions\": %s}\n",
-              JsonQuote(info.path).c_str(), estimate.perplexity(), estimate.standard_error(),
-              static_cast<long long>(estimate.count()), token_count, context, chunk_count,
-              settings.all ? "true" : "false");
+  std::printf(
+      "{\"model_filename\": %s, \"perplexity\": %.6f, \"standard_error\": %.6f, "
+      "\"scored_tokens\": %lld, \"text_tokens\": %zu, \"context\": %zu, \"chunks\": %zu, "
+      "\"all_positions\": %s}\n",
+      JsonQuote(info.path).c_str(), estimate.perplexity(), estimate.standard_error(),
+      static_cast<long long>(estimate.count()), token_count, context, chunk_count,
+      settings.all ? "true" : "false");
 }
 
 Failure Perplexity(const Settings& settings, const EngineFlags& engine) {
   if (settings.model.empty()) return {kExitUsage, "-m FILE is missing: the model"};
-  if (settings.file.empty()) return {kExitUsage, "-f TEXT is missing: the text ('-': standard input)"};
+  if (settings.file.empty())
+    return {kExitUsage, "-f TEXT is missing: the text ('-': standard input)"};
   std::string text;
   Failure failure = ReadWholeFile(settings.file, &text);
   RuntimeHandle runtime;
@@ -119,14 +123,16 @@ Failure Perplexity(const Settings& settings, const EngineFlags& engine) {
   const kl_model_info info = Describe(model.get());
   int64_t context = settings.context;
   if (context == 0) {
-    context = info.context_length > 0 ? std::min(kDefaultContext, info.context_length) : kDefaultContext;
+    context =
+        info.context_length > 0 ? std::min(kDefaultContext, info.context_length) : kDefaultContext;
   } else if (info.context_length > 0 && context > info.context_length) {
     return {kExitUsage, absl::StrCat("-c ", context, " is more than the model's context of ",
                                      info.context_length)};
   }
   PerplexityEstimate estimate;
   size_t chunk_count = 0;
-  failure = Evaluate(settings, model.get(), tokens, static_cast<size_t>(context), &estimate, &chunk_count);
+  failure = Evaluate(settings, model.get(), tokens, static_cast<size_t>(context), &estimate,
+                     &chunk_count);
   if (failure.ok()) {
     Print(settings, info, estimate, tokens.size(), static_cast<size_t>(context), chunk_count);
   }
@@ -136,24 +142,31 @@ Failure Perplexity(const Settings& settings, const EngineFlags& engine) {
 int Run(int argc, char** argv) {
   Settings settings;
   EngineFlags engine;
-  OptionTable options(kName, "Measures how well a model predicts a text: the exponential of the mean "
-                             "negative log-likelihood of its tokens; lower is better.");
+  OptionTable options(kName,
+                      "Measures how well a model predicts a text: the exponential of the mean "
+                      "negative log-likelihood of its tokens; lower is better.");
   options.Example("kinglet perplexity -m model.gguf -f text.txt -c 128");
   options.Text({"-m", "--model"}, "FILE", &settings.model, "the model (needed)");
-  options.Text({"-f", "--file"}, "TEXT", &settings.file, "the text; '-' is standard input (needed)");
+  options.Text({"-f", "--file"}, "TEXT", &settings.file,
+               "the text; '-' is standard input (needed)");
   options.Integer({"-c", "--ctx-size"}, "N", &settings.context, {0, 1 << 24},
                   "tokens of one chunk; 0: the model's context, at most 512");
   options.Integer({"--chunks"}, "N", &settings.chunks, {0, 1 << 30}, "stop after so many; 0: all");
-  options.Flag({"--all"}, &settings.all, "score every position of a chunk, not its second half only");
-  options.Integer({"-b", "--batch"}, "N", &settings.batch, {1, 65536}, "most tokens computed at once");
+  options.Flag({"--all"}, &settings.all,
+               "score every position of a chunk, not its second half only");
+  options.Integer({"-b", "--batch"}, "N", &settings.batch, {1, 65536},
+                  "most tokens computed at once");
   options.Flag({"--json"}, &settings.json, "print one JSON object");
   engine.DeclareThreads(&options);
   engine.DeclareMemory(&options);
   engine.Declare(&options);
   options.Note(
-      "The text is cut into chunks of -c tokens, each computed from an empty context and starting with "
-      "the model's begin token, where it has one, in place of the chunk's first token. Predictions from "
-      "the middle of a chunk on are scored, as llama.cpp's perplexity program does, so that the numbers "
+      "The text is cut into chunks of -c tokens, each computed from an empty context and starting "
+      "with "
+      "the model's begin token, where it has one, in place of the chunk's first token. Predictions "
+      "from "
+      "the middle of a chunk on are scored, as llama.cpp's perplexity program does, so that the "
+      "numbers "
       "compare; --all scores all of them. A rest shorter than a chunk is left out.");
   int status = 0;
   if (!options.Parse(argc, argv, &status)) return status;

@@ -38,7 +38,8 @@ struct Settings {
 
 using TensorReader = kl_code (*)(const kl_network*, uint32_t, kl_network_tensor*);
 
-std::vector<kl_network_tensor> Tensors(const kl_network* network, uint32_t count, TensorReader read) {
+std::vector<kl_network_tensor> Tensors(const kl_network* network, uint32_t count,
+                                       TensorReader read) {
   std::vector<kl_network_tensor> tensors;
   for (uint32_t i = 0; i < count; ++i) {
     kl_network_tensor tensor = {};
@@ -58,8 +59,10 @@ std::string Signature(const kl_network_tensor& tensor) {
 
 void List(const kl_network* network, const std::vector<kl_network_tensor>& inputs,
           const std::vector<kl_network_tensor>& outputs) {
-  for (const auto& tensor : inputs) std::printf("input  %s %s\n", tensor.name, Signature(tensor).c_str());
-  for (const auto& tensor : outputs) std::printf("output %s %s\n", tensor.name, Signature(tensor).c_str());
+  for (const auto& tensor : inputs)
+    std::printf("input  %s %s\n", tensor.name, Signature(tensor).c_str());
+  for (const auto& tensor : outputs)
+    std::printf("output %s %s\n", tensor.name, Signature(tensor).c_str());
   std::printf("planned arena: %s\n", FormatBytes(kl_network_arena_bytes(network)).c_str());
 }
 
@@ -68,9 +71,9 @@ Failure FillInput(const std::string& path, const kl_network_tensor& input) {
   Failure failure = ReadNpy(path, &array);
   if (!failure.ok()) return failure;
   if (array.type != input.type || array.shape != ShapeOf(input)) {
-    return {kExitUsage, absl::StrCat("input ", input.name, " must be ", Signature(input), "; ", path,
-                                     " is ", kl_dtype_info_of(array.type).name, " ",
-                                     ShapeText(array.shape))};
+    return {kExitUsage,
+            absl::StrCat("input ", input.name, " must be ", Signature(input), "; ", path, " is ",
+                         kl_dtype_info_of(array.type).name, " ", ShapeText(array.shape))};
   }
   std::memcpy(input.data, array.data.data(), array.data.size());
   return Success();
@@ -79,7 +82,8 @@ Failure FillInput(const std::string& path, const kl_network_tensor& input) {
 Failure FillInputs(const Settings& settings, const std::vector<kl_network_tensor>& inputs) {
   std::set<std::string> filled;
   for (const std::string& argument : settings.inputs) {
-    // Names of tensors may contain '=', file names rarely do; the last one that leaves a known name counts.
+    // Names of tensors may contain '=', file names rarely do; the last one that leaves a known name
+    // counts.
     const kl_network_tensor* input = nullptr;
     std::string path;
     for (const kl_network_tensor& candidate : inputs) {
@@ -92,8 +96,9 @@ Failure FillInputs(const Settings& settings, const std::vector<kl_network_tensor
     if (input == nullptr) {
       std::vector<std::string> names;
       for (const kl_network_tensor& candidate : inputs) names.push_back(candidate.name);
-      return {kExitUsage, absl::StrCat("--input ", argument, ": expected NAME=FILE.npy with NAME one of ",
-                                       absl::StrJoin(names, ", "))};
+      return {kExitUsage,
+              absl::StrCat("--input ", argument, ": expected NAME=FILE.npy with NAME one of ",
+                           absl::StrJoin(names, ", "))};
     }
     if (!filled.insert(input->name).second) {
       return {kExitUsage, absl::StrCat("input ", input->name, " is given twice")};
@@ -120,8 +125,9 @@ Failure WriteOutputs(const std::string& folder, const std::vector<kl_network_ten
     std::string name = safe;
     for (int i = 2; !used.insert(name).second; ++i) name = absl::StrCat(safe, "_", i);
     if (NpyTypeName(output.type).empty()) {
-      return {kExitBadData, absl::StrCat("output ", output.name, " has type ",
-                                         kl_dtype_info_of(output.type).name, ", which NumPy does not have")};
+      return {kExitBadData,
+              absl::StrCat("output ", output.name, " has type ", kl_dtype_info_of(output.type).name,
+                           ", which NumPy does not have")};
     }
     const std::string path = absl::StrCat(folder, "/", name, ".npy");
     Failure failure = WriteNpy(path, output.type, ShapeOf(output), output.data, output.bytes);
@@ -163,7 +169,8 @@ Failure RunNetwork(const Settings& settings, const EngineFlags& engine) {
   if (failure.ok() && settings.time) {
     std::sort(times.begin(), times.end());
     std::fprintf(stderr, "%zu runs: fastest %s, median %s, slowest %s\n", times.size(),
-                 FormatSeconds(times.front()).c_str(), FormatSeconds(times[times.size() / 2]).c_str(),
+                 FormatSeconds(times.front()).c_str(),
+                 FormatSeconds(times[times.size() / 2]).c_str(),
                  FormatSeconds(times.back()).c_str());
   }
   return failure;
@@ -172,15 +179,17 @@ Failure RunNetwork(const Settings& settings, const EngineFlags& engine) {
 int Run(int argc, char** argv) {
   Settings settings;
   EngineFlags engine;
-  OptionTable options(kName, "Runs a network that a file spells out (ONNX) on NumPy arrays and writes "
-                             "one NAME.npy for each output.");
+  OptionTable options(kName,
+                      "Runs a network that a file spells out (ONNX) on NumPy arrays and writes "
+                      "one NAME.npy for each output.");
   options.Example("kinglet run model.onnx --list");
   options.Example("kinglet run model.onnx --input image=x.npy --output results");
   options.Positional("MODEL", &settings.model, 1, 1, "the network");
   options.Texts({"--input"}, "NAME=FILE.npy", &settings.inputs,
                 "the array of an input; type and shape must be the network's; once for each input");
-  options.Text({"--output"}, "FOLDER", &settings.output,
-               "where outputs go, created if need be; characters that do not suit a file name become '_'");
+  options.Text(
+      {"--output"}, "FOLDER", &settings.output,
+      "where outputs go, created if need be; characters that do not suit a file name become '_'");
   options.Flag({"--list"}, &settings.list, "print names, types and shapes instead of running");
   options.Flag({"--time"}, &settings.time, "say on stderr how long the runs took");
   options.Integer({"-r", "--repetitions"}, "N", &settings.repetitions, {1, 1 << 20},

@@ -42,8 +42,8 @@ Failure PrintJson(const kl_model* model, const std::vector<int32_t>& tokens) {
     std::string text;
     Failure failure = TokenText(model, tokens[i], &text);
     if (!failure.ok()) return failure;
-    absl::StrAppend(&out, i == 0 ? "" : ",", "\n  {\"id\": ", tokens[i], ", \"text\": ", JsonQuote(text),
-                    "}");
+    absl::StrAppend(&out, i == 0 ? "" : ",", "\n  {\"id\": ", tokens[i],
+                    ", \"text\": ", JsonQuote(text), "}");
   }
   std::printf("%s%s]\n", out.c_str(), tokens.empty() ? "" : "\n");
   return Success();

@@ -1,0 +1,62 @@
+// Runs the tests of one loaded model.
+#ifndef KINGLET_TOOLS_BENCH_RUNNER_H_
+#define KINGLET_TOOLS_BENCH_RUNNER_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tools/bench/result.h"
+#include "tools/common/engine.h"
+#include "tools/common/interrupt.h"
+#include "tools/common/progress.h"
+#include "tools/common/report.h"
+
+namespace kinglet::tools {
+
+struct RunnerOptions {
+  int64_t batch = 512;
+  int64_t repetitions = 5;
+  int64_t seed = 1;         // of random ids, where there is no tokenizer
+  std::string prompt_file;  // empty: the built-in text
+};
+
+// `depth` tokens are in the context when the clock starts; then a prompt, then single tokens.
+struct BenchTest {
+  int64_t prompt = 0, generation = 0, depth = 0;
+};
+
+// Borrows all arguments. One thread.
+class BenchRunner {
+ public:
+  BenchRunner(const RunnerOptions& options, kl_model* model, Interrupt* interrupt,
+              Progress* progress)
+      : options_(options), model_(model), interrupt_(*interrupt), progress_(*progress) {}
+  ~BenchRunner() { interrupt_.Watch(nullptr); }
+
+  // A session and tokens that are enough for all of the tests. Comes first.
+  Failure Begin(const std::vector<BenchTest>& tests);
+  // The first tokens of each kind run cold: code, weights and threads.
+  Failure WarmUp(const BenchTest& test);
+  // Fills in samples, time to the first token and peak memory.
+  Failure Measure(const BenchTest& test, BenchResult* result);
+
+ private:
+  // Ids of the text, over and over; random ones where there is no tokenizer.
+  Failure MakeTokens(int64_t count);
+  Failure Rewind();
+  Failure Prefill(int64_t first, int64_t count);
+  Failure Decode(int64_t first, int64_t count);
+  Failure Checked(kl_code code, const kl_error& error) const;
+
+  const RunnerOptions& options_;
+  kl_model* const model_;
+  Interrupt& interrupt_;
+  Progress& progress_;
+  SessionHandle session_;
+  std::vector<int32_t> tokens_;
+};
+
+}  // namespace kinglet::tools
+
+#endif  // KINGLET_TOOLS_BENCH_RUNNER_H_

@@ -57,6 +57,8 @@ class Model {
  private:
   Model(Runtime* runtime, std::unique_ptr<ModelSource> source) : runtime_(runtime), source_(std::move(source)) {}
   absl::Status BuildPlan();
+  // That what a plugin built can be run by a session.
+  absl::Status CheckPlan() const;
   absl::Status CheckVocabulary() const;
   void CountTensors();
   void CountBytesPerToken();

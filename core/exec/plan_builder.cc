@@ -38,6 +38,7 @@ PlanBuilder::PlanBuilder(const ModelSource& source, kl_dtype cache_type) : sourc
     return Of(b).Add(std::move(value));
   };
   abi_.value = [](kl_plan_builder* b, kl_dtype type, int32_t rank, const int64_t* shape) {
+    if (!Of(b).CheckRank("an activation", rank)) return KL_NO_VALUE;
     PlanValue value;
     value.type = type;
     value.shape.assign(shape, shape + rank);
@@ -56,6 +57,13 @@ PlanBuilder::PlanBuilder(const ModelSource& source, kl_dtype cache_type) : sourc
 
 void PlanBuilder::Fail(absl::Status status) {
   if (status_.ok()) status_ = std::move(status);
+}
+
+bool PlanBuilder::CheckRank(absl::string_view what, int64_t rank) {
+  if (rank >= 0 && rank <= KL_MAX_RANK) return true;
+  Fail(absl::InvalidArgumentError(absl::StrCat(source_.path, ": ", what, " has ", rank,
+                                               " dimensions; expected at most ", KL_MAX_RANK)));
+  return false;
 }
 
 kl_value PlanBuilder::Add(PlanValue value) {
@@ -82,6 +90,7 @@ const SourceTensor* PlanBuilder::Checked(const char* name, int32_t rank, const i
     }
     return nullptr;
   }
+  if (!CheckRank(absl::StrCat("tensor ", name), static_cast<int64_t>(tensor->shape.size()))) return nullptr;
   const std::vector<int64_t> wanted(shape, shape + rank);
   if (rank != 0 && tensor->shape != wanted) {
     Fail(absl::DataLossError(absl::StrCat(source_.path, ": tensor ", name, " at offset ", tensor->file_offset,
@@ -105,6 +114,7 @@ kl_value PlanBuilder::AddWeight(const char* name, int32_t rank, const int64_t* s
 }
 
 kl_value PlanBuilder::AddStackedWeight(const char* const* names, uint32_t count, int32_t rank, const int64_t* shape) {
+  if (count == 0) Fail(absl::InternalError(absl::StrCat(source_.path, ": a stack of no tensors")));
   PlanValue value;
   value.kind = ValueKind::kWeight;
   value.shape.push_back(count);
@@ -122,12 +132,15 @@ kl_value PlanBuilder::AddStackedWeight(const char* const* names, uint32_t count,
     }
     value.tensors.push_back(tensor);
   }
+  if (!CheckRank(absl::StrCat("the stack of tensors ", value.name), static_cast<int64_t>(value.shape.size()))) {
+    return KL_NO_VALUE;
+  }
   return Add(std::move(value));
 }
 
 kl_value PlanBuilder::AddConstant(const char* name, kl_dtype type, int32_t rank, const int64_t* shape,
                                   const void* data) {
-  if (!status_.ok()) return KL_NO_VALUE;
+  if (!status_.ok() || !CheckRank(absl::StrCat("constant ", name), rank)) return KL_NO_VALUE;
   plan_.constants.emplace_back();
   PlanConstant& constant = plan_.constants.back();
   int64_t count = 1;
@@ -171,6 +184,14 @@ absl::StatusOr<Plan> PlanBuilder::Finish() {
   KL_RETURN_IF_ERROR(status_);
   if (plan_.outputs.empty() || plan_.outputs[0] == KL_NO_VALUE) {
     return absl::InternalError(absl::StrCat("architecture ", source_.architecture, " built a plan without logits"));
+  }
+  const kl_value output = plan_.outputs[0];
+  const bool exists = output >= 0 && output < static_cast<kl_value>(plan_.values.size());
+  if (!exists || plan_.values[output].kind != ValueKind::kActivation || plan_.values[output].type != KL_TYPE_F32 ||
+      plan_.values[output].shape.size() != 2 || plan_.values[output].shape[0] != KL_DIM_OUTPUTS) {
+    return absl::InternalError(absl::StrCat("architecture ", source_.architecture,
+                                            ": its logits are no f32 activation [outputs, vocabulary]; the plugin has to "
+                                            "be corrected"));
   }
   return std::move(plan_);
 }

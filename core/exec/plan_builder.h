@@ -3,6 +3,7 @@
 #define KINGLET_CORE_EXEC_PLAN_BUILDER_H_
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "core/abi/architecture.h"
 #include "core/exec/plan.h"
 #include "core/model/model_source.h"
@@ -34,6 +35,8 @@ class PlanBuilder {
                const kl_value* operands, uint32_t operand_count);
   // The tensor called `name` if it has the wanted shape; else records an error.
   const SourceTensor* Checked(const char* name, int32_t rank, const int64_t* shape, bool optional);
+  // False, with an error recorded, for more dimensions than a kl_tensor has.
+  bool CheckRank(absl::string_view what, int64_t rank);
   void Fail(absl::Status status);
 
   const ModelSource& source_;

@@ -2,6 +2,7 @@
 
 // Of the OpenMP runtime that oneDNN is linked with; its header comes with one compiler only.
 extern "C" void omp_set_num_threads(int count);
+extern "C" int omp_pause_resource_all(int kind);
 
 namespace kinglet {
 namespace onednn {
@@ -13,6 +14,11 @@ kl_code Decline(const kl_node* node, const char* what, kl_error* error) {
 
 void SetThreadCount(uint32_t count) {
   omp_set_num_threads(count == 0 ? 1 : static_cast<int>(count));
+}
+
+void EndThreads() {
+  constexpr int kPauseHard = 2;  // omp_pause_hard: free all that can be made again
+  omp_pause_resource_all(kPauseHard);
 }
 
 void OneUnit(const kl_run* run, kl_work* work) {

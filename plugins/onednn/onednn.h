@@ -53,6 +53,9 @@ kl_code GuardedRun(Body body) {
   }
 }
 
+// Ends the OpenMP workers of this thread; its next parallel region starts new ones.
+void EndThreads();
+
 // State of a kernel: an object of its own, made in prepare().
 template <typename Object>
 struct ObjectState {
@@ -64,6 +67,7 @@ void ReleaseObject(const kl_host*, void* state) {
   ObjectState<Object>* object_state = static_cast<ObjectState<Object>*>(state);
   delete object_state->object;
   object_state->object = nullptr;
+  EndThreads();
 }
 
 template <typename Object, uint32_t kOperands>

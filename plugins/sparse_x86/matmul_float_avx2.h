@@ -15,11 +15,6 @@ struct FloatMatmul {
   static constexpr int64_t kStreamTokens = 2;
   static constexpr int64_t kTokensPerPass = 48;
 
-  static kl_code Supports(const kl_node* node, kl_error* error) {
-    if (node->operands[kMatmulWeights]->parts == nullptr) return KL_OK;
-    return kl_fail(error, KL_UNSUPPORTED, "%s: weights in parts", NameOf(node));
-  }
-
   static kl_code Prepare(const kl_host*, const kl_node* node, void* state,
                          kl_requirements* requirements, kl_error* error) {
     MatmulState* self = (MatmulState*)state;

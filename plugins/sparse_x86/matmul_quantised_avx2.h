@@ -17,21 +17,10 @@ constexpr int64_t kTokensPerPass = 128;
 // File: rows as they are in the file. Packed: rows of the kernel's own layout, of the same size.
 template <class File, class Packed>
 struct QuantisedMatmul {
-  static kl_code Supports(const kl_node* node, kl_error* error) {
-    const int64_t columns = LastOf(node->operands[kMatmulWeights]);
-    const int64_t block = kl_dtype_info_of(node->operands[kMatmulWeights]->type).block_elements;
-    if (columns > 0 && columns % block == 0 && node->operands[kMatmulWeights]->parts == nullptr) {
-      return KL_OK;
-    }
-    return kl_fail(error, KL_UNSUPPORTED, "%s: rows of %lld columns are no whole blocks of %lld",
-                   NameOf(node), (long long)columns, (long long)block);
-  }
-
   static kl_code Prepare(const kl_host*, const kl_node* node, void* state,
                          kl_requirements* requirements, kl_error* error) {
     MatmulState* self = (MatmulState*)state;
     KL_TRY(CheckMatmul(node, self, error));
-    KL_TRY(Supports(node, error));
     const int64_t tokens = RowsOf(node->operands[kMatmulX]);
     requirements->scratch_bytes =
         (uint64_t)(tokens * GroupCount(self->columns)) * sizeof(ActivationGroup);

@@ -19,8 +19,26 @@ struct MatmulState {
   int64_t rows;
 };
 
-KL_INLINE kl_code CheckMatmul(const kl_node* node, MatmulState* state, kl_error* error) {
+// The next kernel takes what this plugin does not: weights in parts, rows that end within a block,
+// a bias of another type.
+KL_INLINE kl_code MatmulSupports(const kl_node* node, kl_error* error) {
   KL_TRY(ExpectOperands(node, 4, error));
+  const kl_tensor* w = node->operands[kMatmulWeights];
+  const kl_dtype bias = node->operands[kMatmulBias]->type;
+  const int64_t columns = LastOf(w);
+  const int64_t block = kl_dtype_info_of(w->type).block_elements;
+  if (w->parts == nullptr && columns % block == 0 &&
+      (bias == KL_TYPE_NONE || bias == KL_TYPE_F32)) {
+    return KL_OK;
+  }
+  return kl_fail(error, KL_UNSUPPORTED,
+                 "%s (matmul): weights in parts, rows of %lld columns that are no whole blocks of "
+                 "%lld, or a bias that is not f32",
+                 NameOf(node), (long long)columns, (long long)block);
+}
+
+KL_INLINE kl_code CheckMatmul(const kl_node* node, MatmulState* state, kl_error* error) {
+  KL_TRY(MatmulSupports(node, error));
   const kl_tensor* x = node->operands[kMatmulX];
   const kl_tensor* w = node->operands[kMatmulWeights];
   const kl_tensor* bias = node->operands[kMatmulBias];
@@ -30,7 +48,6 @@ KL_INLINE kl_code CheckMatmul(const kl_node* node, MatmulState* state, kl_error*
   KL_TRY(ExpectSame(node, "innermost dimension of y", w->shape[0], LastOf(y), error));
   KL_TRY(ExpectSame(node, "rows of y", RowsOf(x), RowsOf(y), error));
   if (bias->type != KL_TYPE_NONE) {
-    KL_TRY(ExpectSame(node, "type of the bias", KL_TYPE_F32, bias->type, error));
     KL_TRY(ExpectSame(node, "elements of the bias", w->shape[0], kl_element_count(bias), error));
   }
   state->rows = w->shape[0];
@@ -58,7 +75,7 @@ KL_INLINE constexpr kl_kernel MatmulKernel(const char* name, const kl_dtype* typ
   kernel.cpu_features = KL_CPU_AVX2;
   kernel.state_bytes = sizeof(MatmulState);
   kernel.tolerance = tolerance;
-  kernel.supports = Implementation::Supports;
+  kernel.supports = MatmulSupports;
   kernel.prepare = Implementation::Prepare;
   kernel.work = Implementation::Work;
   kernel.run = Implementation::Run;

@@ -1,6 +1,6 @@
 """Seeded generator of the chat corpus: conversations as lists of (role, text).
 
-The same seed gives the same corpus. `heldout()` gives phrasings that `conversation()` never asks.
+The same seed gives the same corpus. `heldout()` and `heldout_by_hand()` give questions that `conversation()` never asks.
 Run as a program it prints a sample, for reading.
 """
 
@@ -21,12 +21,8 @@ PEOPLE = ("Anna Ben Carl Dora Emil Fay Gus Hana Ivan Jane Karl Lena Marc Nina Ot
           "Eve Frank Grace Henry Iris Jack Kate Liam Mary Noah Olga Peter Quinn Ruth Sarah Tom Victor Wendy Maria John James Laura Julia Simon").split()
 _WEIGHTS = [i.weight for i in INTENTS]
 _CUM = [sum(_WEIGHTS[: k + 1]) for k in range(len(_WEIGHTS))]
-_HELD = {normalise(q) for i in INTENTS for q in i.heldout} | {normalise(q) for q in facts.UNKNOWN_HELD}
-_HELD |= {normalise(q) for _, q in heldout_free.QUESTIONS}
-# These are too central to be kept from training ("Hello" is what everyone types first); they are
-# reported as seen, not as held out.
-SEEN_ON_PURPOSE = {normalise(q) for q in ("Hello", "Hi", "hey!", "Bye!", "Thank you!", "Yes.", "No.", "Who are you?", "What is Kinglet?")}
-_HELD -= SEEN_ON_PURPOSE
+_HELD = {normalise(q) for q in facts.UNKNOWN_HELD} | {normalise(q) for _, q in heldout_free.QUESTIONS + heldout_free.BLIND}
+CORE_SHARE = 0.35  # of the questions: the plainest phrasings
 
 
 def _fresh(make):
@@ -49,7 +45,11 @@ def turn(rng):
     if roll < 0.16:
         return facts.gibberish(rng), facts.GIBBERISH
     intent = rng.choices(INTENTS, cum_weights=_CUM)[0]
-    question = _fresh(lambda: noise(expand(rng.choice(intent.asks), rng), rng))
+    if intent.core and rng.random() < CORE_SHARE:
+        light = rng.random() < 0.5  # half of them exactly as they stand
+        question = _fresh(lambda: rng.choice(intent.core) if light else noise(rng.choice(intent.core), rng))
+    else:
+        question = _fresh(lambda: noise(expand(rng.choice(intent.asks), rng), rng))
     return question, rng.choice(intent.answers)
 
 
@@ -82,29 +82,22 @@ def conversation(rng, most_turns=6):
     return messages
 
 
+def core():
+    """(intent, question, accepted answers) for the plainest phrasings, which training does see."""
+    return [(i.name, q, i.answers) for i in INTENTS for q in i.core]
+
+
 def heldout():
-    """(intent, question, accepted answers) for phrasings that training never sees."""
-    rows = []
-    for intent in INTENTS:
-        for question in intent.heldout:
-            if normalise(question) not in SEEN_ON_PURPOSE:
-                rows.append((intent.name, question, intent.answers))
-    rows += [("unknown", q, [facts.UNKNOWN]) for q in facts.UNKNOWN_HELD]
+    """The same for sums in held-out phrasings and for questions that the model should decline."""
     rng = make_rng("heldout")
-    for _ in range(60):
-        question, answer = facts.sum_question(rng, heldout=True)
-        rows.append(("sum", question, [answer]))
-    return rows
+    sums = [facts.sum_question(rng, heldout=True) for _ in range(60)]
+    return [("sum", q, [a]) for q, a in sums] + [("unknown", q, [facts.UNKNOWN]) for q in facts.UNKNOWN_HELD]
 
 
-def heldout_by_hand():
+def heldout_by_hand(blind=False):
     accepted = {i.name: i.answers for i in INTENTS}
     accepted["unknown"] = [facts.UNKNOWN]
-    return [(name, question, accepted[name]) for name, question in heldout_free.QUESTIONS]
-
-
-def seen_on_purpose():
-    return [(i.name, q, i.answers) for i in INTENTS for q in i.heldout if normalise(q) in SEEN_ON_PURPOSE]
+    return [(name, question, accepted[name]) for name, question in (heldout_free.BLIND if blind else heldout_free.QUESTIONS)]
 
 
 def render(messages, generation_prompt=False):
@@ -121,7 +114,7 @@ def main():
     rng = make_rng("corpus", args.seed)
     for _ in range(args.count):
         print(render(conversation(rng)))
-    print(f"{len(INTENTS)} intents, {len(heldout())} held-out questions")
+    print(f"{len(INTENTS)} intents, {len(core())} core questions")
 
 
 if __name__ == "__main__":

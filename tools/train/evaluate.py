@@ -1,4 +1,4 @@
-"""Greedy answers to held-out phrasings: the share that is exactly an accepted answer and ends by itself.
+"""Greedy answers to questions: the share that is exactly an accepted answer and ends by itself.
 
     /usr/bin/python3 evaluate.py --out build [--show 20]
     /usr/bin/python3 evaluate.py --gguf ../chat/models/kinglet-demo.gguf
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "golden"))
-from corpus import heldout, heldout_by_hand, make_rng, render, seen_on_purpose
+from corpus import core, heldout, heldout_by_hand, make_rng, render
 from data import Batches
 from gguf_numpy import Gguf
 from model import Config, SmallThinker, named_tensors
@@ -79,7 +79,7 @@ def answers(model, tokenizer, conversations, limit=80):
 
 def accuracy(model, tokenizer, limit=None, batch=32, rows=None):
     """Returns a line for people and the rows (intent, question, answer, accepted answers) that are wrong."""
-    rows = rows or heldout()
+    rows = list(rows or heldout_by_hand() + heldout())
     rng = make_rng("evaluate")
     rng.shuffle(rows)
     rows = rows[:limit]
@@ -112,14 +112,14 @@ def main():
         tokenizer = Tokenizer.load(os.path.join(args.out, "tokenizer.json"))
         model, state = load_checkpoint(os.path.join(args.out, "last.pt"))
         print(f"step {state['step']}, {state['seconds']:.0f} s of training")
-    line, wrong = accuracy(model, tokenizer)
-    by_hand, wrong_by_hand = accuracy(model, tokenizer, rows=heldout_by_hand())
-    print(f"loss on unseen conversations: {unseen_loss(model, tokenizer):.4f} nats per answer token\nheld-out phrasings: {line}\nwritten by hand:    {by_hand}")
-    wrong = wrong_by_hand + wrong
+    print(f"loss on unseen conversations: {unseen_loss(model, tokenizer):.4f} nats per answer token")
+    wrong = []
+    for title, rows in (("blind, by hand", heldout_by_hand(blind=True)), ("held out, by hand", heldout_by_hand()), ("sums and unknowns", heldout()), ("core phrasings (trained)", core())):
+        line, misses = accuracy(model, tokenizer, rows=rows)
+        print(f"{title + ':':26}{line}", flush=True)
+        wrong += misses
     for name, question, answer, accepted in wrong[: args.show]:
         print(f"  [{name}] {question!r}\n    answers {answer!r}\n    expected {accepted[0]!r}")
-    for _, question, accepted in seen_on_purpose():
-        print(f"  {question!r} -> {answers(model, tokenizer, [[('user', question)]])[0]!r}")
 
 
 if __name__ == "__main__":

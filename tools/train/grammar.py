@@ -1,8 +1,8 @@
 """Seeded template grammar: how one question becomes thousands of phrasings.
 
 A template is text in which `[a|b|c]` is a choice (an empty choice is allowed) and choices nest.
-An Intent is one meaning: templates that ask for it, phrasings that are held out for evaluation,
-and the answers that are right for it.
+An Intent is one meaning: templates that ask for it, the answers that are right for it, and the core phrasings:
+the plainest ones, which nearly everybody uses and which are therefore trained most often.
 """
 
 import random
@@ -17,7 +17,7 @@ class Intent:
     name: str
     asks: list
     answers: list
-    heldout: list = field(default_factory=list)
+    core: list = field(default_factory=list)
     weight: float = 1.0
 
 

@@ -1,4 +1,8 @@
-"""Questions written by hand, not from templates: the harder half of the evaluation. (intent, question)"""
+"""Questions written by hand, not from templates: the harder half of the evaluation. (intent, question)
+
+QUESTIONS were read while the templates were being widened; BLIND were written after the last change to the
+templates and looked at only once, for the figures in the README.
+"""
 
 QUESTIONS = [
     ("hello", "hello kinglet, nice to see you"), ("hello", "Hi there! I'm new here."), ("hello", "good afternoon to you"), ("hello", "Hello hello hello"),
@@ -26,4 +30,20 @@ QUESTIONS = [
     ("term a tokenizer", "what does a tokenizer do?"), ("term SmallThinker", "What kind of model is SmallThinker?"), ("term a sliding window", "explain sliding window attention"), ("term the xnnpack plugin", "What does the xnnpack plugin do?"), ("term the reference plugin", "what is the reference plugin for?"), ("term the onednn plugin", "what is onednn?"), ("term a kernel", "what's a kernel?"), ("term a bank", "What is a bank in Kinglet?"),
     ("joke", "Please tell a joke!"), ("poem", "I would like to read a poem."), ("story", "Please tell me a short story."), ("story cat", "tell me a nice story about a cat"), ("capital France", "What's the capital city of France?"), ("capital Japan", "which city is Japan's capital?"), ("opposite hot", "hot is the opposite of what?"),
     ("count days a week", "How many days does one week have?"), ("after Monday", "Which day is after Monday?"), ("sound cow", "what sound do cows make?"), ("colour grass", "what colour has the grass?"), ("unknown", "Who was the first person on the moon?"), ("unknown", "What should I cook tonight?"), ("unknown", "How do I fix my washing machine?"), ("unknown", "Explain the theory of relativity."), ("unknown", "what is the tallest building in Dubai?"),
+]
+
+BLIND = [
+    ("hello", "Hello, I'd like to talk."), ("hello", "hey kinglet!! good morning"), ("hello", "Hi, my dear model."), ("hello", "hello, is this thing on?"),
+    ("bye", "Goodbye and take care!"), ("bye", "ok I have to leave now"), ("thanks", "Wonderful, thank you so much!"), ("thanks", "thanks, you really helped me"),
+    ("how_are_you", "Hey, so how are you?"), ("how_are_you", "How are you doing right now?"), ("user_is_well", "I'm doing very well, thank you!"), ("user_is_unwell", "I'm not feeling so good today"),
+    ("who_are_you", "Would you mind telling me your name?"), ("who_are_you", "who is there?"), ("who_are_you", "And what should I call you, model?"), ("what_can_you_do", "what are you capable of?"), ("what_can_you_do", "What can I ask you about?"),
+    ("kinglet", "What does the Kinglet project do?"), ("kinglet", "Give me a short introduction to Kinglet."), ("kinglet", "so what is this kinglet thing?"), ("license", "What is the licence of this software?"), ("license", "Can I use it for free?"),
+    ("start_chat", "What's the easiest way to start a chat?"), ("start_chat", "How do I launch the chat program?"), ("run_tests", "How do I run every test?"), ("run_tests", "what do I type to run the tests?"), ("install", "how is Kinglet installed?"), ("build", "How do you build this project?"),
+    ("which_models", "What kinds of models can it run?"), ("which_models", "can I run Qwen3 with Kinglet?"), ("formats", "Which formats of model files are supported?"), ("which_plugins", "How many plugins are there and what are they called?"), ("which_plugins", "what plugins come bundled with it?"),
+    ("memory_planning", "How are buffers shared between operators?"), ("memory_planning", "explain how memory is planned"), ("gpu", "do I have to have a GPU?"), ("offline", "Can I use it on a plane without internet?"), ("leave_chat", "How do I get out of this chat?"), ("stop_answer", "How do I make you stop talking?"),
+    ("list_commands", "What are the commands in the chat?"), ("list_flags", "What are the most important flags?"), ("flag -t", "How do I run it with four threads?"), ("flag -m", "I forgot what -m does"), ("flag --temp", "what temperature flag is there?"), ("flag --seed", "How do I fix the seed?"), ("flag -c", "how large is -c?"),
+    ("flag --top-k", "What is top-k for?"), ("flag --min-p", "how does min-p work?"), ("flag -p", "What should I use -p for?"), ("flag -n", "What's -n?"), ("command /clear", "What will /clear do to my chat?"), ("command /regen", "what does regen do"), ("command /save", "tell me how /save works"), ("command /stats", "What will /stats tell me?"),
+    ("term a plugin", "what do you call a plugin?"), ("term an expert", "what does an expert do?"), ("term GGUF", "Tell me what GGUF stands for."), ("term a KV cache", "Can you describe the KV cache?"), ("term quantisation", "why are models quantised?"), ("term a token", "so what is a token?"), ("term a router", "What's the job of the router?"),
+    ("term the sparse_x86 plugin", "What is in the sparse_x86 plugin?"), ("term the llama plugin", "what does the llama plugin do?"), ("term SmallThinker", "I'd like to know more about SmallThinker."), ("joke", "Got any jokes?"), ("story", "I'd love to hear a story."), ("story dog", "Tell me a story about a little dog"),
+    ("capital Italy", "Do you know what the capital of Italy is?"), ("opposite big", "what's the opposite of big?"), ("after June", "After June comes which month?"), ("count hours a day", "how many hours are in one day?"), ("legs spider", "Spiders have how many legs?"), ("unknown", "Who painted the Mona Lisa?"), ("unknown", "how do I bake bread?"), ("unknown", "What is the price of gold?"), ("unknown", "Write me an email to my boss."),
 ]

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/abi/dtype.h"
 #include "core/base/checked_math.h"
 #include "core/base/status.h"
@@ -14,6 +15,22 @@ namespace {
 constexpr uint64_t kAlignment = 64;
 
 bool LivesInArena(ValueKind kind) { return kind != ValueKind::kWeight && kind != ValueKind::kCache; }
+
+// Sizes come from a file and from the caller's batch: their product may not wrap.
+absl::StatusOr<uint64_t> CheckedBytes(const kl_tensor& tensor, const std::string& name) {
+  uint64_t elements = 1, bytes = 0;
+  const kl_dtype_info type = kl_dtype_info_of(tensor.type);
+  bool fits = type.name != nullptr;
+  for (int32_t d = 0; d < tensor.rank && fits; ++d) {
+    fits = tensor.shape[d] >= 0 && CheckedMultiply(elements, static_cast<uint64_t>(tensor.shape[d]), &elements);
+  }
+  if (!fits || !CheckedMultiply<uint64_t>(elements / type.block_elements, type.block_bytes, &bytes)) {
+    return absl::OutOfRangeError(absl::StrCat(
+        "activation ", name, " [", absl::StrJoin(tensor.shape, tensor.shape + tensor.rank, ", "),
+        "] of type ", type.name == nullptr ? "unknown" : type.name, " has no size that fits 64 bits; use a smaller batch"));
+  }
+  return bytes;
+}
 
 }  // namespace
 
@@ -104,7 +121,8 @@ absl::Status Program::PlaceValues(const kl_planner& planner) {
     if (!LivesInArena(plan.values[v].kind)) continue;
     request_of[v] = static_cast<int32_t>(requests.size());
     const bool from_caller = plan.values[v].kind != ValueKind::kActivation;
-    requests.push_back({kl_tensor_bytes(&tensors_[v]), from_caller ? 0 : last_node, from_caller ? last_node : 0, -1});
+    KL_ASSIGN_OR_RETURN(const uint64_t bytes, CheckedBytes(tensors_[v], plan.values[v].name));
+    requests.push_back({bytes, from_caller ? 0 : last_node, from_caller ? last_node : 0, -1});
   }
   for (int32_t n = 0; n < last_node; ++n) {
     for (kl_value value : plan.nodes[n].operands) {
@@ -176,8 +194,8 @@ void Program::BindTensors(const CacheTensorFunction& cache_tensor) {
     run.run.operands = node->pointers.data();
     run.run.operand_count = static_cast<uint32_t>(node->pointers.size());
     run.run.state = node->state.data();
-    run.run.scratch = arena_.data() + node->scratch_offset;
-    run.worker_scratch_base = arena_.data() + node->worker_scratch_offset;
+    if (node->requirements.scratch_bytes > 0) run.run.scratch = arena_.data() + node->scratch_offset;
+    if (node->worker_scratch_stride > 0) run.worker_scratch_base = arena_.data() + node->worker_scratch_offset;
     run.worker_scratch_stride = node->worker_scratch_stride;
     runs_.push_back(run);
   }

@@ -163,6 +163,7 @@ absl::Status Session::Restore(const std::string& path) {
   const size_t kept = std::min(sampler.recent.size(),
                                static_cast<size_t>(std::max(0, sampler_->options().repeat_last_n)));
   fitting.recent.assign(sampler.recent.end() - static_cast<ptrdiff_t>(kept), sampler.recent.end());
+  KL_RETURN_IF_ERROR(Annotate(sampler_->Restore(fitting), path));
   // From here on the session's old content is gone, also where the cache is refused.
   tokens_.clear();
   logits_ = {};
@@ -171,7 +172,6 @@ absl::Status Session::Restore(const std::string& path) {
     KL_RETURN_IF_ERROR(cache_->Rewind(0));
     return Damaged(path, "its tokens and its cache differ in length");
   }
-  KL_RETURN_IF_ERROR(sampler_->Restore(fitting));
   tokens_ = tokens;
   if (!logits.empty()) {
     std::memcpy(logits_tensor.data, logits.data(), vocabulary * sizeof(float));

@@ -132,6 +132,7 @@ void WeightStore::Bind(const PlanValue& weight, const kl_node& node, uint32_t op
     return;
   }
   const auto it = packed_.find(Key(weight.tensors, pack->layout));
+  if (it == packed_.end()) return SetSource(weight.tensors, tensor);  // a pack_query that changes its mind
   tensor->layout = KL_LAYOUT_PACKED;
   tensor->data = const_cast<uint8_t*>(it->second.buffer.data());
   tensor->parts = nullptr;

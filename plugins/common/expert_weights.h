@@ -18,8 +18,11 @@ inline kl_value ExpertWeight(PlanWriter* w, const std::string& layer, const char
   if (w->HasTensor(merged) || !w->HasTensor(first))
     return w->Weight(merged, {expert_count, rows, columns});
   std::vector<std::string> names;
-  for (int64_t e = 0; e < expert_count; ++e)
+  for (int64_t e = 0; e < expert_count; ++e) {
     names.push_back(layer + matrix + "." + std::to_string(e) + ".weight");
+    // Stops here instead of naming as many experts as a damaged file claims to have.
+    if (!w->HasTensor(names.back())) return w->Weight(names.back(), {rows, columns});
+  }
   return w->StackedWeight(names, {rows, columns});
 }
 

@@ -9,7 +9,8 @@
 #ifndef KINGLET_PLUGINS_COMMON_PLAN_WRITER_H_
 #define KINGLET_PLUGINS_COMMON_PLAN_WRITER_H_
 
-#include <stdio.h>
+#include <math.h>
+#include <stdint.h>
 
 #include <string>
 #include <vector>
@@ -19,6 +20,15 @@
 
 namespace kinglet {
 
+// Bounds for numbers of a file: far above any model, and so small that no product of two wraps and no
+// loop or table over one of them grows large before a tensor's shape contradicts it.
+constexpr int64_t kMostLayers = 10000;
+constexpr int64_t kMostHeads = 65536;
+constexpr int64_t kMostHeadLength = 65536;
+constexpr int64_t kMostExperts = 65536;
+constexpr int64_t kMostWidth = INT32_MAX;  // of embeddings and feed-forward layers
+constexpr int64_t kMostTokens = INT32_MAX;
+
 class PlanWriter {
  public:
   PlanWriter(const kl_model_view* view, kl_plan_builder* builder, const char* prefix)
@@ -26,32 +36,42 @@ class PlanWriter {
 
   // ---- metadata, "<prefix>.<key>" ----
 
-  bool HasInt(const char* key, int64_t* value) const {
-    return view_->get_int(view_, Key(key).c_str(), value) != 0;
+  // A whole number in [low, high]; its absence or another value is the plan's error, and the result
+  // is then `low`.
+  int64_t RequiredInt(const char* key, int64_t low, int64_t high) {
+    int64_t value = low;
+    return ReadInt(key, low, high, &value) ? value : Refuse(key, low, high, "nothing");
   }
 
-  // A whole number in [low, 2^31): its absence or another value is the plan's error.
-  int64_t RequiredInt(const char* key, int64_t low) {
-    int64_t value = 0;
-    const bool found = HasInt(key, &value);
-    if (found && value >= low && value <= INT32_MAX) return value;
-    char message[200];
-    snprintf(message, sizeof message,
-             "metadata key %s: expected a whole number of at least %lld, found %s%lld",
-             Key(key).c_str(), static_cast<long long>(low), found ? "" : "nothing, not even ",
-             static_cast<long long>(value));
-    builder_->fail(builder_, KL_DATA_CORRUPT, message);
-    return low > 0 ? low : 1;
-  }
-
-  int64_t Int(const char* key, int64_t otherwise) const {
+  // The same, `otherwise` when the file has no such key.
+  int64_t Int(const char* key, int64_t low, int64_t high, int64_t otherwise) {
     int64_t value = otherwise;
-    return HasInt(key, &value) ? value : otherwise;
+    ReadInt(key, low, high, &value);
+    return value;
+  }
+
+  bool Has(const char* key) const {
+    const std::string name = Key(key);
+    int64_t whole = 0;  // bools are whole numbers, but no floats
+    double number = 0;
+    return view_->get_int(view_, name.c_str(), &whole) != 0 ||
+           view_->get_float(view_, name.c_str(), &number) != 0 ||
+           view_->get_string(view_, name.c_str()) != nullptr ||
+           view_->get_numbers(view_, name.c_str(), nullptr, 0) > 0;
   }
 
   double Float(const char* key, double otherwise) const {
     double value = otherwise;
     return view_->get_float(view_, Key(key).c_str(), &value) != 0 ? value : otherwise;
+  }
+
+  // A finite number above 0; another value is the plan's error.
+  double PositiveFloat(const char* key, double otherwise) {
+    const double value = Float(key, otherwise);
+    if (value > 0 && isfinite(value)) return value;
+    Fail(KL_DATA_CORRUPT, "metadata key " + Key(key) + ": expected a finite number above 0, found " +
+                              std::to_string(value));
+    return otherwise;
   }
 
   std::string String(const char* key) const {
@@ -105,6 +125,8 @@ class PlanWriter {
   kl_value OutputRows() { return builder_->output_rows(builder_); }
   void Logits(kl_value value) { builder_->logits(builder_, value); }
   kl_code Status(kl_error* error) { return builder_->status(builder_, error); }
+  // Ends loops over numbers of a file: what follows the first error is not part of any plan.
+  bool failed() { return builder_->status(builder_, nullptr) != KL_OK; }
 
   // ---- steps; operators as in plugins/reference ----
 
@@ -210,6 +232,38 @@ class PlanWriter {
 
  private:
   std::string Key(const char* key) const { return prefix_ + "." + key; }
+
+  // False when the key is absent. An array with a number for each layer counts as one number when
+  // all are equal.
+  bool ReadInt(const char* key, int64_t low, int64_t high, int64_t* value) {
+    if (!Has(key)) return false;
+    int64_t found = 0;
+    const std::vector<double> layers = Numbers(key);
+    for (double number : layers) {
+      if (number != layers[0]) {
+        *value = Refuse(key, low, high, "an array of numbers that differ from layer to layer");
+        return true;
+      }
+    }
+    if (!layers.empty() && layers[0] >= -0x1p53 && layers[0] <= 0x1p53) {
+      found = static_cast<int64_t>(layers[0]);
+    } else if (view_->get_int(view_, Key(key).c_str(), &found) == 0) {
+      *value = Refuse(key, low, high, "a value of another kind");
+      return true;
+    }
+    *value = found >= low && found <= high ? found
+                                           : Refuse(key, low, high, std::to_string(found).c_str());
+    return true;
+  }
+
+  // Records the error; returns a number that is in range.
+  int64_t Refuse(const char* key, int64_t low, int64_t high, const char* found) {
+    Fail(KL_DATA_CORRUPT, "metadata key " + Key(key) + ": expected a whole number from " +
+                              std::to_string(low) + " to " + std::to_string(high) + ", found " +
+                              found);
+    return low;
+  }
+
   static int32_t Rank(const std::vector<int64_t>& shape) {
     return static_cast<int32_t>(shape.size());
   }

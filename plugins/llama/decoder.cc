@@ -21,36 +21,43 @@ struct Config {
 
 Config ReadConfig(PlanWriter* w, const kl_model_view* view, const DecoderFamily& family) {
   Config c = {};
-  c.layers = w->RequiredInt("block_count", 1);
-  c.dim = w->RequiredInt("embedding_length", 1);
-  c.heads = w->RequiredInt("attention.head_count", 1);
-  c.kv_heads = w->Int("attention.head_count_kv", c.heads);
-  c.head_length = w->Int("attention.key_length", c.dim / c.heads);
-  c.context = w->RequiredInt("context_length", 1);
-  c.window = family.has_window ? w->Int("attention.sliding_window", 0) : 0;
-  c.experts = w->Int("expert_count", 0);
-  c.experts_used = w->Int("expert_used_count", 0);
-  c.ffn = c.experts > 0 ? w->Int("feed_forward_length", 0) : w->RequiredInt("feed_forward_length", 1);
-  c.expert_ffn = w->Int("expert_feed_forward_length", c.ffn);
-  c.epsilon = w->Float("attention.layer_norm_rms_epsilon", 1e-5);
+  c.layers = w->RequiredInt("block_count", 1, kMostLayers);
+  c.dim = w->RequiredInt("embedding_length", 1, kMostWidth);
+  c.heads = w->RequiredInt("attention.head_count", 1, kMostHeads);
+  c.kv_heads = w->Int("attention.head_count_kv", 1, kMostHeads, c.heads);
+  c.head_length = w->Int("attention.key_length", 2, kMostHeadLength, c.dim / c.heads);
+  c.context = w->RequiredInt("context_length", 1, kMostTokens);
+  c.window = family.has_window ? w->Int("attention.sliding_window", 0, kMostTokens, 0) : 0;
+  c.experts = w->Int("expert_count", 0, kMostExperts, 0);
+  if (c.experts == 0) {
+    c.ffn = w->RequiredInt("feed_forward_length", 1, kMostWidth);
+  } else {
+    c.experts_used = w->RequiredInt("expert_used_count", 1, c.experts);
+    c.expert_ffn = w->Has("expert_feed_forward_length")
+                       ? w->RequiredInt("expert_feed_forward_length", 1, kMostWidth)
+                       : w->RequiredInt("feed_forward_length", 1, kMostWidth);
+  }
+  c.epsilon = w->PositiveFloat("attention.layer_norm_rms_epsilon", 1e-5);
   c.qk_norm = family.qk_norm;
   c.rope.head_length = c.head_length;
-  c.rope.rotary_length = w->Int("rope.dimension_count", c.head_length);
-  c.rope.base = w->Float("rope.freq_base", 10000.0);
+  c.rope.rotary_length = w->Int("rope.dimension_count", 2, kMostHeadLength, c.head_length);
+  c.rope.base = w->PositiveFloat("rope.freq_base", 10000.0);
   int64_t interleaved = family.interleaved_rope ? 1 : 0;
   view->get_int(view, "kinglet.rope_interleaved", &interleaved);
   c.rope.interleaved = interleaved != 0;
   const std::string prefix = std::string(family.name) + ".";
-  if (c.kv_heads < 1 || c.heads % c.kv_heads != 0) {
-    w->Fail(KL_DATA_CORRUPT, prefix + "attention.head_count_kv does not divide head_count");
+  if (c.heads % c.kv_heads != 0) {
+    w->Fail(KL_DATA_CORRUPT, prefix + "attention.head_count_kv is " + std::to_string(c.kv_heads) +
+                                 ", which does not divide head_count, " + std::to_string(c.heads));
   }
-  if (c.head_length < 2 || c.head_length > INT32_MAX) w->Fail(KL_DATA_CORRUPT, prefix + "attention.key_length is no head length");
-  if (c.rope.rotary_length < 2 || c.rope.rotary_length % 2 != 0 || c.rope.rotary_length > c.head_length) {
-    w->Fail(KL_DATA_CORRUPT, prefix + "rope.dimension_count must be even and at most the head length");
+  if (c.head_length < 2 || c.head_length > kMostHeadLength) {
+    w->Fail(KL_DATA_CORRUPT, prefix + "embedding_length / head_count gives heads of " + std::to_string(c.head_length) +
+                                 " elements; expected 2 to " + std::to_string(kMostHeadLength));
   }
-  if (c.window < 0) w->Fail(KL_DATA_CORRUPT, prefix + "attention.sliding_window is negative");
-  if (c.experts < 0 || (c.experts > 0 && (c.experts_used < 1 || c.experts_used > c.experts || c.expert_ffn < 1))) {
-    w->Fail(KL_DATA_CORRUPT, prefix + "expert_used_count must lie between 1 and expert_count");
+  if (c.rope.rotary_length % 2 != 0 || c.rope.rotary_length > c.head_length) {
+    w->Fail(KL_DATA_CORRUPT, prefix + "rope.dimension_count is " + std::to_string(c.rope.rotary_length) +
+                                 "; expected an even number of at most the head length, " +
+                                 std::to_string(c.head_length));
   }
   return c;
 }
@@ -84,7 +91,7 @@ kl_value DenseFfn(PlanWriter* w, const std::string& layer, const Config& c, kl_v
 }
 
 kl_value ExpertFfn(PlanWriter* w, const std::string& layer, const Config& c, kl_value x) {
-  const bool normalise = w->Int("expert_weights_norm", 1) != 0;
+  const bool normalise = w->Int("expert_weights_norm", 0, 1, 1) != 0;
   const double scale = w->Float("expert_weights_scale", 1.0);
   const kl_value logits = w->Linear(layer + "ffn_gate_inp", x, c.dim, c.experts);
   const PlanWriter::Routing routing =
@@ -110,7 +117,7 @@ kl_code BuildDecoder(const DecoderFamily& family, const kl_host*, const kl_model
   const kl_value positions = w.Positions();
 
   kl_value h = w.Embed("token_embd", w.TokenIds(), embedding, c.dim);
-  for (int64_t l = 0; l < c.layers; ++l) {
+  for (int64_t l = 0; l < c.layers && !w.failed(); ++l) {
     const std::string layer = "blk." + std::to_string(l) + ".";
     kl_value x = w.RmsNorm(layer + "attn_norm", h, w.Vector(layer + "attn_norm.weight", c.dim), c.dim, c.epsilon);
     h = w.Add(layer + "attn_residual", h, Attention(&w, layer, c, x, positions), c.dim);

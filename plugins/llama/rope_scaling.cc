@@ -57,23 +57,24 @@ std::vector<float> YarnFactors(const PlanWriter& w, const PlanWriter::RopeOption
 
 void ReadRopeScaling(PlanWriter* w, PlanWriter::RopeOptions* rope) {
   const std::string type = w->String("rope.scaling.type");
-  const double factor = w->Float("rope.scaling.factor", 1.0);
+  const double factor = w->Float("rope.scaling.factor", w->Float("rope.scale_linear", 1.0));
   if (w->HasTensor("rope_freqs.weight")) {
     rope->factors = w->Vector("rope_freqs.weight", rope->rotary_length / 2);
     return;
   }
-  if (type.empty() || type == "none" || type == "default") return;
-  if (!(factor > 0.0)) {
-    w->Fail(KL_DATA_CORRUPT, "rope.scaling.factor must be positive, found " + std::to_string(factor));
+  // Older writers give a factor without a type and mean linear.
+  if (type == "none" || type == "default" || (type.empty() && factor == 1.0)) return;
+  if (!(factor > 0.0) || !isfinite(factor)) {
+    w->Fail(KL_DATA_CORRUPT, "rope.scaling.factor: expected a finite number above 0, found " + std::to_string(factor));
     return;
   }
-  if (type == "linear") {
+  if (type == "linear" || type.empty()) {
     rope->scale = 1.0 / factor;
   } else if (type == "llama3") {
     rope->factors = w->Constant("rope_factors", Llama3Factors(*w, *rope));
   } else if (type == "yarn") {
     rope->factors = w->Constant("rope_factors", YarnFactors(*w, *rope, factor));
-    rope->magnitude = w->Float("rope.scaling.attn_factor", 0.1 * log(factor) + 1.0);
+    rope->magnitude = w->Float("rope.scaling.attn_factor", factor > 1.0 ? 0.1 * log(factor) + 1.0 : 1.0);
   } else {
     w->Fail(KL_UNSUPPORTED, "rope.scaling.type is \"" + type + "\"; known are none, linear, llama3, yarn");
   }

@@ -40,9 +40,8 @@ struct Config {
 std::vector<LayerLayout> ReadLayout(PlanWriter* w, int64_t layer_count) {
   const std::vector<double> rope = w->Numbers("rope_layout");
   const std::vector<double> slides = w->Numbers("sliding_window_layout");
-  const int64_t window = w->Int("attention.sliding_window", 0);
+  const int64_t window = w->Int("attention.sliding_window", 0, kMostTokens, 0);
   std::vector<LayerLayout> layout(static_cast<size_t>(layer_count));
-  if (window < 0) w->Fail(KL_DATA_CORRUPT, "smallthinker.attention.sliding_window is negative");
   if (rope.empty() && slides.empty()) {
     for (size_t l = 0; l < layout.size() && window > 0; ++l) {
       layout[l].rope = l % 4 != 0;
@@ -68,11 +67,11 @@ std::vector<LayerLayout> ReadLayout(PlanWriter* w, int64_t layer_count) {
 }
 
 const char* ReadGating(PlanWriter* w, const kl_host* host) {
-  int64_t function = 0;
-  if (!w->HasInt("expert_gating_func", &function)) {
+  if (!w->Has("expert_gating_func")) {
     host->log(host, KL_LOG_INFO, "smallthinker: the file names no expert_gating_func; softmax is assumed");
     return "softmax";
   }
+  const int64_t function = w->RequiredInt("expert_gating_func", 0, INT32_MAX);
   if (function == kGatingSoftmax) return "softmax";
   if (function != kGatingSigmoid) {
     w->Fail(KL_UNSUPPORTED,
@@ -83,27 +82,28 @@ const char* ReadGating(PlanWriter* w, const kl_host* host) {
 
 Config ReadConfig(PlanWriter* w, const kl_host* host) {
   Config c = {};
-  c.layers = w->RequiredInt("block_count", 1);
-  c.dim = w->RequiredInt("embedding_length", 1);
-  c.heads = w->RequiredInt("attention.head_count", 1);
-  c.kv_heads = w->Int("attention.head_count_kv", c.heads);
-  c.head_length = w->Int("attention.key_length", c.dim / c.heads);
-  c.experts = w->RequiredInt("expert_count", 1);
-  c.experts_used = w->RequiredInt("expert_used_count", 1);
-  c.expert_ffn = w->Int("expert_feed_forward_length", w->Int("feed_forward_length", 0));
-  c.context = w->RequiredInt("context_length", 1);
-  c.epsilon = w->Float("attention.layer_norm_rms_epsilon", 1e-6);
-  c.rope_base = w->Float("rope.freq_base", 10000.0);
+  c.layers = w->RequiredInt("block_count", 1, kMostLayers);
+  c.dim = w->RequiredInt("embedding_length", 1, kMostWidth);
+  c.heads = w->RequiredInt("attention.head_count", 1, kMostHeads);
+  c.kv_heads = w->Int("attention.head_count_kv", 1, kMostHeads, c.heads);
+  c.head_length = w->Int("attention.key_length", 2, kMostHeadLength, c.dim / c.heads);
+  c.experts = w->RequiredInt("expert_count", 1, kMostExperts);
+  c.experts_used = w->RequiredInt("expert_used_count", 1, c.experts);
+  c.expert_ffn = w->Has("expert_feed_forward_length") ? w->RequiredInt("expert_feed_forward_length", 1, kMostWidth)
+                                                      : w->RequiredInt("feed_forward_length", 1, kMostWidth);
+  c.context = w->RequiredInt("context_length", 1, kMostTokens);
+  c.epsilon = w->PositiveFloat("attention.layer_norm_rms_epsilon", 1e-6);
+  c.rope_base = w->PositiveFloat("rope.freq_base", 10000.0);
   c.gating = ReadGating(w, host);
   c.layout = ReadLayout(w, c.layers);
-  if (c.kv_heads < 1 || c.heads % c.kv_heads != 0) {
-    w->Fail(KL_DATA_CORRUPT, "smallthinker.attention.head_count_kv does not divide head_count");
+  if (c.heads % c.kv_heads != 0) {
+    w->Fail(KL_DATA_CORRUPT, "smallthinker.attention.head_count_kv is " + std::to_string(c.kv_heads) +
+                                 ", which does not divide head_count, " + std::to_string(c.heads));
   }
-  if (c.experts_used > c.experts) {
-    w->Fail(KL_DATA_CORRUPT, "smallthinker.expert_used_count is larger than expert_count");
-  }
-  if (c.head_length < 2 || c.head_length % 2 != 0 || c.head_length > INT32_MAX || c.expert_ffn < 1) {
-    w->Fail(KL_DATA_CORRUPT, "smallthinker: attention.key_length must be even and expert_feed_forward_length positive");
+  if (c.head_length < 2 || c.head_length % 2 != 0 || c.head_length > kMostHeadLength) {
+    w->Fail(KL_DATA_CORRUPT, "smallthinker: heads have " + std::to_string(c.head_length) +
+                                 " elements (attention.key_length, or embedding_length / head_count); expected an even "
+                                 "number from 2 to " + std::to_string(kMostHeadLength));
   }
   return c;
 }
@@ -158,7 +158,7 @@ kl_code Build(const kl_host* host, const kl_model_view* view, kl_plan_builder* b
   const kl_value positions = w.Positions();
 
   kl_value h = w.Embed("token_embd", w.TokenIds(), embedding, c.dim);
-  for (int64_t l = 0; l < c.layers; ++l) {
+  for (int64_t l = 0; l < c.layers && !w.failed(); ++l) {
     const std::string layer = "blk." + std::to_string(l) + ".";
     const kl_value logits = w.Linear(layer + "ffn_gate_inp", h, c.dim, c.experts);
     const PlanWriter::Routing routing = w.MoeRoute(layer + "ffn_route", logits, c.experts_used, c.gating, true, 1.0);

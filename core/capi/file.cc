@@ -49,22 +49,42 @@ kl_code kl_file_open(const char* path, kl_file** file, kl_error* error) {
 }
 
 void kl_file_free(kl_file* file) { delete file; }
-const char* kl_file_format(const kl_file* file) { return file->source->format.c_str(); }
-const char* kl_file_architecture(const kl_file* file) { return file->source->architecture.c_str(); }
-uint64_t kl_file_bytes(const kl_file* file) { return file->source->file_bytes; }
-uint32_t kl_file_metadata_count(const kl_file* file) { return static_cast<uint32_t>(file->entries.size()); }
-bool kl_file_is_network(const kl_file* file) { return file->source->graph.has_value(); }
+const char* kl_file_format(const kl_file* file) {
+  if (file == nullptr) return "";
+  return file->source->format.c_str();
+}
+const char* kl_file_architecture(const kl_file* file) {
+  if (file == nullptr) return "";
+  return file->source->architecture.c_str();
+}
+uint64_t kl_file_bytes(const kl_file* file) {
+  if (file == nullptr) return 0;
+  return file->source->file_bytes;
+}
+uint32_t kl_file_metadata_count(const kl_file* file) {
+  if (file == nullptr) return 0;
+  return static_cast<uint32_t>(file->entries.size());
+}
+bool kl_file_is_network(const kl_file* file) {
+  if (file == nullptr) return false;
+  return file->source->graph.has_value();
+}
 
 kl_code kl_file_metadata(const kl_file* file, uint32_t index, kl_metadata_entry* entry) {
+  if (file == nullptr || entry == nullptr) return KL_INVALID_ARGUMENT;
   if (index >= file->entries.size()) return KL_INVALID_ARGUMENT;
   const kl_file::Entry& from = file->entries[index];
   kinglet::CopyStruct({sizeof(kl_metadata_entry), from.key.c_str(), from.kind.c_str(), from.value.c_str()}, entry);
   return KL_OK;
 }
 
-uint32_t kl_file_tensor_count(const kl_file* file) { return static_cast<uint32_t>(file->source->tensors.size()); }
+uint32_t kl_file_tensor_count(const kl_file* file) {
+  if (file == nullptr) return 0;
+  return static_cast<uint32_t>(file->source->tensors.size());
+}
 
 kl_code kl_file_tensor(const kl_file* file, uint32_t index, kl_tensor_facts* facts) {
+  if (file == nullptr || facts == nullptr) return KL_INVALID_ARGUMENT;
   if (index >= file->source->tensors.size()) return KL_INVALID_ARGUMENT;
   const kinglet::SourceTensor& tensor = file->source->tensors[index];
   kl_tensor_facts from = {};

@@ -84,6 +84,13 @@ void CopyArray(const std::vector<T>& from, T* to, size_t capacity, size_t* count
   if (copied > 0) std::memcpy(to, from.data(), copied * sizeof(T));
 }
 
+// What a call that hands out an array answers for a NULL handle.
+template <typename T>
+const T* Nothing(size_t* count) {
+  if (count != nullptr) *count = 0;
+  return nullptr;
+}
+
 // An error for arguments that must not be NULL.
 kl_code NullArgument(const char* function, kl_error* error);
 

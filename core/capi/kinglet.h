@@ -10,7 +10,10 @@
 // Threads: a runtime and a model may be used from any number of threads; a session or network from one at a time, except
 // kl_session_cancel, which may be called from any thread.
 // Errors: a call that can fail returns a kl_code and fills `error` (may be NULL): expected, found, where, what to do.
-// Nothing here prints, exits or aborts. C11 and C++17.
+// A NULL handle or a NULL argument that must be there is KL_INVALID_ARGUMENT; calls that cannot fail answer 0, NULL or "".
+// kl_*_free(NULL) does nothing. Nothing here prints, exits or aborts. C11 and C++17.
+// Structs with struct_size: set it to sizeof the struct before every call that gets the struct, the calls that fill it
+// included. Fields beyond the caller's struct_size are neither read nor written.
 #ifndef KINGLET_CORE_CAPI_KINGLET_H_
 #define KINGLET_CORE_CAPI_KINGLET_H_
 
@@ -82,7 +85,8 @@ KL_API kl_code kl_runtime_plugin(const kl_runtime* runtime, uint32_t index, kl_p
 
 // ---- files, without loading them ----
 
-// A number, text, or array of one metadata entry, rendered as text ("[1, 2, ...]", arrays cut after 8 elements).
+// A number, text, or array of one metadata entry, rendered as text (arrays as "[count] a, b, ...", cut
+// after 8 elements).
 typedef struct kl_metadata_entry {
   uint32_t struct_size;
   const char* key;
@@ -114,7 +118,8 @@ KL_API bool kl_file_is_network(const kl_file* file);  // carries its own graph: 
 
 // ---- model ----
 
-// Return false to stop; the call then fails with KL_CANCELLED. `stage` is "read", "pack", "prefill".
+// Return false to stop; the call then fails with KL_CANCELLED. `stage` is "pack" (loading; kernels that want
+// no packed weights do without it) or "prefill".
 typedef bool (*kl_progress_callback)(void* user, const char* stage, uint64_t done, uint64_t total);
 
 typedef struct kl_model_options {

@@ -22,6 +22,7 @@ absl::StatusOr<const kinglet::Tokenizer*> TokenizerOf(const kl_model* model) {
 }  // namespace
 
 void kl_model_default_options(kl_model_options* options) {
+  if (options == nullptr) return;
   kinglet::CopyStruct({sizeof(kl_model_options), 0, false, KL_TYPE_NONE, nullptr, nullptr}, options);
 }
 
@@ -55,6 +56,7 @@ kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_opti
 void kl_model_free(kl_model* model) { delete model; }
 
 kl_code kl_model_describe(const kl_model* model, kl_model_info* info) {
+  if (model == nullptr || info == nullptr) return KL_INVALID_ARGUMENT;
   const kinglet::Model& from = *model->model;
   kl_model_info facts = {};
   facts.path = from.source().path.c_str();
@@ -84,10 +86,16 @@ kl_code kl_model_describe(const kl_model* model, kl_model_info* info) {
   return KL_OK;
 }
 
-const char* kl_model_plan_text(const kl_model* model) { return model->plan_text.c_str(); }
+const char* kl_model_plan_text(const kl_model* model) {
+  if (model == nullptr) return "";
+  return model->plan_text.c_str();
+}
 
 kl_code kl_model_tokenize(const kl_model* model, const char* text, size_t length, uint32_t flags, int32_t* tokens,
                           size_t capacity, size_t* count, kl_error* error) {
+  if (model == nullptr || (text == nullptr && length > 0) || (tokens == nullptr && capacity > 0)) {
+    return kinglet::NullArgument("kl_model_tokenize", error);
+  }
   const auto tokenizer = TokenizerOf(model);
   if (!tokenizer.ok()) return FillError(tokenizer.status(), error);
   kinglet::EncodeOptions options;
@@ -101,6 +109,9 @@ kl_code kl_model_tokenize(const kl_model* model, const char* text, size_t length
 
 kl_code kl_model_detokenize(const kl_model* model, const int32_t* tokens, size_t count, bool render_special, char* text,
                             size_t capacity, size_t* length, kl_error* error) {
+  if (model == nullptr || (tokens == nullptr && count > 0) || (text == nullptr && capacity > 0)) {
+    return kinglet::NullArgument("kl_model_detokenize", error);
+  }
   const auto tokenizer = TokenizerOf(model);
   if (!tokenizer.ok()) return FillError(tokenizer.status(), error);
   kinglet::DecodeOptions options;
@@ -116,6 +127,7 @@ kl_code kl_model_detokenize(const kl_model* model, const int32_t* tokens, size_t
 }
 
 bool kl_model_is_end_token(const kl_model* model, int32_t token) {
+  if (model == nullptr) return false;
   const kinglet::Tokenizer* tokenizer = model->model->tokenizer();
   return tokenizer != nullptr && tokenizer->IsEnd(token);
 }
@@ -123,12 +135,20 @@ bool kl_model_is_end_token(const kl_model* model, int32_t token) {
 kl_code kl_model_apply_template(const kl_model* model, const char* template_name, const kl_message* messages,
                                 size_t message_count, bool add_generation, int32_t* tokens, size_t capacity,
                                 size_t* count, kl_error* error) {
+  if (model == nullptr || (messages == nullptr && message_count > 0) || (tokens == nullptr && capacity > 0)) {
+    return kinglet::NullArgument("kl_model_apply_template", error);
+  }
   const auto tokenizer = TokenizerOf(model);
   if (!tokenizer.ok()) return FillError(tokenizer.status(), error);
   const auto chat = kinglet::ChatTemplate::Choose(**tokenizer, template_name == nullptr ? "" : template_name);
   if (!chat.ok()) return FillError(chat.status(), error);
   std::vector<kinglet::ChatMessage> conversation;
-  for (size_t i = 0; i < message_count; ++i) conversation.push_back({messages[i].role, messages[i].content});
+  for (size_t i = 0; i < message_count; ++i) {
+    if (messages[i].role == nullptr || messages[i].content == nullptr) {
+      return kinglet::NullArgument("kl_model_apply_template", error);
+    }
+    conversation.push_back({messages[i].role, messages[i].content});
+  }
   kinglet::ChatFormatOptions format;
   format.add_generation_prompt = add_generation;
   const auto segments = chat->Format(conversation, format);

@@ -45,8 +45,22 @@ absl::Status ReadPairs(const char* const* texts, uint32_t count, const char* wha
   return absl::OkStatus();
 }
 
+// Arrays of strings are there as far as their count says, without holes.
+absl::Status CheckStrings(const char* const* texts, uint32_t count, const char* what) {
+  for (uint32_t i = 0; i < count; ++i) {
+    if (texts == nullptr || texts[i] == nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat(what, ": ", count, " are announced, number ", i, " is NULL"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<Registry>> LoadPlugins(const kl_runtime_options& options, const kl_cpu& cpu,
                                                       const Log* log) {
+  KL_RETURN_IF_ERROR(CheckStrings(options.plugin_paths, options.plugin_path_count, "plugin_paths"));
+  KL_RETURN_IF_ERROR(CheckStrings(options.disabled_plugins, options.disabled_plugin_count, "disabled_plugins"));
+  KL_RETURN_IF_ERROR(CheckStrings(options.pinned_kernels, options.pinned_kernel_count, "pinned_kernels"));
+  KL_RETURN_IF_ERROR(CheckStrings(options.plugin_options, options.plugin_option_count, "plugin_options"));
   RegistryOptions wanted;
   wanted.cpu = cpu;
   wanted.log = log;
@@ -122,6 +136,7 @@ const char* kl_code_name(kl_code code) {
 }
 
 void kl_runtime_default_options(kl_runtime_options* options) {
+  if (options == nullptr) return;
   kl_runtime_options defaults = {};
   defaults.scheduler = "pool";
   kinglet::CopyStruct(defaults, options);
@@ -137,11 +152,18 @@ kl_code kl_runtime_create(const kl_runtime_options* options, kl_runtime** runtim
 
 void kl_runtime_free(kl_runtime* runtime) { delete runtime; }
 
-int32_t kl_runtime_thread_count(const kl_runtime* runtime) { return runtime->runtime->thread_count(); }
+int32_t kl_runtime_thread_count(const kl_runtime* runtime) {
+  if (runtime == nullptr) return 0;
+  return runtime->runtime->thread_count();
+}
 
-uint32_t kl_runtime_plugin_count(const kl_runtime* runtime) { return static_cast<uint32_t>(runtime->plugins.size()); }
+uint32_t kl_runtime_plugin_count(const kl_runtime* runtime) {
+  if (runtime == nullptr) return 0;
+  return static_cast<uint32_t>(runtime->plugins.size());
+}
 
 kl_code kl_runtime_plugin(const kl_runtime* runtime, uint32_t index, kl_plugin_facts* facts) {
+  if (runtime == nullptr || facts == nullptr) return KL_INVALID_ARGUMENT;
   if (index >= runtime->plugins.size()) return KL_INVALID_ARGUMENT;
   const kl_runtime::Plugin& plugin = runtime->plugins[index];
   kinglet::CopyStruct({sizeof(kl_plugin_facts), plugin.name.c_str(), plugin.version.c_str(), plugin.path.c_str(),

@@ -40,6 +40,7 @@ int32_t StopCode(kinglet::StopReason reason) {
 }  // namespace
 
 void kl_session_default_options(kl_session_options* options) {
+  if (options == nullptr) return;
   const kinglet::SamplerOptions sampler;
   kl_session_options defaults = {};
   defaults.temperature = sampler.temperature;
@@ -73,6 +74,7 @@ kl_code kl_session_create(kl_model* model, const kl_session_options* options, kl
 void kl_session_free(kl_session* session) { delete session; }
 
 kl_code kl_session_set_sampler(kl_session* session, const kl_session_options* options, kl_error* error) {
+  if (session == nullptr) return kinglet::NullArgument("kl_session_set_sampler", error);
   const kl_session_options given = kinglet::OptionsOr(options, kl_session_default_options);
   if ((given.context_length != 0 && given.context_length != session->session->context_length()) ||
       (given.batch != 0 && given.batch != session->batch)) {
@@ -83,35 +85,46 @@ kl_code kl_session_set_sampler(kl_session* session, const kl_session_options* op
   return FillError(session->session->SetSampler(SamplerOf(given)), error);
 }
 
-int32_t kl_session_context_length(const kl_session* session) { return session->session->context_length(); }
-int32_t kl_session_position(const kl_session* session) { return session->session->position(); }
+int32_t kl_session_context_length(const kl_session* session) {
+  if (session == nullptr) return 0;
+  return session->session->context_length();
+}
+int32_t kl_session_position(const kl_session* session) {
+  if (session == nullptr) return 0;
+  return session->session->position();
+}
 
 const int32_t* kl_session_tokens(const kl_session* session, size_t* count) {
+  if (session == nullptr) return kinglet::Nothing<int32_t>(count);
   if (count != nullptr) *count = session->session->tokens().size();
   return session->session->tokens().data();
 }
 
 kl_code kl_session_rewind(kl_session* session, int32_t position, kl_error* error) {
+  if (session == nullptr) return kinglet::NullArgument("kl_session_rewind", error);
   return FillError(session->session->Rewind(position), error);
 }
 
 kl_code kl_session_prefill(kl_session* session, const int32_t* tokens, size_t count, kl_progress_callback progress,
                            void* user, kl_error* error) {
+  if (session == nullptr || (tokens == nullptr && count > 0)) return kinglet::NullArgument("kl_session_prefill", error);
   return FillError(session->session->Prefill({tokens, count}, kinglet::WrapProgress(progress, user)), error);
 }
 
 kl_code kl_session_decode(kl_session* session, int32_t token, kl_error* error) {
+  if (session == nullptr) return kinglet::NullArgument("kl_session_decode", error);
   return FillError(session->session->Prefill({&token, 1}, nullptr), error);
 }
 
 const float* kl_session_logits(const kl_session* session, size_t* count) {
+  if (session == nullptr) return kinglet::Nothing<float>(count);
   const auto logits = session->session->logits();
   if (count != nullptr) *count = logits.size();
   return logits.data();
 }
 
 kl_code kl_session_sample(kl_session* session, int32_t* token, kl_error* error) {
-  if (token == nullptr) return kinglet::NullArgument("kl_session_sample", error);
+  if (session == nullptr || token == nullptr) return kinglet::NullArgument("kl_session_sample", error);
   const auto sampled = session->session->Sample();
   if (!sampled.ok()) return FillError(sampled.status(), error);
   *token = *sampled;
@@ -120,7 +133,9 @@ kl_code kl_session_sample(kl_session* session, int32_t* token, kl_error* error) 
 
 kl_code kl_session_prefill_logits(kl_session* session, const int32_t* tokens, size_t count, kl_logits_callback row,
                                   void* user, kl_error* error) {
-  if (row == nullptr) return kinglet::NullArgument("kl_session_prefill_logits", error);
+  if (session == nullptr || row == nullptr || (tokens == nullptr && count > 0)) {
+    return kinglet::NullArgument("kl_session_prefill_logits", error);
+  }
   return FillError(session->session->PrefillLogits({tokens, count},
                                                    [row, user](size_t index, absl::Span<const float> logits) {
                                                      return row(user, index, logits.data(), logits.size());
@@ -130,6 +145,7 @@ kl_code kl_session_prefill_logits(kl_session* session, const int32_t* tokens, si
 
 kl_code kl_session_generate(kl_session* session, int64_t max_tokens, kl_text_callback text, void* user,
                             kl_generation* result, kl_error* error) {
+  if (session == nullptr) return kinglet::NullArgument("kl_session_generate", error);
   kinglet::Session::TextFunction emit;
   if (text != nullptr) {
     emit = [text, user](absl::string_view piece) { return text(user, piece.data(), piece.size()); };
@@ -143,19 +159,23 @@ kl_code kl_session_generate(kl_session* session, int64_t max_tokens, kl_text_cal
   return KL_OK;
 }
 
-void kl_session_cancel(kl_session* session) { session->session->Cancel(); }
+void kl_session_cancel(kl_session* session) {
+  if (session == nullptr) return;
+  session->session->Cancel();
+}
 
 kl_code kl_session_save(const kl_session* session, const char* path, kl_error* error) {
-  if (path == nullptr) return kinglet::NullArgument("kl_session_save", error);
+  if (session == nullptr || path == nullptr) return kinglet::NullArgument("kl_session_save", error);
   return FillError(session->session->Save(path), error);
 }
 
 kl_code kl_session_restore(kl_session* session, const char* path, kl_error* error) {
-  if (path == nullptr) return kinglet::NullArgument("kl_session_restore", error);
+  if (session == nullptr || path == nullptr) return kinglet::NullArgument("kl_session_restore", error);
   return FillError(session->session->Restore(path), error);
 }
 
 kl_code kl_session_describe(const kl_session* session, kl_session_info* info) {
+  if (session == nullptr || info == nullptr) return KL_INVALID_ARGUMENT;
   kl_session_info facts = {};
   facts.cache_bytes = session->session->cache_bytes();
   facts.arena_bytes = session->session->arena_bytes();

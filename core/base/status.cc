@@ -62,7 +62,9 @@ kl_code FillError(const absl::Status& status, kl_error* error) {
   const kl_code code = CodeFromStatus(status);
   if (error != nullptr && KL_HAS_FIELD(error, kl_error, message)) {
     error->code = code;
-    const size_t length = std::min(status.message().size(), sizeof error->message - 1);
+    size_t length = std::min(status.message().size(), sizeof error->message - 1);
+    // Cut before a character, not within one.
+    while (length > 0 && length < status.message().size() && (status.message()[length] & 0xC0) == 0x80) --length;
     std::memcpy(error->message, status.message().data(), length);
     error->message[length] = '\0';
   }

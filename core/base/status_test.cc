@@ -42,6 +42,13 @@ TEST(StatusTest, FillErrorCutsLongMessagesAndTerminatesThem) {
   EXPECT_EQ(FillError(absl::OkStatus(), nullptr), KL_OK);
 }
 
+TEST(StatusTest, FillErrorCutsBetweenCharacters) {
+  kl_error error = EmptyError();
+  std::string message(sizeof error.message - 3, 'x');  // room for two bytes more: the euro sign has three
+  FillError(absl::NotFoundError(message + "\xE2\x82\xAC and more"), &error);
+  EXPECT_EQ(error.message, message);
+}
+
 TEST(StatusTest, FillErrorLeavesAStructThatItsCallerKnowsAsShorter) {
   kl_error error = EmptyError();
   error.struct_size = 4;

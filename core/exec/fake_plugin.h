@@ -199,6 +199,7 @@ inline kl_code Build(const kl_host*, const kl_model_view* view, kl_plan_builder*
   facts->context_length = 16;
   int64_t claimed = 0;
   if (view->get_int(view, "fake.claimed_vocabulary", &claimed) != 0) facts->vocabulary_size = claimed;
+  if (view->get_int(view, "fake.claimed_context", &claimed) != 0) facts->context_length = claimed;
   return b->status(b, error);
 }
 

@@ -92,14 +92,16 @@ absl::Status Model::CheckPlan() const {
                        [kind](const PlanValue& value) { return value.kind == kind; });
   };
   const int64_t logits = plan_.values[plan_.outputs[0]].shape[1];
-  if (has(ValueKind::kTokenIds) && has(ValueKind::kOutputRows) && plan_.facts.context_length >= 1 && logits >= 1 &&
+  if (has(ValueKind::kTokenIds) && has(ValueKind::kOutputRows) && plan_.facts.context_length >= 1 &&
+      plan_.facts.context_length <= INT32_MAX && logits >= 1 && logits <= INT32_MAX &&
       plan_.facts.vocabulary_size == logits) {
     return absl::OkStatus();
   }
   return absl::InternalError(absl::StrCat(
       source_->path, ": architecture ", source_->architecture, " says vocabulary ", plan_.facts.vocabulary_size,
       " and context ", plan_.facts.context_length, " and makes ", logits,
-      " logits; expected equal numbers above 0, and a plan that reads token_ids and output_rows. Correct the plugin"));
+      " logits; expected equal numbers of 31 bits above 0, and a plan that reads token_ids and output_rows. Correct "
+      "the plugin"));
 }
 
 absl::Status Model::CheckVocabulary() const {

@@ -120,6 +120,14 @@ TEST_F(ModelTest, FactsThatContradictThePlanAreADefectOfThePlugin) {
   }
 }
 
+TEST_F(ModelTest, ContextBeyondThePositionsOf32BitsIsADefectOfThePlugin) {
+  for (int64_t claimed : {int64_t{0}, int64_t{1} << 31}) {
+    source_ = MakeFakeSource();
+    source_->metadata.Insert("fake.claimed_context", claimed);
+    EXPECT_EQ(CodeFromStatus(Refused()), KL_INTERNAL) << claimed;
+  }
+}
+
 TEST_F(ModelTest, FingerprintFollowsTheWeights) {
   const auto first = Load();
   source_ = MakeFakeSource();

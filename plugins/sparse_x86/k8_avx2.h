@@ -1,6 +1,6 @@
-// Q4_0 rows in the K8 layout: the same 144 bytes for 256 columns, in another order.
+// Rows of 4-bit weights in the K8 layout: the same 144 bytes for 256 columns, in another order.
 //
-//   byte 0..15    8 f16 scales, of the blocks 0..7
+//   byte 0..15    scales: Q4_0 8 f16, of the blocks 0..7; Q4_K d, dmin and 12 bytes as in the file
 //   byte 16..143  4 vectors of 32 bytes; in vector i, bytes 4j .. 4j + 3 belong to block j:
 //                 byte 4j + k: low half = column 8i + k, high half = column 8i + 4 + k of block j
 //
@@ -9,38 +9,56 @@
 #ifndef PLUGINS_SPARSE_X86_K8_AVX2_H_
 #define PLUGINS_SPARSE_X86_K8_AVX2_H_
 
-#include "plugins/sparse_x86/weights_avx2.h"
+#include "plugins/sparse_x86/blocks_avx2.h"
 
 namespace {
 
+// What differs between types: the first 16 bytes.
+struct K8Q4_0 {
+  using Type = TypeQ4_0;
+  static constexpr const char* kLayout = "q4_0_k8";
+  static KL_INLINE void PackScales(const uint8_t* group, uint8_t* packed) {
+    for (int j = 0; j < 8; ++j) memcpy(packed + 2 * j, group + 18 * j, 2);
+  }
+  static KL_INLINE __m256 Scales(const uint8_t* packed) {
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)packed));
+  }
+  static KL_INLINE __m256 Minima(const uint8_t*) { return _mm256_setzero_ps(); }
+};
+struct K8Q4_K {
+  using Type = TypeQ4_K;
+  static constexpr const char* kLayout = "q4_k_k8";
+  static KL_INLINE void PackScales(const uint8_t* group, uint8_t* packed) {
+    memcpy(packed, group, 16);
+  }
+  static KL_INLINE __m256 Scales(const uint8_t* packed) { return Type::Scales(packed); }
+  static KL_INLINE __m256 Minima(const uint8_t* packed) { return Type::Minima(packed); }
+};
+
+template <class Format>
 struct K8Rows {
   static constexpr PanelKind kKind = kUnsigned;
-  static constexpr bool kMinima = false;
+  static constexpr bool kMinima = Format::Type::kMinima;
   static constexpr ActivationOrder kOrder = kInterleaved;
   static constexpr int kGroupBytes = 144;
   static constexpr ActivationForm kForm = {kInterleaved, 8, false};
   static constexpr int64_t kTokensForPanel = 4;
+  static_assert(Format::Type::kGroupBytes == kGroupBytes && Format::Type::kOffset == 8, "4 bits");
 
   static KL_INLINE uint64_t RowBytes(int64_t blocks) { return (uint64_t)blocks * 18; }
 
-  // Packs one row of Q4_0 blocks; their number is a multiple of eight.
+  // Packs one row of the file; its blocks are a multiple of eight.
   static inline void PackRow(const uint8_t* source, int64_t blocks, uint8_t* destination) {
-    const __m128i low_half = _mm_set1_epi8(15);
-    for (int64_t b = 0; b < blocks; ++b) {
-      uint8_t* group = destination + b / 8 * kGroupBytes;
-      const int64_t j = b % 8;
-      memcpy(group + 2 * j, source + 18 * b, 2);
-      const __m128i v = _mm_loadu_si128((const __m128i*)(source + 18 * b + 2));
-      const __m128i low = _mm_and_si128(v, low_half);
-      const __m128i high = _mm_and_si128(_mm_srli_epi16(v, 4), low_half);
-      // dword 0 and 2: bytes k of the even dwords below, of the odd dwords above.
-      const __m128i first = _mm_or_si128(low, _mm_slli_epi16(_mm_srli_epi64(low, 32), 4));
-      const __m128i second = _mm_or_si128(high, _mm_slli_epi16(_mm_srli_epi64(high, 32), 4));
-      const __m128i all =
-          _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(first), _mm_castsi128_ps(second), 0x88));
-      alignas(16) uint32_t dwords[4];
-      _mm_store_si128((__m128i*)dwords, all);
-      for (int i = 0; i < 4; ++i) memcpy(group + 16 + 32 * i + 4 * j, &dwords[i], 4);
+    for (int64_t b = 0; b < blocks; b += 8, source += kGroupBytes, destination += kGroupBytes) {
+      Format::PackScales(source, destination);
+      for (int j = 0; j < 8; ++j) {
+        const __m256i v = Format::Type::Load(source, j);
+        // Low dword of quadword i: columns 8i + k below, 8i + 4 + k above.
+        alignas(32) uint32_t dwords[8];
+        _mm256_store_si256((__m256i*)dwords,
+                           _mm256_or_si256(v, _mm256_slli_epi16(_mm256_srli_epi64(v, 32), 4)));
+        for (int i = 0; i < 4; ++i) memcpy(destination + 16 + 32 * i + 4 * j, &dwords[2 * i], 4);
+      }
     }
   }
 
@@ -65,9 +83,9 @@ struct K8Rows {
         odd = _mm256_add_epi16(odd, _mm256_maddubs_epi16(high, _mm256_load_si256(q + 2 * i + 1)));
       }
       const __m256i integers = _mm256_madd_epi16(_mm256_add_epi16(even, odd), ones);
-      const __m256 scales = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)row));
       sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(integers),
-                            _mm256_mul_ps(scales, _mm256_load_ps(a->d)), sum);
+                            _mm256_mul_ps(Format::Scales(row), _mm256_load_ps(a->d)), sum);
+      if (kMinima) sum = _mm256_fmadd_ps(Format::Minima(row), _mm256_load_ps(a->d_sum), sum);
     }
     return SumAcross(sum);
   }
@@ -97,16 +115,27 @@ struct K8Rows {
                                _mm256_and_si256(_mm256_srli_epi16(v[j], 4), low_half));
           }
         }
+        float* scales = panel.scales + b * 16 + 8 * r;
 #pragma GCC unroll 8
         for (int row = 0; row < 8; ++row) {
-          v[row] = _mm256_castps_si256(_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)rows[row])));
-          PrefetchNextPanel(rows[row], kGroupBytes, RowBytes(blocks));
-          rows[row] += kGroupBytes;
+          v[row] = _mm256_castps_si256(Format::Scales(rows[row]));
         }
         Transpose8x8(v);
 #pragma GCC unroll 8
-        for (int j = 0; j < 8; ++j) {
-          _mm256_store_si256((__m256i*)(panel.scales + (b + j) * 16 + 8 * r), v[j]);
+        for (int j = 0; j < 8; ++j) _mm256_store_si256((__m256i*)(scales + 16 * j), v[j]);
+        if (kMinima) {
+          float* minima = panel.minima + b * 16 + 8 * r;
+#pragma GCC unroll 8
+          for (int row = 0; row < 8; ++row) {
+            v[row] = _mm256_castps_si256(Format::Minima(rows[row]));
+          }
+          Transpose8x8(v);
+#pragma GCC unroll 8
+          for (int j = 0; j < 8; ++j) _mm256_store_si256((__m256i*)(minima + 16 * j), v[j]);
+        }
+        for (int row = 0; row < 8; ++row) {
+          PrefetchNextPanel(rows[row], kGroupBytes, RowBytes(blocks));
+          rows[row] += kGroupBytes;
         }
       }
     }

@@ -11,6 +11,8 @@
 
 namespace {
 
+// Largest error relative to the root mean square of the outputs: 8-bit activations.
+constexpr float kQuantisedTolerance = 5e-2f;
 // Tokens that share one pass over a unit's rows: their activations stay in the L2 cache.
 constexpr int64_t kTokensPerPass = 128;
 
@@ -106,9 +108,8 @@ struct QuantisedMatmul {
 #define KL_QUANTISED_MATMUL(stem, kernel_name, type)                                       \
   namespace {                                                                              \
   const kl_dtype kTypes[] = {KL_TYPE_F32, type::kType, KL_TYPE_ANY, KL_TYPE_F32};          \
-  constexpr float kTolerance = 5e-2f;                                                      \
   const kl_kernel kKernel = MatmulKernel<QuantisedMatmul<FileRows<type>, FileRows<type>>>( \
-      kernel_name, kTypes, kTolerance);                                                    \
+      kernel_name, kTypes, kQuantisedTolerance);                                           \
   const kl_kernel* const kKernels[] = {&kKernel};                                          \
   }                                                                                        \
   KL_TABLE(sparse_x86, stem) = {nullptr, kKernels, 1}

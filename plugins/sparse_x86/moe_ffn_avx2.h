@@ -23,13 +23,15 @@ struct MoeQuantised {
   using File = QuantisedEngine<FileRows<Type>>;
   using Packed = File;
   using Reader = QuantisedReader<Type>;
+  using Packing = NoPacking;
 };
-template <>
-struct MoeQuantised<TypeQ4_0> {
-  static constexpr kl_dtype kType = KL_TYPE_Q4_0;
-  using File = QuantisedEngine<FileRows<TypeQ4_0>>;
-  using Packed = QuantisedEngine<K8Rows>;
-  using Reader = QuantisedReader<TypeQ4_0>;
+template <class Format>
+struct MoeK8 {
+  static constexpr kl_dtype kType = Format::Type::kType;
+  using File = QuantisedEngine<FileRows<typename Format::Type>>;
+  using Packed = QuantisedEngine<K8Rows<Format>>;
+  using Reader = QuantisedReader<typename Format::Type>;
+  using Packing = K8Packing<Format>;
 };
 template <class Type>
 struct MoeFloat {
@@ -37,6 +39,7 @@ struct MoeFloat {
   using File = FloatEngine<Type>;
   using Packed = File;
   using Reader = FloatReader<Type>;
+  using Packing = NoPacking;
 };
 
 // Up: type of gate and up. Down: type of down.
@@ -57,17 +60,22 @@ struct MoeFfn {
   }
 
   static kl_code PackQuery(const kl_node* node, uint32_t operand, kl_pack* pack, kl_error*) {
-    const bool transposed = kl_attribute_int(node, "down_transposed", 0) != 0;
-    const bool wanted = operand == kMoeGate || operand == kMoeUp
-                            ? Up::kType == KL_TYPE_Q4_0
-                            : operand == kMoeDown && Down::kType == KL_TYPE_Q4_0 && !transposed;
-    QueryK8(wanted ? node->operands[operand] : nullptr, pack);
+    NothingToPack(pack);
+    if (operand == kMoeGate || operand == kMoeUp) {
+      Up::Packing::Query(node->operands[operand], pack);
+    } else if (operand == kMoeDown && kl_attribute_int(node, "down_transposed", 0) == 0) {
+      Down::Packing::Query(node->operands[operand], pack);
+    }
     return KL_OK;
   }
 
-  static kl_code Pack(const kl_node*, uint32_t, const kl_tensor* source, void* destination,
+  static kl_code Pack(const kl_node*, uint32_t operand, const kl_tensor* source, void* destination,
                       int64_t begin, int64_t end) {
-    PackK8(source, destination, begin, end);
+    if (operand == kMoeDown) {
+      Down::Packing::Pack(source, destination, begin, end);
+    } else {
+      Up::Packing::Pack(source, destination, begin, end);
+    }
     return KL_OK;
   }
 
@@ -177,7 +185,7 @@ KL_INLINE constexpr kl_kernel MoeKernel(const char* name, const kl_dtype* types,
   kl_kernel kernel =
       SimpleKernel("moe_ffn", name, types, 7, sizeof(MoeState), tolerance, Implementation::Prepare,
                    Implementation::Work, Implementation::Run, Implementation::Supports);
-  if (Up::kType == KL_TYPE_Q4_0 || Down::kType == KL_TYPE_Q4_0) {
+  if (Up::Packing::kPacks || Down::Packing::kPacks) {
     kernel.pack_query = Implementation::PackQuery;
     kernel.pack = Implementation::Pack;
   }

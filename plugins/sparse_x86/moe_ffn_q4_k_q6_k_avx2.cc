@@ -2,5 +2,5 @@
 #include "plugins/common/table.h"
 #include "plugins/sparse_x86/moe_ffn_avx2.h"
 
-KL_MOE_FFN(moe_ffn_q4_k_q6_k_avx2, "moe_ffn_q4_k_q6_k_avx2", MoeQuantised<TypeQ4_K>,
-           MoeQuantised<TypeQ6_K>, 0.1f);
+KL_MOE_FFN(moe_ffn_q4_k_q6_k_avx2, "moe_ffn_q4_k_q6_k_avx2", MoeK8<K8Q4_K>, MoeQuantised<TypeQ6_K>,
+           0.1f);

@@ -1,7 +1,8 @@
 """Questions written by hand, not from templates: the harder half of the evaluation. (intent, question)
 
-QUESTIONS were read while the templates were being widened; BLIND were written after the last change to the
-templates and looked at only once, for the figures in the README.
+Training never asks any of them. QUESTIONS were answered and read between training runs, so they have steered the
+templates; BLIND were written before the last run and answered only once, after it. Keep it so: write new blind
+questions for a new model.
 """
 
 QUESTIONS = [

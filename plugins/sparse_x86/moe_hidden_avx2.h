@@ -14,6 +14,8 @@ namespace {
 
 constexpr int64_t kSlotsPerPass = 128;
 constexpr int64_t kNeuronsPerStream = 512;
+// How many active rows of up are fetched before the one that is being multiplied.
+constexpr int64_t kRowsAhead = 4;
 
 // Where h goes: to f32 or to the blocks that the down engine reads. `block` counts 32 neurons.
 using StoreHidden = void (*)(const float* h, int64_t block, int64_t count, void* vector);
@@ -52,7 +54,7 @@ static inline void StreamHidden(const HiddenWork& work, int64_t slot, int64_t fi
   const void* x = work.x + (uint64_t)(slot / self.chosen) * self.x_bytes;
   alignas(32) float gates[kNeuronsPerStream];
   alignas(32) float ups[kNeuronsPerStream];
-  int32_t active[kNeuronsPerStream + 2];
+  int32_t active[kNeuronsPerStream + kRowsAhead];
   int64_t active_count = 0;
   for (int64_t i = 0; i < count; ++i) {
     const uint8_t* row = work.gate + (uint64_t)(first + i) * row_bytes;
@@ -61,14 +63,13 @@ static inline void StreamHidden(const HiddenWork& work, int64_t slot, int64_t fi
     active[active_count] = (int32_t)i;
     active_count += self.activation != kRelu || gates[i] > 0.0f ? 1 : 0;
   }
-  // Two active rows ahead; the last ones fetch themselves.
+  // The last rows fetch themselves.
   const int32_t last = active_count > 0 ? active[active_count - 1] : 0;
-  active[active_count] = last;
-  active[active_count + 1] = last;
+  for (int64_t i = 0; i < kRowsAhead; ++i) active[active_count + i] = last;
   const uint8_t* up = work.up + (uint64_t)first * row_bytes;
   for (int64_t a = 0; a < active_count; ++a) {
     ups[active[a]] = Engine::Dot(up + (uint64_t)active[a] * row_bytes, self.length, x,
-                                 up + (uint64_t)active[a + 2] * row_bytes);
+                                 up + (uint64_t)active[a + kRowsAhead] * row_bytes);
   }
   for (int64_t i = 0; i < count; i += kNeuronsPerUnit) {
     alignas(32) float h[kNeuronsPerUnit];

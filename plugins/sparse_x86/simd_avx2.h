@@ -15,7 +15,7 @@ namespace {
 
 // Bytes ahead of the row being read. Rows follow each other in memory, and one thread reads one
 // stream: this reaches into the next rows and pays for DRAM's latency.
-constexpr int64_t kPrefetchAhead = 1536;
+constexpr int64_t kPrefetchAhead = 4096;
 
 KL_INLINE int64_t RoundUp(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;

@@ -129,8 +129,8 @@ bool TerminalSession::WaitFor(const std::string& text) {
   }
 }
 
-bool TerminalSession::WaitForOutput() {
-  while (shown_.size() == seen_) {
+bool TerminalSession::WaitForBytes(size_t count) {
+  while (shown_.size() < seen_ + count) {
     if (!ReadSome(kPatienceMs)) return false;
   }
   seen_ = shown_.size();

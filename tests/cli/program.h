@@ -33,8 +33,8 @@ class TerminalSession {
   // Waits until the text shows up behind what earlier calls waited for; false after a minute or
   // at the end.
   bool WaitFor(const std::string& text);
-  // The same for anything at all.
-  bool WaitForOutput();
+  // The same for that many bytes of anything.
+  bool WaitForBytes(size_t count);
   // Waits for the end; the status as in ProgramResult, or -1 after a minute.
   int Wait();
   // All that was shown.

@@ -1,11 +1,14 @@
 // Line editing by libedit.
 #include <histedit.h>
 #include <langinfo.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <clocale>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <cwchar>
 
 #include "tools/chat/line_reader.h"
 
@@ -35,10 +38,7 @@ class TerminalReader : public LineReader {
     el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
     // While a line is edited Ctrl-C and Ctrl-Z are keys; while an answer runs they are signals.
     el_set(editor_, EL_SETTY, "-d", "-isig", nullptr);
-    el_set(editor_, EL_ADDFN, "kinglet-interrupt", "give the line up", &TerminalReader::GiveUp);
-    el_set(editor_, EL_BIND, "^C", "kinglet-interrupt", nullptr);
-    el_set(editor_, EL_ADDFN, "kinglet-suspend", "suspend the program", &TerminalReader::Suspend);
-    el_set(editor_, EL_BIND, "^Z", "kinglet-suspend", nullptr);
+    el_set(editor_, EL_GETCFN, &TerminalReader::ReadKey);
   }
 
   ~TerminalReader() override {
@@ -76,14 +76,31 @@ class TerminalReader : public LineReader {
 
   static char* Prompt(EditLine* editor) { return &Self(editor)->prompt_[0]; }
 
-  static unsigned char GiveUp(EditLine* editor, int) {
-    Self(editor)->interrupted_ = true;
-    return CC_EOF;
-  }
-
-  static unsigned char Suspend(EditLine*, int) {
-    raise(SIGTSTP);
-    return CC_REDISPLAY;
+  // libedit's source of keys: 1 with a character, 0 at the end of input or of patience, -1 on
+  // errors.
+  static int ReadKey(EditLine* editor, wchar_t* key) {
+    constexpr wchar_t kControlC = 3;
+    constexpr wchar_t kControlZ = 26;
+    std::mbstate_t state = {};
+    for (;;) {
+      char byte;
+      const ssize_t count = read(STDIN_FILENO, &byte, 1);
+      if (count < 0 && errno == EINTR) continue;  // a suspended program has come back
+      if (count <= 0) return static_cast<int>(count);
+      const size_t length = std::mbrtowc(key, &byte, 1, &state);
+      if (length == static_cast<size_t>(-2)) continue;  // the character has more bytes
+      if (length == static_cast<size_t>(-1)) {
+        *key = L'?';
+        return 1;
+      }
+      if (*key == kControlZ) {
+        raise(SIGTSTP);
+        continue;
+      }
+      if (*key != kControlC) return 1;
+      Self(editor)->interrupted_ = true;
+      return 0;
+    }
   }
 
   void Remember(const std::string& line) {

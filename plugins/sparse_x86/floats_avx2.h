@@ -98,7 +98,8 @@ static inline __attribute__((noinline)) void MultiplyTile(const float* const row
       const __m256 w1 = _mm256_load_ps(rows[1] + k + 8 * half);
 #pragma GCC unroll 3
       for (int t = 0; t < kTokens; ++t) {
-        const __m256 v = _mm256_loadu_ps(x[t] + k + 8 * half);
+        __m256 v = _mm256_loadu_ps(x[t] + k + 8 * half);
+        KL_KEEP(v);
         sum[t][0][half] = _mm256_fmadd_ps(w0, v, sum[t][0][half]);
         sum[t][1][half] = _mm256_fmadd_ps(w1, v, sum[t][1][half]);
       }

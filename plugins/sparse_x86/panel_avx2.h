@@ -45,9 +45,6 @@ KL_INLINE Panel PanelAt(void* memory, int64_t blocks) {
   return panel;
 }
 
-// Keeps gcc from reordering a chain of additions into a tree, which spills.
-#define KL_KEEP(v) asm("" : "+x"(v))
-
 // y[t][row] for `tokens` (1..4, a constant where this is inlined) tokens and 16 rows.
 template <PanelKind kKind, bool kMinima, ActivationOrder kOrder, int kTokens>
 static inline __attribute__((noinline)) void MultiplyPanel(const Panel& panel, int64_t blocks,

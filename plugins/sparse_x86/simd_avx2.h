@@ -11,6 +11,10 @@
 
 #define KL_INLINE inline __attribute__((always_inline))
 
+// Keeps a vector in its register: gcc neither reorders a chain of additions into a tree, which
+// spills, nor repeats a load for each use.
+#define KL_KEEP(v) asm("" : "+x"(v))
+
 namespace {
 
 // Bytes ahead of the row being read. Rows follow each other in memory, and one thread reads one

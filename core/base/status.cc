@@ -65,7 +65,7 @@ kl_code FillError(const absl::Status& status, kl_error* error) {
     size_t length = std::min(status.message().size(), sizeof error->message - 1);
     // Cut before a character, not within one.
     while (length > 0 && length < status.message().size() && (status.message()[length] & 0xC0) == 0x80) --length;
-    std::memcpy(error->message, status.message().data(), length);
+    if (length > 0) std::memcpy(error->message, status.message().data(), length);
     error->message[length] = '\0';
   }
   return code;

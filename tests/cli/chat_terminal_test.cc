@@ -27,20 +27,20 @@ class ChatTerminalTest : public CliModelTest {
 TEST_F(ChatTerminalTest, AnswersAndLeavesOnControlD) {
   TerminalSession session(Flags("5"), Settings());
   ASSERT_TRUE(session.WaitFor("/help lists the commands")) << session.shown();
-  ASSERT_TRUE(session.WaitFor("> "));
+  ASSERT_TRUE(session.WaitForPrompt("> "));
   session.Send("Hello\r");
   ASSERT_TRUE(session.WaitFor("Hello")) << session.shown();
-  ASSERT_TRUE(session.WaitFor("> ")) << session.shown();
+  ASSERT_TRUE(session.WaitForPrompt("> ")) << session.shown();
   session.Send("/stats\r");
   ASSERT_TRUE(session.WaitFor("tokens used")) << session.shown();
-  ASSERT_TRUE(session.WaitFor("> "));
+  ASSERT_TRUE(session.WaitForPrompt("> "));
   session.Send(kControlD);
   EXPECT_EQ(session.Wait(), 0);
 }
 
 TEST_F(ChatTerminalTest, SlashCommandsWork) {
   TerminalSession session(Flags("5"), Settings());
-  ASSERT_TRUE(session.WaitFor("> "));
+  ASSERT_TRUE(session.WaitForPrompt("> "));
   session.Send("/?\r");
   ASSERT_TRUE(session.WaitFor("/regen")) << session.shown();
   session.Send("/set parameter temp 0.5\r/show\r");
@@ -59,12 +59,12 @@ TEST_F(ChatTerminalTest, ControlCStopsTheAnswerAndASecondOneLeaves) {
                   "--ffn", "512", "--window", "0", "-o", model});
   ASSERT_EQ(made.status, 0) << made.err;
   TerminalSession session({"chat", "-m", model, "--raw", "--temp", "0"}, Settings());
-  ASSERT_TRUE(session.WaitFor("> ")) << session.shown();
+  ASSERT_TRUE(session.WaitForPrompt("> ")) << session.shown();
   session.Send("Hello\r");
   ASSERT_TRUE(session.WaitFor("Hello\r\n"));
   ASSERT_TRUE(session.WaitForBytes(40));  // it reads, or the answer has begun
   session.Send(kControlC);
-  ASSERT_TRUE(session.WaitFor("> "));
+  ASSERT_TRUE(session.WaitForPrompt("> "));
   EXPECT_THAT(session.shown(), Not(HasSubstr("context of")));  // it did not end by itself
   session.Send(kControlC);
   EXPECT_EQ(session.Wait(), 130);
@@ -72,11 +72,11 @@ TEST_F(ChatTerminalTest, ControlCStopsTheAnswerAndASecondOneLeaves) {
 
 TEST_F(ChatTerminalTest, ControlCTwiceAtThePromptLeaves) {
   TerminalSession session(Flags("5"), Settings());
-  ASSERT_TRUE(session.WaitFor("> "));
+  ASSERT_TRUE(session.WaitForPrompt("> "));
   session.Send("half a line");
   session.Send(kControlC);
   ASSERT_TRUE(session.WaitFor("Ctrl-C again")) << session.shown();
-  ASSERT_TRUE(session.WaitFor("> "));
+  ASSERT_TRUE(session.WaitForPrompt("> "));
   session.Send(kControlC);
   EXPECT_EQ(session.Wait(), 130) << session.shown();
 }
@@ -86,9 +86,9 @@ TEST_F(ChatTerminalTest, LinesAreRememberedForTheNextChat) {
   remove(history.c_str());
   {
     TerminalSession session(Flags("2"), Settings());
-    ASSERT_TRUE(session.WaitFor("> "));
+    ASSERT_TRUE(session.WaitForPrompt("> "));
     session.Send("remember me\r");
-    ASSERT_TRUE(session.WaitFor("> "));
+    ASSERT_TRUE(session.WaitForPrompt("> "));
     session.Send("/exit\r");
     EXPECT_EQ(session.Wait(), 0);
   }
@@ -96,18 +96,18 @@ TEST_F(ChatTerminalTest, LinesAreRememberedForTheNextChat) {
   text << std::ifstream(history).rdbuf();
   EXPECT_THAT(text.str(), HasSubstr("remember"));
   TerminalSession session(Flags("2"), Settings());
-  ASSERT_TRUE(session.WaitFor("> "));
+  ASSERT_TRUE(session.WaitForPrompt("> "));
   session.Send("\x10\x10");  // Ctrl-P: back to "/exit", then to the line before
   EXPECT_TRUE(session.WaitFor("remember me")) << session.shown();
 }
 
 TEST_F(ChatTerminalTest, AMessageMayHaveSeveralLines) {
   TerminalSession session(Flags("2"), Settings());
-  ASSERT_TRUE(session.WaitFor("> "));
+  ASSERT_TRUE(session.WaitForPrompt("> "));
   session.Send("\"\"\"one\r");
-  ASSERT_TRUE(session.WaitFor("... ")) << session.shown();
+  ASSERT_TRUE(session.WaitForPrompt("... ")) << session.shown();
   session.Send("two\"\"\"\r");
-  ASSERT_TRUE(session.WaitFor("> ")) << session.shown();
+  ASSERT_TRUE(session.WaitForPrompt("> ")) << session.shown();
   session.Send("/exit\r");
   EXPECT_EQ(session.Wait(), 0);
 }

@@ -5,6 +5,7 @@
 #include <pty.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -127,6 +128,17 @@ bool TerminalSession::WaitFor(const std::string& text) {
     const int64_t left = end - NowMs();
     if (left <= 0 || !ReadSome(static_cast<int>(left))) return false;
   }
+}
+
+bool TerminalSession::WaitForPrompt(const std::string& text) {
+  if (!WaitFor(text)) return false;
+  const int64_t end = NowMs() + kPatienceMs;
+  while (NowMs() < end) {
+    struct termios settings = {};
+    if (tcgetattr(terminal_, &settings) == 0 && (settings.c_lflag & ICANON) == 0) return true;
+    ReadSome(5);
+  }
+  return false;
 }
 
 bool TerminalSession::WaitForBytes(size_t count) {

@@ -33,7 +33,10 @@ class TerminalSession {
   // Waits until the text shows up behind what earlier calls waited for; false after a minute or
   // at the end.
   bool WaitFor(const std::string& text);
-  // The same for that many bytes of anything.
+  // Waits for a prompt that ends in `text` and for the line editor behind it: it shows the prompt
+  // before it takes over the keys, and a key that comes between the two is the terminal's.
+  bool WaitForPrompt(const std::string& text);
+  // The same as WaitFor for that many bytes of anything.
   bool WaitForBytes(size_t count);
   // Waits for the end; the status as in ProgramResult, or -1 after a minute.
   int Wait();

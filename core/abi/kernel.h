@@ -66,6 +66,9 @@ typedef struct kl_run {
   void* scratch;
   void* worker_scratch;
   void* pthreadpool;  // pthreadpool_t for KL_KERNEL_OWN_THREADS kernels, else NULL; may be NULL: one thread
+  // Since minor 1. Of each row of the output only the wanted_count largest elements are wanted: the kernel may put
+  // -infinity in place of any other. 0: all are wanted. A kernel that does not know the field computes all.
+  uint32_t wanted_count;
 } kl_run;
 
 // How a kernel wants a weight.

@@ -192,6 +192,9 @@ typedef struct kl_session_options {
   float presence_penalty;
   int32_t repeat_last_n;
   int64_t seed;            // -1: from the system's random device
+  // Of a step's logits only those are computed that the sampler can pick (the largest one, or top_k of them), where a
+  // kernel knows how; the answer is the same. true: always all.
+  bool full_logits;
 } kl_session_options;
 KL_API void kl_session_default_options(kl_session_options* options);
 KL_API kl_code kl_session_create(kl_model* model, const kl_session_options* options, kl_session** session, kl_error* error);
@@ -210,7 +213,8 @@ KL_API kl_code kl_session_prefill(kl_session* session, const int32_t* tokens, si
                                   void* user, kl_error* error);
 // One token more.
 KL_API kl_code kl_session_decode(kl_session* session, int32_t token, kl_error* error);
-// Logits of the last computed token: f32 [vocabulary]; NULL before the first. Until the next call.
+// Logits of the last computed token: f32 [vocabulary]; NULL before the first, or when they cannot be computed. Until the
+// next call. Those that the sampler did not need are computed now: set full_logits where every token's are wanted.
 KL_API const float* kl_session_logits(const kl_session* session, size_t* count);
 // Draws the next token from them; it counts for the penalties once it is decoded. Does not decode it.
 KL_API kl_code kl_session_sample(kl_session* session, int32_t* token, kl_error* error);

@@ -62,6 +62,7 @@ kl_code kl_session_create(kl_model* model, const kl_session_options* options, kl
   wanted.context_length = given.context_length;
   if (given.batch != 0) wanted.batch = given.batch;
   wanted.sampler = SamplerOf(given);
+  wanted.full_logits = given.full_logits;
   auto created = kinglet::Session::Create(model->model.get(), wanted);
   if (!created.ok()) return FillError(created.status(), error);
   auto handle = std::make_unique<kl_session>();
@@ -118,9 +119,10 @@ kl_code kl_session_decode(kl_session* session, int32_t token, kl_error* error) {
 
 const float* kl_session_logits(const kl_session* session, size_t* count) {
   if (session == nullptr) return kinglet::Nothing<float>(count);
-  const auto logits = session->session->logits();
-  if (count != nullptr) *count = logits.size();
-  return logits.data();
+  const auto logits = session->session->Logits();
+  if (!logits.ok()) return kinglet::Nothing<float>(count);
+  if (count != nullptr) *count = logits->size();
+  return logits->data();
 }
 
 kl_code kl_session_sample(kl_session* session, int32_t* token, kl_error* error) {

@@ -27,7 +27,7 @@ absl::StatusOr<std::unique_ptr<Network>> Network::Load(Runtime* runtime, std::un
 }
 
 absl::Status Network::Run() {
-  return runtime_->Run(program_.get(), /*tokens=*/1, /*outputs=*/1, /*cancel=*/nullptr);
+  return runtime_->Run(program_.get(), /*tokens=*/1, /*outputs=*/1, /*wanted_count=*/0, /*cancel=*/nullptr);
 }
 
 }  // namespace kinglet

@@ -217,6 +217,10 @@ void Program::FindOpenDimensions() {
       return std::find(shape.begin(), shape.end(), KL_DIM_OUTPUTS) != shape.end();
     });
   };
+  if (!plan.nodes.empty() && plan.outputs.size() == 1) {
+    const std::vector<kl_value>& last = plan.nodes.back().operands;
+    head_is_last_ = std::find(last.begin(), last.end(), plan.outputs[0]) != last.end();
+  }
   hidden_run_count_ = plan.nodes.size();
   while (hidden_run_count_ > 0 && makes_logits(plan.nodes[hidden_run_count_ - 1])) --hidden_run_count_;
 }
@@ -229,9 +233,18 @@ int32_t* Program::InputOf(ValueKind kind) {
   return nullptr;
 }
 
-absl::Status Program::Run(Scheduler* scheduler, int64_t tokens, int64_t outputs, const std::atomic<bool>* cancel) {
+absl::Status Program::Run(Scheduler* scheduler, int64_t tokens, int64_t outputs, uint32_t wanted_count,
+                          const std::atomic<bool>* cancel) {
+  if (head_is_last_) runs_.back().run.wanted_count = wanted_count;
   for (const OpenDimension& open : open_dimensions_) *open.target = open.outputs ? outputs : tokens;
   return scheduler->Run(runs_.data(), outputs == 0 ? hidden_run_count_ : runs_.size(), cancel);
+}
+
+absl::Status Program::CompleteLogits(Scheduler* scheduler) {
+  if (!head_is_last_) return absl::OkStatus();
+  // The last node's inputs live until it has run, and nothing ran after it.
+  runs_.back().run.wanted_count = 0;
+  return scheduler->Run(&runs_.back(), 1, nullptr);
 }
 
 }  // namespace kinglet

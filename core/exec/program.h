@@ -41,7 +41,12 @@ class Program {
   int32_t* output_rows() { return InputOf(ValueKind::kOutputRows); }
 
   // Computes `tokens` tokens, `outputs` rows of logits. With outputs = 0 the nodes that only make logits are left out.
-  absl::Status Run(Scheduler* scheduler, int64_t tokens, int64_t outputs, const std::atomic<bool>* cancel);
+  // `wanted_count` > 0: of each row only the wanted_count largest logits are needed, others may be -infinity.
+  absl::Status Run(Scheduler* scheduler, int64_t tokens, int64_t outputs, uint32_t wanted_count,
+                   const std::atomic<bool>* cancel);
+
+  // After a Run() with a wanted_count: computes all logits of its rows, from the hidden values that are still there.
+  absl::Status CompleteLogits(Scheduler* scheduler);
 
   const Extents& largest() const { return largest_; }
   uint64_t arena_bytes() const { return arena_.size(); }
@@ -68,6 +73,7 @@ class Program {
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<NodeRun> runs_;
   size_t hidden_run_count_ = 0;        // runs_ before the tail that only makes logits
+  bool head_is_last_ = false;          // the last node makes the logits: only then a wanted_count is passed on
   std::vector<OpenDimension> open_dimensions_;
   AlignedBuffer arena_;
 };

@@ -45,7 +45,7 @@ class ProgramTest : public testing::Test {
     return Program::Create(*prepared_, GreedyPlanner(), largest, [](kl_value) { return kl_tensor(); });
   }
   absl::Status Run(Program* program, int64_t tokens, int64_t outputs) {
-    return program->Run(&scheduler_, tokens, outputs, nullptr);
+    return program->Run(&scheduler_, tokens, outputs, /*wanted_count=*/0, nullptr);
   }
 
   FakePlugin plugin_;

@@ -26,9 +26,15 @@ class Runtime {
   const kl_planner& planner() const { return *planner_; }
   int thread_count() const { return scheduler_->thread_count(); }
 
-  absl::Status Run(Program* program, int64_t tokens, int64_t outputs, const std::atomic<bool>* cancel) {
+  absl::Status Run(Program* program, int64_t tokens, int64_t outputs, uint32_t wanted_count,
+                   const std::atomic<bool>* cancel) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    return program->Run(scheduler_.get(), tokens, outputs, cancel);
+    return program->Run(scheduler_.get(), tokens, outputs, wanted_count, cancel);
+  }
+
+  absl::Status CompleteLogits(Program* program) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return program->CompleteLogits(scheduler_.get());
   }
 
   void ParallelFor(int64_t count, kl_parallel_body body, void* context) {

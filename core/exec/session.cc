@@ -58,6 +58,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Model* model, con
                       Program::Create(*model->prepared(), runtime->planner(), extents,
                                       [&](kl_value value) { return cache->tensor(cache_of[value]); }));
   KL_ASSIGN_OR_RETURN(session->arena_reservation_, model->budget()->Reserve("activations", session->arena_bytes()));
+  session->full_logits_ = options.full_logits;
   KL_RETURN_IF_ERROR(session->SetSampler(options.sampler));
   return session;
 }
@@ -92,7 +93,11 @@ absl::Status Session::CheckTokens(absl::Span<const int32_t> tokens) const {
   return absl::OkStatus();
 }
 
-absl::Status Session::Compute(absl::Span<const int32_t> tokens, int64_t outputs) {
+uint32_t Session::WantedCount(size_t more_count) const {
+  return full_logits_ ? 0 : sampler_->WantedCount(more_count);
+}
+
+absl::Status Session::Compute(absl::Span<const int32_t> tokens, int64_t outputs, uint32_t wanted_count) {
   const int64_t count = static_cast<int64_t>(tokens.size());
   logits_ = {};
   int32_t* positions = program_->positions();
@@ -101,7 +106,7 @@ absl::Status Session::Compute(absl::Span<const int32_t> tokens, int64_t outputs)
   for (int64_t i = 0; i < count && positions != nullptr; ++i) positions[i] = position() + static_cast<int32_t>(i);
   for (int64_t i = 0; i < outputs; ++i) rows[i] = static_cast<int32_t>(count - outputs + i);
   KL_RETURN_IF_ERROR(cache_->Reserve(count));
-  KL_RETURN_IF_ERROR(model_->runtime()->Run(program_.get(), count, outputs, &cancelled_));
+  KL_RETURN_IF_ERROR(model_->runtime()->Run(program_.get(), count, outputs, wanted_count, &cancelled_));
   KL_RETURN_IF_ERROR(model_->CheckFiles());
   cache_->Commit(count);
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
@@ -110,6 +115,7 @@ absl::Status Session::Compute(absl::Span<const int32_t> tokens, int64_t outputs)
     const kl_tensor& logits = program_->tensor(model_->plan().outputs[0]);
     const size_t vocabulary = static_cast<size_t>(logits.shape[1]);
     logits_ = {static_cast<const float*>(logits.data) + static_cast<size_t>(outputs - 1) * vocabulary, vocabulary};
+    wanted_count_ = wanted_count;
   }
   return absl::OkStatus();
 }
@@ -121,7 +127,8 @@ absl::Status Session::Prefill(absl::Span<const int32_t> tokens, const ProgressFu
   for (size_t done = 0; done < tokens.size();) {
     if (progress && !progress("prefill", done, tokens.size())) return absl::CancelledError("prefill was stopped");
     const size_t count = std::min(batch, tokens.size() - done);
-    KL_RETURN_IF_ERROR(Compute(tokens.subspan(done, count), done + count == tokens.size() ? 1 : 0));
+    KL_RETURN_IF_ERROR(
+        Compute(tokens.subspan(done, count), done + count == tokens.size() ? 1 : 0, WantedCount(count)));
     done += count;
   }
   if (progress) progress("prefill", tokens.size(), tokens.size());
@@ -134,7 +141,7 @@ absl::Status Session::PrefillLogits(absl::Span<const int32_t> tokens, const Logi
   const size_t batch = static_cast<size_t>(program_->largest().outputs);
   for (size_t done = 0; done < tokens.size();) {
     const size_t count = std::min(batch, tokens.size() - done);
-    KL_RETURN_IF_ERROR(Compute(tokens.subspan(done, count), static_cast<int64_t>(count)));
+    KL_RETURN_IF_ERROR(Compute(tokens.subspan(done, count), static_cast<int64_t>(count), /*wanted_count=*/0));
     const float* first = logits_.data() - (count - 1) * logits_.size();
     for (size_t i = 0; i < count; ++i) {
       if (!row(done + i, {first + i * logits_.size(), logits_.size()})) {
@@ -158,10 +165,22 @@ absl::Status Session::Rewind(int32_t position) {
   return RefillSampler();
 }
 
+absl::StatusOr<absl::Span<const float>> Session::Logits() {
+  if (!logits_.empty() && wanted_count_ != 0) {
+    KL_RETURN_IF_ERROR(model_->runtime()->CompleteLogits(program_.get()));
+    KL_RETURN_IF_ERROR(model_->CheckFiles());
+    wanted_count_ = 0;
+  }
+  return logits_;
+}
+
 absl::StatusOr<int32_t> Session::Sample() {
   if (logits_.empty()) {
     return absl::FailedPreconditionError("there are no logits to sample from; prefill or decode a token first");
   }
+  // The sampler may have been changed since the logits were computed.
+  const uint32_t wanted = WantedCount(0);
+  if (wanted_count_ != 0 && (wanted == 0 || wanted > wanted_count_)) KL_RETURN_IF_ERROR(Logits().status());
   return sampler_->Sample(logits_.data(), static_cast<int32_t>(logits_.size()));
 }
 
@@ -194,7 +213,7 @@ absl::StatusOr<Generation> Session::Generate(int64_t max_tokens, const TextFunct
       result.stop = StopReason::kContext;
       break;
     }
-    const absl::Status decoded = Compute({&token, 1}, 1);
+    const absl::Status decoded = Compute({&token, 1}, 1, WantedCount(1));
     if (decoded.code() == absl::StatusCode::kCancelled) {
       result.stop = StopReason::kCancelled;
       break;

@@ -26,6 +26,8 @@ struct SessionOptions {
   int32_t context_length = 0;  // 0: the model's. Rows are resident only once they are written
   int32_t batch = 512;         // most tokens computed at once
   SamplerOptions sampler;
+  // Compute every logit of every token, also those that the sampler does not look at.
+  bool full_logits = false;
 };
 
 enum class StopReason { kEndToken, kLength, kContext, kCallback, kCancelled };
@@ -59,7 +61,8 @@ class Session {
   absl::Status Rewind(int32_t position);
 
   // f32 [vocabulary] of the last computed token; empty before the first and after a rewind. Until the next call.
-  absl::Span<const float> logits() const { return logits_; }
+  // Computes what the sampler did not need, and was left out so far.
+  absl::StatusOr<absl::Span<const float>> Logits();
 
   absl::Status SetSampler(const SamplerOptions& options);
   // Draws the next token from the logits; it counts for the penalties once it is decoded.
@@ -71,7 +74,7 @@ class Session {
   // From any thread: the running call stops between two nodes. No effect on later calls.
   void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
 
-  absl::Status Save(const std::string& path) const;
+  absl::Status Save(const std::string& path);
   absl::Status Restore(const std::string& path);
 
   uint64_t cache_bytes() const { return cache_->bytes(); }
@@ -79,8 +82,11 @@ class Session {
 
  private:
   explicit Session(const Model* model) : model_(model) {}
-  // One batch: at most largest().tokens tokens, logits of the last `outputs` of them.
-  absl::Status Compute(absl::Span<const int32_t> tokens, int64_t outputs);
+  // One batch: at most largest().tokens tokens, logits of the last `outputs` of them; of each the `wanted_count` largest,
+  // 0: all.
+  absl::Status Compute(absl::Span<const int32_t> tokens, int64_t outputs, uint32_t wanted_count);
+  // How many of the largest logits the sampler looks at once `more_count` tokens are accepted; 0: all.
+  uint32_t WantedCount(size_t more_count) const;
   absl::Status CheckTokens(absl::Span<const int32_t> tokens) const;
   // The penalties' history from tokens_; the random generator goes on where it is.
   absl::Status RefillSampler();
@@ -92,6 +98,8 @@ class Session {
   std::unique_ptr<Sampler> sampler_;
   std::vector<int32_t> tokens_;
   absl::Span<const float> logits_;
+  bool full_logits_ = false;
+  uint32_t wanted_count_ = 0;  // how many of logits_ are there; 0: all
   std::atomic<bool> cancelled_{false};
 };
 

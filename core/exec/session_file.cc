@@ -106,7 +106,8 @@ bool SizesFit(const Header& header, uint64_t file_bytes) {
 
 }  // namespace
 
-absl::Status Session::Save(const std::string& path) const {
+absl::Status Session::Save(const std::string& path) {
+  KL_RETURN_IF_ERROR(Logits().status());
   const SamplerState sampler = sampler_->Save();
   Header header = {};
   std::memcpy(header.magic, kMagic, sizeof kMagic);
@@ -176,6 +177,7 @@ absl::Status Session::Restore(const std::string& path) {
   if (!logits.empty()) {
     std::memcpy(logits_tensor.data, logits.data(), vocabulary * sizeof(float));
     logits_ = {static_cast<const float*>(logits_tensor.data), vocabulary};
+    wanted_count_ = 0;
   }
   return absl::OkStatus();
 }

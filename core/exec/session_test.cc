@@ -70,7 +70,7 @@ TEST_F(SessionTest, PrefillGoesInBatchesAndOnlyTheLastMakesLogits) {
   EXPECT_THAT(progress, ElementsAre(0, 4, 8, 10));
   EXPECT_EQ(std::count(Fake::log().ran.begin(), Fake::log().ran.end(), "fake_matmul"), 1);
   EXPECT_EQ(session->tokens(), tokens);
-  ASSERT_EQ(session->logits().size(), 12u);
+  ASSERT_EQ(session->Logits()->size(), 12u);
   EXPECT_EQ(*session->Sample(), 4);
 }
 
@@ -166,7 +166,7 @@ TEST_F(SessionTest, WithoutLogitsThereIsNothingToSample) {
   EXPECT_EQ(CodeFromStatus(session->Generate(-1, nullptr).status()), KL_FAILED_PRECONDITION);
   ASSERT_TRUE(session->Prefill({1, 2}, nullptr).ok());
   ASSERT_TRUE(session->Rewind(1).ok());
-  EXPECT_TRUE(session->logits().empty());
+  EXPECT_TRUE(session->Logits()->empty());
   EXPECT_EQ(CodeFromStatus(session->Sample().status()), KL_FAILED_PRECONDITION);
 }
 

@@ -74,6 +74,20 @@ bool Sampler::penalises() const {
           options_.presence_penalty != 0.0f);
 }
 
+uint32_t Sampler::WantedCount(size_t more_count) const {
+  if (options_.temperature > 0 && options_.top_k <= 0) return 0;
+  const size_t largest = options_.temperature <= 0 ? 1 : static_cast<size_t>(options_.top_k);
+  const bool penalties = options_.repeat_penalty != 1.0f || options_.frequency_penalty != 0.0f ||
+                         options_.presence_penalty != 0.0f;
+  if (!penalties || recent_.empty()) return static_cast<uint32_t>(largest);
+  // A penalty that lifts a logit may lift any; one that lowers makes room for a token further down.
+  if (options_.repeat_penalty < 1.0f || options_.frequency_penalty < 0.0f ||
+      options_.presence_penalty < 0.0f) {
+    return 0;
+  }
+  return static_cast<uint32_t>(largest + std::min(recent_count_ + more_count, recent_.size()));
+}
+
 absl::StatusOr<int32_t> Sampler::Sample(const float* logits, int32_t count) {
   KL_RETURN_IF_ERROR(Load(logits, count));
   if (penalises()) Penalise();

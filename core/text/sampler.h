@@ -63,6 +63,10 @@ class Sampler {
   // is an error: the model or its file is damaged. Requires count > 0. Does not Accept.
   absl::StatusOr<int32_t> Sample(const float* logits, int32_t count);
 
+  // How many of the largest logits Sample() looks at once `more_count` more tokens are accepted: the
+  // others may as well be -inf. 0: all of them.
+  uint32_t WantedCount(size_t more_count) const;
+
   // The token becomes part of the history that penalties look at.
   void Accept(int32_t id);
 

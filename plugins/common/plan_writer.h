@@ -20,8 +20,8 @@
 
 namespace kinglet {
 
-// Bounds for numbers of a file: far above any model, and so small that no product of two wraps and no
-// loop or table over one of them grows large before a tensor's shape contradicts it.
+// Bounds for numbers of a file: far above any model, and so small that no product of two wraps and
+// no loop or table over one of them grows large before a tensor's shape contradicts it.
 constexpr int64_t kMostLayers = 10000;
 constexpr int64_t kMostHeads = 65536;
 constexpr int64_t kMostHeadLength = 65536;
@@ -69,8 +69,8 @@ class PlanWriter {
   double PositiveFloat(const char* key, double otherwise) {
     const double value = Float(key, otherwise);
     if (value > 0 && isfinite(value)) return value;
-    Fail(KL_DATA_CORRUPT, "metadata key " + Key(key) + ": expected a finite number above 0, found " +
-                              std::to_string(value));
+    Fail(KL_DATA_CORRUPT, "metadata key " + Key(key) +
+                              ": expected a finite number above 0, found " + std::to_string(value));
     return otherwise;
   }
 
@@ -151,6 +151,13 @@ class PlanWriter {
   kl_value MatMul(const std::string& name, kl_value x, kl_value weight, kl_value bias, int64_t out,
                   int64_t rows = KL_DIM_TOKENS) {
     return Node("matmul", name, {}, {x, weight, bias}, {rows, out});
+  }
+
+  // The last product: x [outputs, dim] with the vocabulary's rows. Marked, so that a kernel may
+  // keep the rows in a form that lets it find the largest logits without reading all of them.
+  kl_value Head(const std::string& name, kl_value x, kl_value weight, int64_t vocabulary) {
+    return Node("matmul", name, {Attribute("vocabulary_head", int64_t{1})},
+                {x, weight, KL_NO_VALUE}, {KL_DIM_OUTPUTS, vocabulary});
   }
 
   struct RopeOptions {

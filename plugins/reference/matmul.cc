@@ -7,6 +7,9 @@
 //   bias  f32           [N]       in, optional
 //   y     f32           [.., N]   out; must not alias x
 //
+// Attributes: vocabulary_head (0): 1 says that y are a language model's logits. A kernel may then keep
+// to kl_run::wanted_count; this one always computes all.
+//
 // Work:    ceil(N / 16) units of 16 outputs; a weight row is widened once for all rows of x.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
 // Numbers: w is widened to f32, sums are in double, y is rounded once.
@@ -32,6 +35,8 @@ constexpr kl_case_operand kRank3[] = {Normal({2, S(0), S(1)}), Weight({S(2), S(1
 constexpr kl_case_operand kZeroInput[] = {Fill(KL_TYPE_F32, {S(0), S(1)}, KL_FILL_ZERO, 0, 0),
                                           Weight({S(2), S(1)}), Normal({S(2)}),
                                           Output({S(0), S(2)})};
+// A hint to kernels; the numbers are the same.
+constexpr kl_attribute kHeadAttributes[] = {IntAttribute("vocabulary_head", 1)};
 // No case has but a few outputs: errors are measured against their root mean square.
 constexpr kl_op_case kCases[] = {
     Case("one_token", kPlain, {{Fixed(1), Range(32, 1024, 32), Range(32, 256, 16)}}, 3),
@@ -41,6 +46,10 @@ constexpr kl_op_case kCases[] = {
     Case("one_row", kPlain, {{Range(8, 12), Range(32, 512, 32), Fixed(1)}}, 2),
     Case("bias", kBiased, {{Range(1, 6), Range(32, 512, 32), Range(8, 100)}}, 3),
     Case("rank_3", kRank3, {{Range(1, 4), Range(32, 256, 32), Range(8, 64, 8)}}, 1),
+    Case("head_one_token", kHeadAttributes, kPlain,
+         {{Fixed(1), Range(256, 1024, 256), Range(100, 300)}}, 2),
+    Case("head_batch", kHeadAttributes, kPlain,
+         {{Range(2, 20), Range(256, 512, 256), Range(16, 200)}}, 2),
     Case("zero_activations", kZeroInput, {{Range(1, 3), Fixed(64), Fixed(48)}}, 1),
 };
 constexpr kl_op kOp = Operator("matmul", kOperands, kCases);

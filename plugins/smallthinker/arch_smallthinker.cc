@@ -174,7 +174,7 @@ kl_code Build(const kl_host* host, const kl_model_view* view, kl_plan_builder* b
   h = w.SelectRows("output_rows", h, w.OutputRows(), c.dim);
   h = w.RmsNorm("output_norm", h, w.Vector("output_norm.weight", c.dim), c.dim, c.epsilon, KL_DIM_OUTPUTS);
   const kl_value head = w.HasTensor("output.weight") ? w.Weight("output.weight", {vocabulary, c.dim}) : embedding;
-  w.Logits(w.MatMul("output", h, head, KL_NO_VALUE, vocabulary, KL_DIM_OUTPUTS));
+  w.Logits(w.Head("output", h, head, vocabulary));
 
   facts->vocabulary_size = vocabulary;
   facts->context_length = c.context;

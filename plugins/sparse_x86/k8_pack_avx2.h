@@ -46,12 +46,6 @@ struct NoPacking {
   static void Pack(const kl_tensor*, void*, int64_t, int64_t) {}
 };
 
-KL_INLINE void NothingToPack(kl_pack* pack) {
-  pack->bytes = 0;
-  pack->unit_count = 0;
-  pack->layout = nullptr;
-}
-
 }  // namespace
 
 #endif  // PLUGINS_SPARSE_X86_K8_PACK_AVX2_H_

@@ -51,6 +51,12 @@ KL_INLINE void OnePhase(kl_work* work, int64_t units) {
   work->unit_count[0] = units;
 }
 
+KL_INLINE void NothingToPack(kl_pack* pack) {
+  pack->bytes = 0;
+  pack->unit_count = 0;
+  pack->layout = nullptr;
+}
+
 // A kernel without packing.
 KL_INLINE constexpr kl_kernel SimpleKernel(const char* op, const char* name, const kl_dtype* types,
                                            uint32_t operand_count, uint64_t state_bytes,

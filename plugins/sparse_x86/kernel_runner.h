@@ -107,6 +107,9 @@ class KernelRunner {
     return KL_OK;
   }
 
+  // Of later runs; see kl_run.
+  void set_wanted_count(uint32_t count) { wanted_count_ = count; }
+
   const char* message() const { return error_.message; }
   std::vector<kl_tensor>& operands() { return operands_; }
 
@@ -189,6 +192,7 @@ class KernelRunner {
     run.state = state_.data();
     run.scratch = scratch_.data();
     run.worker_scratch = worker_scratch;
+    run.wanted_count = wanted_count_;
     return run;
   }
   kl_work WorkOf() {
@@ -210,6 +214,7 @@ class KernelRunner {
   AlignedBytes scratch_;
   kl_requirements requirements_ = {};
   kl_error error_ = {};
+  uint32_t wanted_count_ = 0;
   bool prepared_ = false;
 };
 

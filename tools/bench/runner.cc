@@ -49,6 +49,7 @@ Failure BenchRunner::Begin(const std::vector<BenchTest>& tests) {
                          limit, ": make -p, -n or -d smaller")};
   }
   kl_session_options options = DefaultSessionOptions();
+  options.temperature = 0;  // what greedy decoding needs of the logits
   options.context_length = static_cast<int32_t>(context);
   options.batch = static_cast<int32_t>(options_.batch);
   Failure failure = CreateSession(model_, options, &session_);

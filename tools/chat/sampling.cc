@@ -30,6 +30,8 @@ void Sampling::Declare(OptionTable* options) {
                 "for each use of a token");
   options->Real({"--presence-penalty"}, "X", &presence_penalty, {-100, 100},
                 "for a token used at all");
+  options->Flag({"--full-logits"}, &full_logits,
+                "compute all logits, also those that no sampler setting can pick");
 }
 
 void Sampling::CopyTo(kl_session_options* options) const {
@@ -42,6 +44,7 @@ void Sampling::CopyTo(kl_session_options* options) const {
   options->presence_penalty = static_cast<float>(presence_penalty);
   options->repeat_last_n = static_cast<int32_t>(repeat_last_n);
   options->seed = seed;
+  options->full_logits = full_logits;
 }
 
 std::string Sampling::Describe() const {

@@ -21,6 +21,7 @@ struct Sampling {
   double presence_penalty = 0.0;
   int64_t seed = -1;
   int64_t max_tokens = -1;
+  bool full_logits = false;
 
   void Declare(OptionTable* options);
   void CopyTo(kl_session_options* options) const;

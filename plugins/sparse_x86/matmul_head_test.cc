@@ -1,0 +1,162 @@
+// The head of a language model: with a wanted_count the largest logits are those of the full
+// product, bit for bit, and what is left out is not among them.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "plugins/common/dequantize.h"
+#include "plugins/common/random_blocks.h"
+#include "plugins/common/table.h"
+#include "plugins/sparse_x86/kernel_runner.h"
+
+extern "C" {
+extern const kl_table kl_table_sparse_x86_matmul_q4_0_avx2;
+extern const kl_table kl_table_sparse_x86_matmul_q4_0_head_avx2;
+}
+
+namespace kinglet {
+namespace {
+
+constexpr float kLeftOut = -std::numeric_limits<float>::infinity();
+
+bool CpuHasAvx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+std::vector<float> Normal(Random* random, int64_t count) {
+  std::vector<float> values(static_cast<size_t>(count));
+  for (float& value : values) value = static_cast<float>(NextNormal(random));
+  return values;
+}
+
+// A matrix of `rows` x 512 random weights, and both kernels on it.
+class HeadTest : public ::testing::Test {
+ protected:
+  static constexpr int64_t kColumns = 512;
+
+  void SetUp() override {
+    if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
+  }
+
+  void MakeWeights(int64_t rows) {
+    rows_ = rows;
+    weights_.resize(kl_row_bytes(KL_TYPE_Q4_0, static_cast<uint64_t>(rows * kColumns)));
+    ASSERT_TRUE(RandomRow(KL_TYPE_Q4_0, &random_, 0.1, rows * kColumns, weights_.data()));
+  }
+
+  std::vector<kl_tensor> Operands(int64_t tokens, const float* x, float* y) const {
+    return {MakeTensor(KL_TYPE_F32, {tokens, kColumns}, x),
+            MakeTensor(KL_TYPE_Q4_0, {rows_, kColumns}, weights_.data()),
+            MakeTensor(KL_TYPE_NONE, {}, nullptr),
+            MakeTensor(KL_TYPE_F32, {tokens, rows_}, y)};
+  }
+
+  std::vector<float> Full(int64_t tokens, const std::vector<float>& x) {
+    std::vector<float> y(static_cast<size_t>(tokens * rows_));
+    KernelRunner runner(kl_table_sparse_x86_matmul_q4_0_avx2.kernels[0], nullptr, 0);
+    EXPECT_EQ(KL_OK, runner.Prepare(Operands(tokens, x.data(), y.data()), true));
+    EXPECT_EQ(KL_OK, runner.Run());
+    return y;
+  }
+
+  const kl_kernel* head() const { return kl_table_sparse_x86_matmul_q4_0_head_avx2.kernels[0]; }
+
+  Random random_ = {11};
+  std::mt19937 splits_{3};
+  int64_t rows_ = 0;
+  std::vector<uint8_t> weights_;
+  kl_attribute mark_ = {"vocabulary_head", KL_ATTRIBUTE_INT, 0, 1, 0.0, nullptr, nullptr, nullptr};
+};
+
+TEST_F(HeadTest, AllLogitsHaveTheBitsOfAnyProduct) {
+  MakeWeights(16 * 7 + 5);
+  for (const int64_t tokens : {1, 3, 4, 9}) {
+    for (const bool pack : {true, false}) {
+      SCOPED_TRACE(testing::Message() << tokens << " tokens, packed " << pack);
+      const std::vector<float> x = Normal(&random_, tokens * kColumns);
+      std::vector<float> y(static_cast<size_t>(tokens * rows_));
+      KernelRunner runner(head(), &mark_, 1);
+      ASSERT_EQ(KL_OK, runner.Prepare(Operands(tokens, x.data(), y.data()), pack));
+      ASSERT_EQ(KL_OK, runner.Run(&splits_));
+      EXPECT_EQ(Full(tokens, x), y);
+    }
+  }
+}
+
+TEST_F(HeadTest, WantedLogitsHaveTheBitsOfTheFullProduct) {
+  MakeWeights(64 * 50 + 21);
+  std::vector<float> x(kColumns);
+  std::vector<float> y(static_cast<size_t>(rows_));
+  for (const uint32_t wanted : {1u, 3u, 40u}) {
+    KernelRunner runner(head(), &mark_, 1);
+    runner.set_wanted_count(wanted);
+    ASSERT_EQ(KL_OK, runner.Prepare(Operands(1, x.data(), y.data()), true));
+    int64_t left_out = 0;
+    for (int trial = 0; trial < 200; ++trial) {
+      // As after a trained network, a token stands out: its row is part of the hidden state.
+      const std::vector<float> noise = Normal(&random_, kColumns);
+      const int64_t token = NextInteger(&random_, 0, rows_ - 1);
+      DequantizeRow(KL_TYPE_Q4_0, weights_.data() + kl_row_bytes(KL_TYPE_Q4_0, kColumns) * token,
+                    kColumns, x.data());
+      for (int64_t k = 0; k < kColumns; ++k) x[k] = 10 * x[k] + (trial % 4) * noise[k];
+      const std::vector<float> full = Full(1, x);
+      ASSERT_EQ(KL_OK, runner.Run(&splits_));
+      std::vector<size_t> order(full.size());
+      std::iota(order.begin(), order.end(), size_t{0});
+      std::partial_sort(order.begin(), order.begin() + wanted, order.end(),
+                        [&](size_t a, size_t b) { return full[a] > full[b]; });
+      for (uint32_t i = 0; i < wanted; ++i) {
+        ASSERT_EQ(full[order[i]], y[order[i]]) << "wanted " << wanted << ", rank " << i;
+      }
+      for (size_t n = 0; n < full.size(); ++n) {
+        if (y[n] == kLeftOut) {
+          ++left_out;
+        } else {
+          ASSERT_EQ(full[n], y[n]) << "row " << n;
+        }
+      }
+    }
+    if (wanted == 1) {
+      EXPECT_GT(left_out, 200 * rows_ / 2);
+    }
+  }
+}
+
+TEST_F(HeadTest, FlatLogitsAreFullProducts) {
+  MakeWeights(64 * 40);
+  const std::vector<float> x(kColumns, 0.0f);  // all logits equal: every row is a candidate
+  std::vector<float> y(static_cast<size_t>(rows_));
+  KernelRunner runner(head(), &mark_, 1);
+  runner.set_wanted_count(1);
+  ASSERT_EQ(KL_OK, runner.Prepare(Operands(1, x.data(), y.data()), true));
+  for (int run = 0; run < 3; ++run) {
+    ASSERT_EQ(KL_OK, runner.Run(&splits_));
+    EXPECT_EQ(0, std::count(y.begin(), y.end(), kLeftOut));
+  }
+}
+
+TEST_F(HeadTest, InfinityReachesTheCaller) {
+  MakeWeights(64 * 40);
+  std::vector<float> x = Normal(&random_, kColumns);
+  x[77] = std::numeric_limits<float>::infinity();
+  std::vector<float> y(static_cast<size_t>(rows_));
+  KernelRunner runner(head(), &mark_, 1);
+  runner.set_wanted_count(1);
+  ASSERT_EQ(KL_OK, runner.Prepare(Operands(1, x.data(), y.data()), true));
+  ASSERT_EQ(KL_OK, runner.Run(&splits_));
+  EXPECT_TRUE(std::isnan(y[0]));
+}
+
+TEST_F(HeadTest, OtherProductsAreLeftToTheOtherKernel) {
+  MakeWeights(64);
+  const std::vector<float> x = Normal(&random_, kColumns);
+  std::vector<float> y(static_cast<size_t>(rows_));
+  KernelRunner runner(head(), nullptr, 0);
+  EXPECT_EQ(KL_UNSUPPORTED, runner.Prepare(Operands(1, x.data(), y.data()), true));
+}
+
+}  // namespace
+}  // namespace kinglet

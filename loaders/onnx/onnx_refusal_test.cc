@@ -76,8 +76,8 @@ OnnxBuilder WithWindow(const std::string& name, std::vector<int64_t> values) {
 std::vector<Case> Cases() {
   constexpr int64_t kHuge = int64_t{1} << 40;
   std::vector<Case> cases = {
-      {"UnknownOperator", WithInput().Node("Erf", {"x"}, "y").Output("y"), "Erf is not supported"},
-      {"UnknownOperatorsNode", WithInput().Node("Erf", {"x"}, "y").Output("y"), "node_y"},
+      {"UnknownOperator", WithInput().Node("NonZero", {"x"}, "y").Output("y"), "NonZero is not supported"},
+      {"UnknownOperatorsNode", WithInput().Node("NonZero", {"x"}, "y").Output("y"), "node_y"},
       {"OperatorSetTooOld", OnnxBuilder(6).Input("x", {1}).Node("Relu", {"x"}, "y").Output("y"),
        "operator set 6"},
       {"OperatorSetTooNew", OnnxBuilder(99).Input("x", {1}).Node("Relu", {"x"}, "y").Output("y"),

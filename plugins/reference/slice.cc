@@ -5,14 +5,15 @@
 //   x       any type       [..]       in
 //   starts  i64 or i32     [K]        in, optional: begin of each of the axes, known only in a run;
 //                                     negative ones count from the end
-//   steps   i64 or i32     [K]        in, optional, with starts
+//   axes    i64 or i32     [K]        in, optional, with starts; default 0 .. K-1
+//   steps   i64 or i32     [K]        in, optional, with starts; default 1
 //   y       the same type  like x but for its sizes   out; must not alias x
 //
-// Attributes: begins, steps (ints, one for each dimension; steps may be negative), for the
-//             dimensions that `axes` (ints, the K of starts; default none) does not name.
+// Attributes: begins, steps (ints, one for each dimension; steps may be negative): of the dimensions
+//             that the operands do not give.
 // Work:    one unit for 1024 elements.
-// Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() returns it for starts
-//          and steps with which y would leave x.
+// Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() returns it for starts,
+//          axes and steps with which y would leave x.
 // Numbers: exact.
 // Source:  ONNX Slice, with its clamping already done where the starts are known; Split.
 #include "plugins/reference/cases.h"
@@ -22,25 +23,24 @@ namespace kinglet {
 namespace reference {
 namespace {
 
-enum { kX, kStarts, kSteps, kY };
+enum { kX, kStarts, kAxes, kSteps, kY };
 struct NodeState {
   int64_t begins[KL_MAX_RANK];
   int64_t steps[KL_MAX_RANK];
-  int32_t axes[KL_MAX_RANK];
-  int32_t axis_count;
 };
 
-constexpr kl_operand kOperands[] = {Input("x"), OptionalInput("starts"), OptionalInput("steps"),
-                                    Result("y")};
+constexpr kl_operand kOperands[] = {Input("x"), OptionalInput("starts"), OptionalInput("axes"),
+                                    OptionalInput("steps"), Result("y")};
 constexpr int64_t kBegins[] = {1, 4}, kStepsOf[] = {1, -2}, kNone[] = {0, 0}, kOnes[] = {1, 1};
-constexpr int64_t kFirstAxis[] = {0};
 constexpr kl_attribute kBackwards[] = {IntsAttribute("begins", kBegins),
                                        IntsAttribute("steps", kStepsOf)};
-constexpr kl_attribute kInARun[] = {IntsAttribute("begins", kNone), IntsAttribute("steps", kOnes),
-                                    IntsAttribute("axes", kFirstAxis)};
-constexpr kl_case_operand kMatrix[] = {Normal({9, 5}), Absent(), Absent(), Output({S(1), 3})};
-constexpr kl_case_operand kDynamic[] = {Integers({9, 5}, -9, 9), Integers({1}, 0, 2),
-                                        Integers({1}, 1, 3), Output({3, 5}, KL_TYPE_I32)};
+constexpr kl_attribute kInARun[] = {IntsAttribute("begins", kNone),
+                                    IntsAttribute("steps", kOnes)};
+constexpr kl_case_operand kMatrix[] = {Normal({9, 5}), Absent(), Absent(), Absent(),
+                                       Output({S(1), 3})};
+constexpr kl_case_operand kDynamic[] = {
+    Integers({9, 5}, -9, 9), Integers({1}, 0, 2), Integers({1}, 0, 1), Integers({1}, 1, 3),
+    Output({3, 5}, KL_TYPE_I32)};
 constexpr kl_op_case kCases[] = {
     Case("backwards", kBackwards, kMatrix, {{Fixed(1), Range(1, 8)}}, 2),
     Case("known_in_a_run", kInARun, kDynamic),
@@ -62,40 +62,29 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   NodeState* s = static_cast<NodeState*>(state);
   const kl_tensor* x = node->operands[kX];
   const kl_tensor* y = node->operands[kY];
+  const kl_tensor* starts = node->operands[kStarts];
   check.RequireOperand(kX, IsElementType(x->type), "a type of single elements");
   check.Type(kY, x->type);
   check.Rank(kY, x->rank, x->rank);
-  const uint32_t rank = static_cast<uint32_t>(x->rank);
-  const kl_attribute* axes = kl_find_attribute(node, "axes");
-  s->axis_count = axes == nullptr ? 0 : static_cast<int32_t>(axes->count);
   const kl_attribute* begins = kl_find_attribute(node, "begins");
   const kl_attribute* steps = kl_find_attribute(node, "steps");
   for (const kl_attribute* list : {begins, steps}) {
-    check.Require(list != nullptr && list->kind == KL_ATTRIBUTE_INTS && list->count == rank,
+    check.Require(list != nullptr && list->kind == KL_ATTRIBUTE_INTS &&
+                      list->count == static_cast<uint32_t>(x->rank),
                   "attributes begins and steps with a number for each dimension", 0);
   }
-  check.Require(s->axis_count <= x->rank, "at most as many axes as dimensions", s->axis_count);
-  check.Require((s->axis_count > 0) == !IsAbsent(node->operands[kStarts]),
-                "operand starts where there are axes, and only there", s->axis_count);
-  for (const uint32_t i : {kStarts, kSteps}) {
+  check.Rank(kStarts, 1, 1);
+  for (const uint32_t i : {kStarts, kAxes, kSteps}) {
     if (!check.ok() || IsAbsent(node->operands[i])) continue;
-    check.RequireOperand(i, IsIndexType(node->operands[i]->type), "i64 or i32");
-    check.Shape(i, {s->axis_count});
+    check.RequireOperand(i, IsIndexType(node->operands[i]->type) && !IsAbsent(starts),
+                         "i64 or i32, and starts beside it");
+    check.Shape(i, {starts->shape[0]});
+    check.RequireOperand(i, starts->shape[0] <= x->rank, "no more axes than x has");
   }
-  if (!check.ok()) return check.code();
-  uint32_t dynamic = 0;
-  for (int32_t k = 0; k < s->axis_count; ++k) {
-    const int64_t axis = axes->ints[k];
-    check.Require(axis >= 0 && axis < x->rank && (dynamic >> axis & 1u) == 0,
-                  "each axis once in attribute axes", axis);
-    if (!check.ok()) return check.code();
-    s->axes[k] = static_cast<int32_t>(axis);
-    dynamic |= 1u << axis;
-  }
-  for (int32_t d = 0; d < x->rank; ++d) {
+  for (int32_t d = 0; d < x->rank && check.ok(); ++d) {
     s->begins[d] = begins->ints[d];
     s->steps[d] = steps->ints[d];
-    if ((dynamic >> d & 1u) != 0) continue;
+    if (!IsAbsent(starts)) continue;
     check.RequireOperand(kY, Inside(x->shape[d], s->begins[d], s->steps[d], y->shape[d]),
                          "no more elements than begins and steps find in x");
   }
@@ -111,15 +100,19 @@ kl_code Run(const kl_run* run) {
   int64_t begins[KL_MAX_RANK], steps[KL_MAX_RANK];
   memcpy(begins, s->begins, sizeof begins);
   memcpy(steps, s->steps, sizeof steps);
-  for (int32_t k = 0; k < s->axis_count; ++k) {
-    const int32_t d = s->axes[k];
-    const int64_t size = x->shape[d];
+  const kl_tensor* starts = run->operands[kStarts];
+  for (int64_t k = 0; !IsAbsent(starts) && k < starts->shape[0]; ++k) {
+    int64_t d = IsAbsent(run->operands[kAxes]) ? k : IndexAt(run->operands[kAxes], k);
+    if (d < 0) d += x->rank;
+    if (d < 0 || d >= x->rank) return KL_INVALID_ARGUMENT;
+    const int64_t length = x->shape[d];
     steps[d] = IsAbsent(run->operands[kSteps]) ? 1 : IndexAt(run->operands[kSteps], k);
-    int64_t begin = IndexAt(run->operands[kStarts], k);
-    if (begin < 0) begin += size;
-    const int64_t last = steps[d] < 0 ? size - 1 : size;
+    const int64_t begin = IndexAt(starts, k) + (IndexAt(starts, k) < 0 ? length : 0);
+    const int64_t last = steps[d] < 0 ? length - 1 : length;
     begins[d] = begin < 0 ? 0 : begin > last ? last : begin;
-    if (!Inside(size, begins[d], steps[d], y->shape[d])) return KL_INVALID_ARGUMENT;
+  }
+  for (int32_t d = 0; d < x->rank; ++d) {
+    if (!Inside(x->shape[d], begins[d], steps[d], y->shape[d])) return KL_INVALID_ARGUMENT;
   }
   const uint32_t size = kl_dtype_info_of(x->type).block_bytes;
   int64_t strides[KL_MAX_RANK], position[KL_MAX_RANK];

@@ -108,9 +108,9 @@ std::vector<Case> Cases() {
       {"RankTooHigh",
        OnnxBuilder().Input("x", {1, 1, 1, 1, 1, 1, 1}).Node("Relu", {"x"}, "y").Output("y"),
        "at most 6 dimensions"},
-      {"WholeNumbersIntoRelu",
-       OnnxBuilder().Input("x", {2}, onnx::TensorProto::INT64).Node("Relu", {"x"}, "y").Output("y"),
-       "not of 32-bit floats"},
+      {"WholeNumbersIntoSqrt",
+       OnnxBuilder().Input("x", {2}, onnx::TensorProto::INT64).Node("Sqrt", {"x"}, "y").Output("y"),
+       "floats as input 0"},
       {"ZeroStride", WithWindow("strides", {0, 1}), "strides from 1"},
       {"NegativePad", WithWindow("pads", {-1, 0, 0, 0}), "pads from 0"},
       {"HugePad", WithWindow("pads", {0, 0, kHuge, 0}), "pads from 0"},
@@ -173,13 +173,12 @@ std::vector<Case> Cases() {
            .Node("MatMul", {"a", "b"}, "y")
            .Output("y"),
        "inner dimensions agree"},
-      {"PadBeforeAnotherOperator",
+      {"PadThatCutsTooMuch",
        WithInput()
-           .Ints("p", {0, 0, 1, 1, 0, 0, 1, 1})
-           .Node("Pad", {"x", "p"}, "q")
-           .Node("Relu", {"q"}, "y")
+           .Ints("p", {0, 0, -99, 1, 0, 0, 1, 1})
+           .Node("Pad", {"x", "p"}, "y")
            .Output("y"),
-       "only before Conv and AveragePool"},
+       "pads that cut off no more"},
   };
   OnnxBuilder indices = WithInput();
   indices.Node("MaxPool", {"x"}, "y").Attribute("kernel_shape", std::vector<int64_t>{2, 2});

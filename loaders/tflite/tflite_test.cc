@@ -49,10 +49,11 @@ tflite::ModelT Model() {
     graph.operators.back()->inputs = inputs[i];
     graph.operators.back()->outputs = {static_cast<int32_t>(i) + 2};
   }
-  tflite::Conv2DOptionsT options;
-  options.stride_h = options.stride_w = 1;
-  options.activation = tflite::Activation_RELU;
-  graph.operators[0]->options.Set(std::move(options));
+  auto* options = new tflite::Conv2DOptionsT();  // the union deletes it
+  options->stride_h = options->stride_w = 1;
+  options->activation = tflite::Activation_RELU;
+  graph.operators[0]->options.type = tflite::Options_Conv2DOptions;
+  graph.operators[0]->options.value = options;
   return model;
 }
 

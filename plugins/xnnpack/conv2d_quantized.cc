@@ -4,8 +4,7 @@
 // The contract is that of plugins/reference/conv2d_quantized.cc. The library requantises in float,
 // ties to even, which may differ by one code from the reference's fixed-point arithmetic. Layouts
 // and scratch: as in conv2d.cc.
-#include <cstdlib>
-#include <cstring>
+#include <initializer_list>
 
 #include "plugins/xnnpack/layout.h"
 #include "plugins/xnnpack/xnnpack.h"

@@ -76,7 +76,8 @@ OnnxBuilder WithWindow(const std::string& name, std::vector<int64_t> values) {
 std::vector<Case> Cases() {
   constexpr int64_t kHuge = int64_t{1} << 40;
   std::vector<Case> cases = {
-      {"UnknownOperator", WithInput().Node("NonZero", {"x"}, "y").Output("y"), "NonZero is not supported"},
+      {"UnknownOperator", WithInput().Node("NonZero", {"x"}, "y").Output("y"),
+       "NonZero is not supported"},
       {"UnknownOperatorsNode", WithInput().Node("NonZero", {"x"}, "y").Output("y"), "node_y"},
       {"OperatorSetTooOld", OnnxBuilder(6).Input("x", {1}).Node("Relu", {"x"}, "y").Output("y"),
        "operator set 6"},
@@ -174,10 +175,7 @@ std::vector<Case> Cases() {
            .Output("y"),
        "inner dimensions agree"},
       {"PadThatCutsTooMuch",
-       WithInput()
-           .Ints("p", {0, 0, -99, 1, 0, 0, 1, 1})
-           .Node("Pad", {"x", "p"}, "y")
-           .Output("y"),
+       WithInput().Ints("p", {0, 0, -99, 1, 0, 0, 1, 1}).Node("Pad", {"x", "p"}, "y").Output("y"),
        "pads that cut off no more"},
   };
   OnnxBuilder indices = WithInput();

@@ -9,10 +9,12 @@
 //   steps   i64 or i32     [K]        in, optional, with starts; default 1
 //   y       the same type  like x but for its sizes   out; must not alias x
 //
-// Attributes: begins, steps (ints, one for each dimension; steps may be negative): of the dimensions
+// Attributes: begins, steps (ints, one for each dimension; steps may be negative): of the
+// dimensions
 //             that the operands do not give.
 // Work:    one unit for 1024 elements.
-// Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() returns it for starts,
+// Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() returns it for
+// starts,
 //          axes and steps with which y would leave x.
 // Numbers: exact.
 // Source:  ONNX Slice, with its clamping already done where the starts are known; Split.
@@ -34,13 +36,12 @@ constexpr kl_operand kOperands[] = {Input("x"), OptionalInput("starts"), Optiona
 constexpr int64_t kBegins[] = {1, 4}, kStepsOf[] = {1, -2}, kNone[] = {0, 0}, kOnes[] = {1, 1};
 constexpr kl_attribute kBackwards[] = {IntsAttribute("begins", kBegins),
                                        IntsAttribute("steps", kStepsOf)};
-constexpr kl_attribute kInARun[] = {IntsAttribute("begins", kNone),
-                                    IntsAttribute("steps", kOnes)};
+constexpr kl_attribute kInARun[] = {IntsAttribute("begins", kNone), IntsAttribute("steps", kOnes)};
 constexpr kl_case_operand kMatrix[] = {Normal({9, 5}), Absent(), Absent(), Absent(),
                                        Output({S(1), 3})};
-constexpr kl_case_operand kDynamic[] = {
-    Integers({9, 5}, -9, 9), Integers({1}, 0, 2), Integers({1}, 0, 1), Integers({1}, 1, 3),
-    Output({3, 5}, KL_TYPE_I32)};
+constexpr kl_case_operand kDynamic[] = {Integers({9, 5}, -9, 9), Integers({1}, 0, 2),
+                                        Integers({1}, 0, 1), Integers({1}, 1, 3),
+                                        Output({3, 5}, KL_TYPE_I32)};
 constexpr kl_op_case kCases[] = {
     Case("backwards", kBackwards, kMatrix, {{Fixed(1), Range(1, 8)}}, 2),
     Case("known_in_a_run", kInARun, kDynamic),

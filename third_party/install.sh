@@ -23,11 +23,13 @@ libraries=(
   libcpuinfo-dev       # CPU facts
   libdnnl-dev          # oneDNN: plugins/onednn
   libedit-dev          # line editing in the chat
+  libflatbuffers-dev flatbuffers-compiler # TFLite's container: loaders/tflite
   libmimalloc-dev      # the allocator of every binary
   libonnx-dev          # ONNX protocol buffers: loaders/onnx
   libpcre2-dev         # Unicode regular expressions: pre-tokenizers
   libprotobuf-dev protobuf-compiler
   libpthreadpool-dev   # the pool behind XNNPACK
+  libstb-dev           # image files: tools/classify
   liburing-dev         # io_uring
   libxnnpack-dev       # XNNPACK: plugins/xnnpack
   nlohmann-json3-dev   # JSON

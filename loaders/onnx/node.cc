@@ -65,6 +65,18 @@ absl::StatusOr<OnnxShape> OnnxNode::Ints(absl::string_view name, int count,
   return OnnxShape(attribute->ints().begin(), attribute->ints().end());
 }
 
+absl::StatusOr<std::vector<float>> OnnxNode::Floats(absl::string_view name) const {
+  const onnx::AttributeProto* attribute = Find(name);
+  if (attribute == nullptr) return WrongKind(*this, name, "floats");
+  return std::vector<float>(attribute->floats().begin(), attribute->floats().end());
+}
+
+absl::StatusOr<std::vector<std::string>> OnnxNode::Strings(absl::string_view name) const {
+  const onnx::AttributeProto* attribute = Find(name);
+  if (attribute == nullptr) return WrongKind(*this, name, "texts");
+  return std::vector<std::string>(attribute->strings().begin(), attribute->strings().end());
+}
+
 absl::StatusOr<const onnx::TensorProto*> OnnxNode::Tensor(absl::string_view name) const {
   const onnx::AttributeProto* attribute = Find(name);
   if (attribute == nullptr || !attribute->has_t()) return WrongKind(*this, name, "a tensor");

@@ -76,8 +76,9 @@ OnnxBuilder WithWindow(const std::string& name, std::vector<int64_t> values) {
 std::vector<Case> Cases() {
   constexpr int64_t kHuge = int64_t{1} << 40;
   std::vector<Case> cases = {
-      {"UnknownOperator", WithInput().Node("Erf", {"x"}, "y").Output("y"), "Erf is not supported"},
-      {"UnknownOperatorsNode", WithInput().Node("Erf", {"x"}, "y").Output("y"), "node_y"},
+      {"UnknownOperator", WithInput().Node("NonZero", {"x"}, "y").Output("y"),
+       "NonZero is not supported"},
+      {"UnknownOperatorsNode", WithInput().Node("NonZero", {"x"}, "y").Output("y"), "node_y"},
       {"OperatorSetTooOld", OnnxBuilder(6).Input("x", {1}).Node("Relu", {"x"}, "y").Output("y"),
        "operator set 6"},
       {"OperatorSetTooNew", OnnxBuilder(99).Input("x", {1}).Node("Relu", {"x"}, "y").Output("y"),
@@ -108,9 +109,9 @@ std::vector<Case> Cases() {
       {"RankTooHigh",
        OnnxBuilder().Input("x", {1, 1, 1, 1, 1, 1, 1}).Node("Relu", {"x"}, "y").Output("y"),
        "at most 6 dimensions"},
-      {"WholeNumbersIntoRelu",
-       OnnxBuilder().Input("x", {2}, onnx::TensorProto::INT64).Node("Relu", {"x"}, "y").Output("y"),
-       "not of 32-bit floats"},
+      {"WholeNumbersIntoSqrt",
+       OnnxBuilder().Input("x", {2}, onnx::TensorProto::INT64).Node("Sqrt", {"x"}, "y").Output("y"),
+       "floats as input 0"},
       {"ZeroStride", WithWindow("strides", {0, 1}), "strides from 1"},
       {"NegativePad", WithWindow("pads", {-1, 0, 0, 0}), "pads from 0"},
       {"HugePad", WithWindow("pads", {0, 0, kHuge, 0}), "pads from 0"},
@@ -173,13 +174,9 @@ std::vector<Case> Cases() {
            .Node("MatMul", {"a", "b"}, "y")
            .Output("y"),
        "inner dimensions agree"},
-      {"PadBeforeAnotherOperator",
-       WithInput()
-           .Ints("p", {0, 0, 1, 1, 0, 0, 1, 1})
-           .Node("Pad", {"x", "p"}, "q")
-           .Node("Relu", {"q"}, "y")
-           .Output("y"),
-       "only before Conv and AveragePool"},
+      {"PadThatCutsTooMuch",
+       WithInput().Ints("p", {0, 0, -99, 1, 0, 0, 1, 1}).Node("Pad", {"x", "p"}, "y").Output("y"),
+       "pads that cut off no more"},
   };
   OnnxBuilder indices = WithInput();
   indices.Node("MaxPool", {"x"}, "y").Attribute("kernel_shape", std::vector<int64_t>{2, 2});

@@ -29,10 +29,9 @@ absl::StatusOr<std::vector<bool>> ReadAxes(const OnnxNode& node, const std::vect
   return flags;
 }
 
-absl::StatusOr<std::vector<int64_t>> AxesOf(const OnnxNode& node,
-                                            const OnnxTranslator& translator) {
-  if (translator.opset() < 13) return node.Ints("axes", -1, 0);
-  return translator.ConstantInts(node, 1);
+absl::StatusOr<std::vector<int64_t>> AxesOf(const OnnxNode& node, OnnxTranslator* translator) {
+  if (translator->opset() < 13) return node.Ints("axes", -1, 0);
+  return translator->ConstantInts(node, 1);
 }
 
 OnnxConstant TransposedConstant(const OnnxConstant& from, const OnnxShape& permutation,
@@ -80,6 +79,10 @@ absl::Status ReshapeOnnxValue(const OnnxNode& node, OnnxTranslator* translator, 
 
 KL_ONNX_TRANSLATION(Reshape) {
   KL_ASSIGN_OR_RETURN(const int32_t x, translator->Input(node, 0));
+  if (!translator->IsConstantInput(node, 1)) {
+    KL_ASSIGN_OR_RETURN(OnnxShape stated, translator->StatedShape(node, 0, 1));
+    return ReshapeOnnxValue(node, translator, x, std::move(stated));
+  }
   KL_ASSIGN_OR_RETURN(OnnxShape shape, translator->ConstantInts(node, 1));
   KL_ASSIGN_OR_RETURN(const int64_t allow_zero, node.Int("allowzero", 0));
   const OnnxShape& from = translator->value(x).shape;
@@ -120,11 +123,15 @@ KL_ONNX_TRANSLATION(Flatten) {
 KL_ONNX_TRANSLATION(Squeeze) {
   KL_ASSIGN_OR_RETURN(const int32_t x, translator->Input(node, 0));
   const OnnxShape& from = translator->value(x).shape;
+  if (translator->opset() >= 13 && node.HasInput(1) && !translator->IsConstantInput(node, 1)) {
+    KL_ASSIGN_OR_RETURN(OnnxShape stated, translator->StatedShape(node, 0, 1));
+    return ReshapeOnnxValue(node, translator, x, std::move(stated));
+  }
   const bool all = translator->opset() < 13 ? !node.Has("axes") : !node.HasInput(1);
   std::vector<bool> drop(from.size());
   for (size_t d = 0; d < from.size(); ++d) drop[d] = from[d] == 1;
   if (!all) {
-    KL_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, AxesOf(node, *translator));
+    KL_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, AxesOf(node, translator));
     KL_ASSIGN_OR_RETURN(drop, ReadAxes(node, axes, static_cast<int64_t>(from.size())));
   }
   OnnxShape shape;
@@ -137,8 +144,12 @@ KL_ONNX_TRANSLATION(Squeeze) {
 
 KL_ONNX_TRANSLATION(Unsqueeze) {
   KL_ASSIGN_OR_RETURN(const int32_t x, translator->Input(node, 0));
+  if (translator->opset() >= 13 && node.HasInput(1) && !translator->IsConstantInput(node, 1)) {
+    KL_ASSIGN_OR_RETURN(OnnxShape stated, translator->StatedShape(node, 0, 1));
+    return ReshapeOnnxValue(node, translator, x, std::move(stated));
+  }
   const OnnxShape& from = translator->value(x).shape;
-  KL_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, AxesOf(node, *translator));
+  KL_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, AxesOf(node, translator));
   if (axes.size() > KL_MAX_RANK) return node.Broken("at most 6 axes", absl::StrCat(axes.size()));
   const size_t rank = from.size() + axes.size();
   KL_ASSIGN_OR_RETURN(const std::vector<bool> added,
@@ -183,9 +194,7 @@ KL_ONNX_TRANSLATION(Transpose) {
   if (from.constant != nullptr) {
     return translator->SetConstant(node, TransposedConstant(*from.constant, permutation, shape));
   }
-  if (rank == 0 || kl_dtype_info_of(from.type).block_bytes != 4) {
-    return node.Unsupported("elements that are not 4 bytes long");
-  }
+  if (rank == 0) return ReshapeOnnxValue(node, translator, x, {});
   return translator->Emit(node, "transpose", {{"permutation", permutation}}, {x}, from.type,
                           std::move(shape));
 }

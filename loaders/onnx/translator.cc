@@ -4,8 +4,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/abi/dtype.h"
 #include "core/base/status.h"
 #include "loaders/common/errors.h"
+#include "loaders/onnx/fold.h"
 
 namespace kinglet {
 namespace {
@@ -108,22 +110,31 @@ absl::Status OnnxTranslator::AddInputs() {
 absl::Status OnnxTranslator::TranslateNode(int index) {
   const OnnxNode node(graph_.node(index), OnnxNodeName(graph_, index), path_);
   const onnx::NodeProto& proto = node.proto();
-  const OnnxTranslation translation =
-      IsDefaultDomain(proto.domain()) ? FindOnnxTranslation(proto.op_type()) : nullptr;
-  if (translation == nullptr) {
+  const OnnxOperator* found =
+      IsDefaultDomain(proto.domain()) ? FindOnnxOperator(proto.op_type()) : nullptr;
+  if (found == nullptr) {
     return absl::UnimplementedError(
         absl::StrCat(path_, ": node ", Quoted(node.name()), ": operator ",
                      IsDefaultDomain(proto.domain()) ? "" : absl::StrCat(proto.domain(), "."),
-                     proto.op_type(), " is not supported; supported are ", OnnxTranslationNames()));
+                     proto.op_type(), " is not supported; supported are ", OnnxOperatorNames()));
   }
-  for (int i = 1; i < proto.output_size(); ++i) {
-    if (order_.uses.contains(proto.output(i))) {
-      return node.Unsupported(
-          absl::StrCat("its output ", i, " is used, only the first is computed"));
+  for (int i = found->output_count; i < proto.output_size(); ++i) {
+    if (IsUsed(node, i)) {
+      return node.Unsupported(absl::StrCat(
+          "its output ", i, " is used, only ",
+          found->output_count == 1 ? "the first is"
+                                   : absl::StrCat("the first ", found->output_count, " are"),
+          " computed"));
     }
   }
   if (proto.output_size() == 0) return node.Broken("an output", "none");
-  return translation(node, this);
+  float_type_ = KL_TYPE_F32;
+  return found->translation(node, this);
+}
+
+bool OnnxTranslator::IsUsed(const OnnxNode& node, int index) const {
+  return index < node.proto().output_size() && !node.proto().output(index).empty() &&
+         order_.uses.contains(node.proto().output(index));
 }
 
 // Outputs are activations of their own: a constant or an input that is an output gets a copy.
@@ -134,12 +145,10 @@ absl::Status OnnxTranslator::MaterialiseOutputs() {
       return Corrupt(path_, "the graph's outputs", absl::StrCat("a value ", Quoted(output.name())),
                      "none");
     }
-    const OnnxValue source = value(found->second);
-    if (source.padding.value != kNoOnnxValue) {
-      return absl::UnimplementedError(
-          absl::StrCat(path_, ": output ", Quoted(output.name()),
-                       ": Pad is supported only before Conv and AveragePool"));
+    if (value(found->second).padding.value != kNoOnnxValue) {
+      KL_RETURN_IF_ERROR(Materialise(absl::StrCat("output ", output.name()), found->second));
     }
+    const OnnxValue source = value(found->second);
     int32_t id = found->second;
     if (source.producer < 0) {
       OnnxValue copy;
@@ -210,41 +219,96 @@ absl::StatusOr<int32_t> OnnxTranslator::Find(const OnnxNode& node, int index) co
   return found->second;
 }
 
-absl::StatusOr<int32_t> OnnxTranslator::Input(const OnnxNode& node, int index) const {
+// The Pad that no window took, as a node of its own.
+absl::Status OnnxTranslator::Materialise(absl::string_view node_name, int32_t id) {
+  OnnxValue& padded = values_[id];
+  const int64_t* around = padded.padding.pads;
+  const OnnxShape pads = {0, 0, around[0], around[1], 0, 0, around[2], around[3]};
+  padded.producer = static_cast<int>(nodes_.size());
+  nodes_.push_back({"pad",
+                    absl::StrCat(node_name, "/pad"),
+                    {{"pads", pads}},
+                    {padded.padding.value, kNoOnnxValue, kNoOnnxValue, id}});
+  padded.padding.value = kNoOnnxValue;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int32_t> OnnxTranslator::Input(const OnnxNode& node, int index) {
   KL_ASSIGN_OR_RETURN(const int32_t id, Find(node, index));
   if (value(id).padding.value != kNoOnnxValue) {
-    return node.Unsupported(
-        "its input comes from Pad, which is supported only before Conv and AveragePool");
+    KL_RETURN_IF_ERROR(Materialise(node.name(), id));
   }
   return id;
 }
 
-absl::StatusOr<int32_t> OnnxTranslator::OptionalInput(const OnnxNode& node, int index) const {
+absl::StatusOr<int32_t> OnnxTranslator::OptionalInput(const OnnxNode& node, int index) {
   if (!node.HasInput(index)) return kNoOnnxValue;
   return Input(node, index);
 }
 
-absl::StatusOr<int32_t> OnnxTranslator::FloatInput(const OnnxNode& node, int index) const {
+absl::StatusOr<int32_t> OnnxTranslator::FloatInput(const OnnxNode& node, int index) {
   KL_ASSIGN_OR_RETURN(const int32_t id, Input(node, index));
-  if (value(id).type != KL_TYPE_F32) {
-    return node.Unsupported(absl::StrCat("its input ", index, " is not of 32-bit floats"));
-  }
-  return id;
+  const kl_dtype type = value(id).type;
+  if (type == KL_TYPE_F16 || type == KL_TYPE_BF16 || type == KL_TYPE_F64) return AsFloat(node, id);
+  if (type == KL_TYPE_F32) return id;
+  return node.Broken(absl::StrCat("floats as input ", index), kl_dtype_info_of(type).name);
 }
 
-absl::StatusOr<OnnxPadding> OnnxTranslator::PaddedInput(const OnnxNode& node, int index) const {
-  KL_ASSIGN_OR_RETURN(const int32_t id, Find(node, index));
-  if (value(id).type != KL_TYPE_F32) {
-    return node.Unsupported(absl::StrCat("its input ", index, " is not of 32-bit floats"));
+absl::StatusOr<int32_t> OnnxTranslator::AsFloat(const OnnxNode& node, int32_t id) {
+  const OnnxValue& from = value(id);
+  if (from.type == KL_TYPE_F32) return id;
+  if (IsOnnxFloat(from.type)) float_type_ = from.type;
+  const auto known = as_float_.find(id);
+  if (known != as_float_.end()) return known->second;
+  int32_t copy = kNoOnnxValue;
+  if (from.constant != nullptr) {
+    copy = AddConstant(absl::StrCat(from.name, "/f32"),
+                       RealConstant(KL_TYPE_F32, from.shape, Reals(*from.constant)));
+  } else {
+    KL_ASSIGN_OR_RETURN(copy, EmitInner(node, "cast", {}, {id}, from.shape));
   }
-  if (value(id).padding.value != kNoOnnxValue) return value(id).padding;
+  as_float_[id] = copy;
+  return copy;
+}
+
+absl::StatusOr<OnnxPadding> OnnxTranslator::PaddedInput(const OnnxNode& node, int index) {
+  KL_ASSIGN_OR_RETURN(const int32_t found, Find(node, index));
+  if (value(found).padding.value != kNoOnnxValue) return value(found).padding;
   OnnxPadding none;
-  none.value = id;
+  KL_ASSIGN_OR_RETURN(none.value, FloatInput(node, index));
   return none;
 }
 
-absl::StatusOr<std::vector<int64_t>> OnnxTranslator::ConstantInts(const OnnxNode& node,
-                                                                  int index) const {
+bool OnnxTranslator::IsConstantInput(const OnnxNode& node, int index) {
+  const absl::StatusOr<int32_t> id = Find(node, index);
+  return id.ok() && value(*id).constant != nullptr;
+}
+
+absl::StatusOr<OnnxShape> OnnxTranslator::StatedShape(const OnnxNode& node, int index,
+                                                      int from) const {
+  const std::string name =
+      index < node.proto().output_size() ? node.proto().output(index) : std::string();
+  for (const auto* list : {&graph_.output(), &graph_.value_info()}) {
+    for (const onnx::ValueInfoProto& info : *list) {
+      if (info.name() != name || !info.type().tensor_type().has_shape()) continue;
+      OnnxShape shape;
+      bool known = true;
+      for (const auto& dimension : info.type().tensor_type().shape().dim()) {
+        known = known && dimension.has_dim_value() && dimension.dim_value() >= 0;
+        shape.push_back(dimension.dim_value());
+      }
+      if (!known) continue;
+      KL_RETURN_IF_ERROR(CheckShape(node, KL_TYPE_I8, shape));
+      return shape;
+    }
+  }
+  return node.Unsupported(absl::StrCat("its input ", from,
+                                       " must be constant, follow from shapes, or the file must "
+                                       "state the shape of output ",
+                                       index));
+}
+
+absl::StatusOr<std::vector<int64_t>> OnnxTranslator::ConstantInts(const OnnxNode& node, int index) {
   KL_ASSIGN_OR_RETURN(const int32_t id, Input(node, index));
   const OnnxValue& from = value(id);
   std::vector<int64_t> values;
@@ -267,11 +331,13 @@ absl::Status OnnxTranslator::CheckShape(const OnnxNode& node, kl_dtype type,
       ShapeText(shape));
 }
 
-absl::StatusOr<int32_t> OnnxTranslator::Define(const OnnxNode& node, kl_dtype type,
+absl::StatusOr<int32_t> OnnxTranslator::Define(const OnnxNode& node, int index, kl_dtype type,
                                                OnnxShape shape) {
   KL_RETURN_IF_ERROR(CheckShape(node, type, shape));
+  const bool named = index < node.proto().output_size() && !node.proto().output(index).empty();
+  if (!named) return AddInner(node, type, std::move(shape));
   OnnxValue result;
-  result.name = node.proto().output(0);
+  result.name = node.proto().output(index);
   result.type = type;
   result.shape = std::move(shape);
   const auto uses = order_.uses.find(result.name);
@@ -282,41 +348,85 @@ absl::StatusOr<int32_t> OnnxTranslator::Define(const OnnxNode& node, kl_dtype ty
   return id;
 }
 
+int32_t OnnxTranslator::AddInner(const OnnxNode& node, kl_dtype type, OnnxShape shape) {
+  OnnxValue inner;
+  inner.name = absl::StrCat(node.name(), "/", values_.size());
+  inner.type = type;
+  inner.shape = std::move(shape);
+  inner.uses = 1;
+  return Add(std::move(inner));
+}
+
 // ---- results ----
 
 absl::Status OnnxTranslator::Emit(const OnnxNode& node, absl::string_view op,
                                   std::vector<GraphAttribute> attributes,
                                   std::vector<int32_t> operands, kl_dtype type, OnnxShape shape) {
-  KL_ASSIGN_OR_RETURN(const int32_t output, Define(node, type, std::move(shape)));
+  return EmitMany(node, op, std::move(attributes), std::move(operands), {{type, std::move(shape)}});
+}
+
+absl::Status OnnxTranslator::EmitOutput(const OnnxNode& node, int index, absl::string_view op,
+                                        std::vector<GraphAttribute> attributes,
+                                        std::vector<int32_t> operands, kl_dtype type,
+                                        OnnxShape shape) {
+  KL_ASSIGN_OR_RETURN(const int32_t output, Define(node, index, type, std::move(shape)));
   values_[output].producer = static_cast<int>(nodes_.size());
   operands.push_back(output);
   nodes_.push_back({std::string(op), node.name(), std::move(attributes), std::move(operands)});
   return absl::OkStatus();
 }
 
+absl::Status OnnxTranslator::EmitMany(const OnnxNode& node, absl::string_view op,
+                                      std::vector<GraphAttribute> attributes,
+                                      std::vector<int32_t> operands,
+                                      const std::vector<OnnxResult>& results) {
+  const int producer = static_cast<int>(nodes_.size());
+  std::vector<std::pair<int32_t, int32_t>> casts;  // computed, wanted
+  for (size_t i = 0; i < results.size(); ++i) {
+    const OnnxResult& result = results[i];
+    const int index = static_cast<int>(i);
+    if (result.optional && !IsUsed(node, index)) {
+      operands.push_back(kNoOnnxValue);
+      continue;
+    }
+    const bool converted = result.type == KL_TYPE_F32 && float_type_ != KL_TYPE_F32;
+    KL_ASSIGN_OR_RETURN(int32_t output,
+                        Define(node, index, converted ? float_type_ : result.type, result.shape));
+    if (converted) {
+      casts.emplace_back(AddInner(node, KL_TYPE_F32, result.shape), output);
+      output = casts.back().first;
+    }
+    values_[output].producer = producer;
+    operands.push_back(output);
+  }
+  nodes_.push_back({std::string(op), node.name(), std::move(attributes), std::move(operands)});
+  for (const auto& [computed, wanted] : casts) {
+    values_[wanted].producer = static_cast<int>(nodes_.size());
+    nodes_.push_back({"cast", node.name(), {}, {computed, wanted}});
+  }
+  return absl::OkStatus();
+}
+
 absl::Status OnnxTranslator::SetConstant(const OnnxNode& node, OnnxConstant constant) {
-  KL_ASSIGN_OR_RETURN(const int32_t output, Define(node, constant.type, constant.shape));
+  KL_ASSIGN_OR_RETURN(const int32_t output, Define(node, 0, constant.type, constant.shape));
   values_[output].constant = std::make_shared<const OnnxConstant>(std::move(constant));
   return absl::OkStatus();
 }
 
 absl::Status OnnxTranslator::SetPadded(const OnnxNode& node, const OnnxPadding& padding,
                                        OnnxShape shape) {
-  KL_ASSIGN_OR_RETURN(const int32_t output, Define(node, KL_TYPE_F32, std::move(shape)));
+  KL_ASSIGN_OR_RETURN(const int32_t output, Define(node, 0, KL_TYPE_F32, std::move(shape)));
   values_[output].padding = padding;
   return absl::OkStatus();
 }
 
 absl::StatusOr<int32_t> OnnxTranslator::EmitInner(const OnnxNode& node, absl::string_view op,
                                                   std::vector<GraphAttribute> attributes,
-                                                  std::vector<int32_t> operands, OnnxShape shape) {
-  KL_RETURN_IF_ERROR(CheckShape(node, KL_TYPE_F32, shape));
-  OnnxValue inner;
-  inner.name = absl::StrCat(node.name(), "/", nodes_.size());
-  inner.shape = std::move(shape);
-  inner.producer = static_cast<int>(nodes_.size());
-  inner.uses = 1;
-  const int32_t id = Add(std::move(inner));
+                                                  std::vector<int32_t> operands, OnnxShape shape,
+                                                  kl_dtype type) {
+  KL_RETURN_IF_ERROR(CheckShape(node, type, shape));
+  const int32_t id = AddInner(node, type, std::move(shape));
+  values_[id].producer = static_cast<int>(nodes_.size());
   operands.push_back(id);
   nodes_.push_back({std::string(op), node.name(), std::move(attributes), std::move(operands)});
   return id;
@@ -349,7 +459,7 @@ GraphNode* OnnxTranslator::SoleProducer(int32_t id, absl::string_view op) {
 }
 
 absl::Status OnnxTranslator::Replace(const OnnxNode& node, int32_t id) {
-  KL_ASSIGN_OR_RETURN(const int32_t output, Define(node, value(id).type, value(id).shape));
+  KL_ASSIGN_OR_RETURN(const int32_t output, Define(node, 0, value(id).type, value(id).shape));
   values_[output].producer = value(id).producer;
   nodes_[values_[output].producer].operands.back() = output;
   return absl::OkStatus();

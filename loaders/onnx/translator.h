@@ -66,6 +66,8 @@ class OnnxNode {
   absl::StatusOr<std::string> String(absl::string_view name, absl::string_view otherwise) const;
   // Of `count` elements (-1: any number); `otherwise` in each of them when there is none.
   absl::StatusOr<OnnxShape> Ints(absl::string_view name, int count, int64_t otherwise) const;
+  absl::StatusOr<std::vector<float>> Floats(absl::string_view name) const;
+  absl::StatusOr<std::vector<std::string>> Strings(absl::string_view name) const;
   absl::StatusOr<const onnx::TensorProto*> Tensor(absl::string_view name) const;
 
   // The file is wrong.
@@ -84,6 +86,13 @@ class OnnxNode {
 class OnnxTranslator;
 using OnnxTranslation = absl::Status (*)(const OnnxNode& node, OnnxTranslator* translator);
 
+// One output of an emitted node.
+struct OnnxResult {
+  kl_dtype type = KL_TYPE_F32;
+  OnnxShape shape;
+  bool optional = false;  // absent in the plan when the file gives it no name
+};
+
 class OnnxTranslator {
  public:
   OnnxTranslator(const onnx::GraphProto& graph, int64_t opset, std::string path)
@@ -99,30 +108,51 @@ class OnnxTranslator {
 
   // ---- values ----
   const OnnxValue& value(int32_t id) const { return values_[static_cast<size_t>(id)]; }
-  // The node's input, which must be there. A padded value is refused here: Conv and AveragePool
-  // take it through PaddedInput().
-  absl::StatusOr<int32_t> Input(const OnnxNode& node, int index) const;
+  // The node's input, which must be there. A padding that a window could have taken becomes a node
+  // of its own here: Conv and AveragePool use PaddedInput().
+  absl::StatusOr<int32_t> Input(const OnnxNode& node, int index);
   // kNoOnnxValue when the optional input is absent.
-  absl::StatusOr<int32_t> OptionalInput(const OnnxNode& node, int index) const;
-  // An input of f32, computed or constant.
-  absl::StatusOr<int32_t> FloatInput(const OnnxNode& node, int index) const;
+  absl::StatusOr<int32_t> OptionalInput(const OnnxNode& node, int index);
+  // An input as f32, computed or constant. One of f16, bf16 or f64 is converted, and what the node
+  // then emits as f32 is converted back.
+  absl::StatusOr<int32_t> FloatInput(const OnnxNode& node, int index);
+  absl::StatusOr<int32_t> AsFloat(const OnnxNode& node, int32_t id);
   // An input of f32 to which a window belongs, and what Pad put around it.
-  absl::StatusOr<OnnxPadding> PaddedInput(const OnnxNode& node, int index) const;
+  absl::StatusOr<OnnxPadding> PaddedInput(const OnnxNode& node, int index);
   // The whole numbers of an input that must be constant.
-  absl::StatusOr<std::vector<int64_t>> ConstantInts(const OnnxNode& node, int index) const;
+  absl::StatusOr<std::vector<int64_t>> ConstantInts(const OnnxNode& node, int index);
+  bool IsConstantInput(const OnnxNode& node, int index);
+  // The shape that the file states for the node's output `index`: where it follows from data that
+  // are not constant. An error that names input `from` when the file states none.
+  absl::StatusOr<OnnxShape> StatedShape(const OnnxNode& node, int index, int from) const;
 
   // ---- results: each names the node's first output ----
   // A node that computes it from `operands`; the output operand is appended.
   absl::Status Emit(const OnnxNode& node, absl::string_view op,
                     std::vector<GraphAttribute> attributes, std::vector<int32_t> operands,
                     kl_dtype type, OnnxShape shape);
+  // The same with several results, in the order of the node's outputs.
+  absl::Status EmitMany(const OnnxNode& node, absl::string_view op,
+                        std::vector<GraphAttribute> attributes, std::vector<int32_t> operands,
+                        const std::vector<OnnxResult>& results);
+  // Output `index` alone, for operators that become a node an output.
+  absl::Status EmitOutput(const OnnxNode& node, int index, absl::string_view op,
+                          std::vector<GraphAttribute> attributes, std::vector<int32_t> operands,
+                          kl_dtype type, OnnxShape shape);
+  bool IsUsed(const OnnxNode& node, int index) const;
   absl::Status SetConstant(const OnnxNode& node, OnnxConstant constant);
   absl::Status SetPadded(const OnnxNode& node, const OnnxPadding& padding, OnnxShape shape);
 
   // A node between, whose result has no name in the file.
   absl::StatusOr<int32_t> EmitInner(const OnnxNode& node, absl::string_view op,
                                     std::vector<GraphAttribute> attributes,
-                                    std::vector<int32_t> operands, OnnxShape shape);
+                                    std::vector<int32_t> operands, OnnxShape shape,
+                                    kl_dtype type = KL_TYPE_F32);
+  // Optional outputs that the node emitted last does not have.
+  void AddAbsentOperands(int count) {
+    nodes_.back().operands.resize(nodes_.back().operands.size() + static_cast<size_t>(count),
+                                  kNoOnnxValue);
+  }
   // A constant that is not in the file; its name begins with `name`.
   int32_t AddConstant(absl::string_view name, OnnxConstant constant);
 
@@ -138,7 +168,9 @@ class OnnxTranslator {
   absl::Status TranslateNode(int index);
   absl::Status MaterialiseOutputs();
   absl::StatusOr<int32_t> Find(const OnnxNode& node, int index) const;
-  absl::StatusOr<int32_t> Define(const OnnxNode& node, kl_dtype type, OnnxShape shape);
+  absl::StatusOr<int32_t> Define(const OnnxNode& node, int index, kl_dtype type, OnnxShape shape);
+  absl::Status Materialise(absl::string_view node_name, int32_t id);
+  int32_t AddInner(const OnnxNode& node, kl_dtype type, OnnxShape shape);
   absl::Status CheckShape(const OnnxNode& node, kl_dtype type, const OnnxShape& shape) const;
   int32_t Add(OnnxValue value);
 
@@ -151,12 +183,20 @@ class OnnxTranslator {
   std::vector<GraphNode> nodes_;
   std::vector<int32_t> inputs_;
   std::vector<int32_t> outputs_;
+  absl::flat_hash_map<int32_t, int32_t> as_float_;  // values of other floats: their f32 copies
+  kl_dtype float_type_ = KL_TYPE_F32;               // of the present node's results
 };
 
-// Of the operator type in the default domain; NULL when it is not supported.
-OnnxTranslation FindOnnxTranslation(absl::string_view op_type);
+// How one operator type of the default domain is translated.
+struct OnnxOperator {
+  const char* op_type;
+  OnnxTranslation translation;
+  int output_count;  // how many outputs can be computed
+};
+// NULL when it is not supported.
+const OnnxOperator* FindOnnxOperator(absl::string_view op_type);
 // "Add, AveragePool, .."
-std::string OnnxTranslationNames();
+std::string OnnxOperatorNames();
 
 }  // namespace kinglet
 

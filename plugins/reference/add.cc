@@ -1,13 +1,12 @@
-// op "add": elementwise, with numpy broadcasting.
+// op "add": y = a + b, elementwise, with numpy broadcasting.
 //
-//   y = a + b
-//
-//   a, b  f32  [..]   in; dimensions meet from the right and agree or are 1
-//   y     f32  [..]   out; the broadcast shape; may alias a where a has that shape
+//   a, b  floats or whole numbers  [..]   in, of one type; dimensions meet from the right and agree
+//   or are 1 y     the same type  [..]   out; the broadcast shape; may alias a where a has that
+//   shape
 //
 // Work:    one unit a row of y.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
-// Numbers: one f32 operation an element.
+// Numbers: elements.h.
 // Source:  ONNX Add.
 #include "plugins/reference/binary.h"
 
@@ -17,16 +16,14 @@ namespace {
 
 constexpr kl_op kOp = Operator("add", kBinaryOperands, kBinaryCases);
 
-kl_code Prepare(const kl_host*, const kl_node* node, void*, kl_requirements*, kl_error* error) {
-  return PrepareBinary(kOp, node, error);
-}
+struct Add {
+  static constexpr const kl_op* kDefinition = &kOp;
+  static constexpr BinaryTypes kTypes = BinaryTypes::kSame;
+  static double Floats(double a, double b) { return a + b; }
+  static int64_t Whole(int64_t a, int64_t b) { return WrappingAdd(a, b); }
+};
 
-kl_code Run(const kl_run* run) {
-  return RunBinary(run, [](float a, float b) { return a + b; });
-}
-
-constexpr kl_kernel kKernel =
-    ReferenceKernel(kOp, "add_f32_reference", 0, Prepare, BinaryWork, Run);
+constexpr kl_kernel kKernel = BinaryKernel<Add>("add_f32_reference");
 constexpr const kl_kernel* kKernels[] = {&kKernel};
 
 }  // namespace

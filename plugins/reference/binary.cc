@@ -10,8 +10,9 @@ int64_t DimensionAt(const kl_tensor* tensor, int32_t rank, int32_t d) {
   return own < 0 ? 1 : tensor->shape[own];
 }
 
-// First element that row `row` of y needs from `tensor`, and the step along the row.
-const float* Broadcast(const kl_tensor* tensor, const kl_tensor* y, int64_t row, int64_t* step) {
+}  // namespace
+
+int64_t BroadcastOffset(const kl_tensor* tensor, const kl_tensor* y, int64_t row, int64_t* step) {
   int64_t offset = 0;
   int64_t stride = RowElements(tensor);
   for (int32_t d = y->rank - 2; d >= 0; --d) {
@@ -21,39 +22,36 @@ const float* Broadcast(const kl_tensor* tensor, const kl_tensor* y, int64_t row,
     stride *= size;
   }
   *step = RowElements(tensor) == 1 ? 0 : 1;
-  return static_cast<const float*>(tensor->data) + offset;
+  return offset;
 }
 
-}  // namespace
-
-kl_code PrepareBinary(const kl_op& op, const kl_node* node, kl_error* error) {
-  Check check(op, node, error);
-  check.Type(kBinaryA, KL_TYPE_F32);
-  check.Type(kBinaryB, KL_TYPE_F32);
-  check.Type(kBinaryY, KL_TYPE_F32);
-  if (!check.ok()) return check.code();
-  const kl_tensor* a = node->operands[kBinaryA];
-  const kl_tensor* b = node->operands[kBinaryB];
-  const int32_t rank = a->rank > b->rank ? a->rank : b->rank;
-  int64_t shape[KL_MAX_RANK];
-  for (int32_t d = 0; d < rank; ++d) {
-    const int64_t from_a = DimensionAt(a, rank, d), from_b = DimensionAt(b, rank, d);
-    check.RequireOperand(kBinaryB, from_a == from_b || from_a == 1 || from_b == 1,
-                         "dimensions that agree with those of a, or are 1");
-    shape[d] = from_a == 1 ? from_b : from_a;
+void CheckBroadcast(const kl_node* node, uint32_t a, uint32_t b, int64_t* shape, int32_t* rank,
+                    Check* check) {
+  const kl_tensor* x = node->operands[a];
+  const kl_tensor* y = node->operands[b];
+  *rank = x->rank > y->rank ? x->rank : y->rank;
+  for (int32_t d = 0; d < *rank; ++d) {
+    const int64_t from_x = DimensionAt(x, *rank, d), from_y = DimensionAt(y, *rank, d);
+    check->RequireOperand(b, from_x == from_y || from_x == 1 || from_y == 1,
+                          "dimensions that agree with those of a, or are 1");
+    shape[d] = from_x == 1 ? from_y : from_x;
   }
+}
+
+kl_code PrepareBinary(const kl_op& op, BinaryTypes types, const kl_node* node, kl_error* error) {
+  Check check(op, node, error);
+  if (!check.ok()) return check.code();
+  const kl_dtype type = node->operands[kBinaryA]->type;
+  check.RequireOperand(kBinaryA,
+                       types == BinaryTypes::kLogical ? type == KL_TYPE_BOOL : IsElementType(type),
+                       types == BinaryTypes::kLogical ? "bool" : "floats or whole numbers");
+  check.Type(kBinaryB, type);
+  check.Type(kBinaryY, types == BinaryTypes::kSame ? type : KL_TYPE_BOOL);
+  int64_t shape[KL_MAX_RANK];
+  int32_t rank = 0;
+  CheckBroadcast(node, kBinaryA, kBinaryB, shape, &rank, &check);
   check.Shape(kBinaryY, rank, shape);
   return check.code();
-}
-
-BinaryRow BinaryRowOf(const kl_run* run, int64_t row) {
-  const kl_tensor* y = run->operands[kBinaryY];
-  BinaryRow result;
-  result.a = Broadcast(run->operands[kBinaryA], y, row, &result.a_step);
-  result.b = Broadcast(run->operands[kBinaryB], y, row, &result.b_step);
-  result.y = MutableF32Row(y, row);
-  result.length = RowElements(y);
-  return result;
 }
 
 }  // namespace reference

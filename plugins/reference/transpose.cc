@@ -3,8 +3,8 @@
 //   y.shape[d] = x.shape[permutation[d]]
 //   y[i_0, i_1, ..] = x[j_0, j_1, ..]   where j_permutation[d] = i_d
 //
-//   x  any type of 4 bytes  [..]   in
-//   y  the same type        [..]   out; must not alias x
+//   x  any element type  [..]   in
+//   y  the same type     [..]   out; must not alias x
 //
 // Attributes: permutation (ints, each of 0 .. rank-1 once).
 // Work:    one unit a row of y.
@@ -12,7 +12,7 @@
 // Numbers: exact.
 // Source:  ONNX Transpose.
 #include "plugins/reference/cases.h"
-#include "plugins/reference/reference.h"
+#include "plugins/reference/elements.h"
 
 namespace kinglet {
 namespace reference {
@@ -36,10 +36,13 @@ constexpr kl_case_operand kImage[] = {Normal({2, S(1), S(2), S(3)}), Output({2, 
 constexpr kl_case_operand kBack[] = {Normal({2, S(1), S(2), S(3)}), Output({2, S(3), S(1), S(2)})};
 constexpr kl_case_operand kCube[] = {Integers({S(1), S(2), S(3)}, -1000, 1000),
                                      Output({S(3), S(1), S(2)}, KL_TYPE_I32)};
+constexpr kl_case_operand kBytes[] = {Fill(KL_TYPE_U8, {S(1), S(2)}, KL_FILL_INTEGERS, 0, 256),
+                                      Output({S(2), S(1)}, KL_TYPE_U8)};
 constexpr kl_op_case kCases[] = {
     Case("matrix", kSwapped, kMatrix, {{Fixed(1), Range(1, 60), Range(1, 60)}}, 2),
     Case("nchw_to_nhwc", kNhwc, kImage, {{Fixed(1), Range(1, 20), Range(1, 9), Range(1, 9)}}, 1),
     Case("nhwc_to_nchw", kNchw, kBack, {{Fixed(1), Range(1, 20), Range(1, 9), Range(1, 9)}}, 1),
+    Case("bytes", kSwapped, kBytes, {{Fixed(1), Range(1, 60), Range(1, 60)}}, 1),
     Case("whole_numbers", kTurned, kCube, {{Fixed(1), Range(1, 9), Range(1, 9), Range(1, 9)}}, 1),
 };
 constexpr kl_op kOp = Operator("transpose", kOperands, kCases);
@@ -49,10 +52,7 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   Check check(kOp, node, error);
   if (!check.ok()) return check.code();
   const kl_tensor* x = node->operands[kX];
-  const kl_dtype_info info = kl_dtype_info_of(x->type);
-  check.RequireOperand(kX,
-                       info.name != nullptr && info.block_elements == 1 && info.block_bytes == 4,
-                       "elements of 4 bytes");
+  check.RequireOperand(kX, IsElementType(x->type), "a type of single elements");
   check.Type(kY, x->type);
   check.Rank(kX, 1, KL_MAX_RANK);
   int64_t permutation[KL_MAX_RANK] = {};
@@ -77,6 +77,14 @@ void Work(const kl_run* run, kl_work* work) {
   OnePhase(work, kl_element_count(y) == 0 ? 0 : RowCount(y));
 }
 
+template <typename T>
+void CopyStrided(const kl_tensor* x, int64_t offset, int64_t step, const kl_tensor* y, int64_t at,
+                 int64_t length) {
+  const T* from = static_cast<const T*>(x->data) + offset;
+  T* to = static_cast<T*>(y->data) + at;
+  for (int64_t i = 0; i < length; ++i) to[i] = from[i * step];
+}
+
 kl_code Run(const kl_run* run) {
   const NodeState* s = static_cast<const NodeState*>(run->state);
   const kl_tensor* x = run->operands[kX];
@@ -92,9 +100,19 @@ kl_code Run(const kl_run* run) {
       offset += rest % y->shape[d] * strides[s->permutation[d]];
       rest /= y->shape[d];
     }
-    const uint32_t* from = static_cast<const uint32_t*>(x->data) + offset;
-    uint32_t* to = static_cast<uint32_t*>(y->data) + r * length;
-    for (int64_t i = 0; i < length; ++i) to[i] = from[i * step];
+    switch (kl_dtype_info_of(x->type).block_bytes) {
+      case 1:
+        CopyStrided<uint8_t>(x, offset, step, y, r * length, length);
+        break;
+      case 2:
+        CopyStrided<uint16_t>(x, offset, step, y, r * length, length);
+        break;
+      case 4:
+        CopyStrided<uint32_t>(x, offset, step, y, r * length, length);
+        break;
+      default:
+        CopyStrided<uint64_t>(x, offset, step, y, r * length, length);
+    }
   }
   return KL_OK;
 }

@@ -11,8 +11,8 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const char* const kCommands[] = {"chat",       "bench",  "run",     "tokenize",
-                                 "perplexity", "logits", "inspect", "make-model"};
+const char* const kCommands[] = {"chat",   "bench",   "run",        "tokenize", "perplexity",
+                                 "logits", "inspect", "make-model", "classify"};
 
 TEST(UsageTest, HelpListsEveryCommand) {
   const ProgramResult result = RunKinglet({"help"});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -61,6 +62,26 @@ Outcome CompareFloats(const std::string& where, const WorkloadOperand& found,
   return Outcome::Passed();
 }
 
+// 8-bit codes: the tolerance is a number of codes.
+bool IsCode(kl_dtype type) { return type == KL_TYPE_I8 || type == KL_TYPE_U8; }
+
+Outcome CompareCodes(const std::string& where, const WorkloadOperand& found,
+                     const WorkloadOperand& expected, float tolerance) {
+  const auto code = [](const WorkloadOperand& operand, uint64_t i) {
+    const uint8_t byte = operand.buffer->data()[i];
+    return operand.tensor.type == KL_TYPE_I8 ? static_cast<int>(static_cast<int8_t>(byte))
+                                             : static_cast<int>(byte);
+  };
+  for (uint64_t i = 0; i < expected.buffer->bytes(); ++i) {
+    const int difference = std::abs(code(found, i) - code(expected, i));
+    if (static_cast<float>(difference) <= tolerance) continue;
+    return Outcome::Failed(where + ": element " + std::to_string(i) + ": expected code " +
+                           std::to_string(code(expected, i)) + ", found " +
+                           std::to_string(code(found, i)));
+  }
+  return Outcome::Passed();
+}
+
 bool SameBytes(const WorkloadOperand& a, const WorkloadOperand& b) {
   return a.buffer->bytes() == 0 ||
          memcmp(a.buffer->data(), b.buffer->data(), a.buffer->bytes()) == 0;
@@ -78,6 +99,8 @@ Outcome CompareWithOracle(const Workload& found, const Workload& expected, float
       const double size = typical == nullptr ? 0.0 : RootMeanSquare(FloatsOf(typical->operands[i]));
       KL_RETURN_UNLESS_PASSED(CompareFloats(where, operand, expected.operands[i],
                                             static_cast<double>(tolerance), size));
+    } else if (IsCode(operand.tensor.type)) {
+      KL_RETURN_UNLESS_PASSED(CompareCodes(where, operand, expected.operands[i], tolerance));
     } else if (!SameBytes(operand, expected.operands[i])) {
       return Outcome::Failed(where + ": differs from the oracle's");
     }

@@ -122,6 +122,8 @@ bool StoreValue(kl_dtype type, double value, uint8_t* out) {
       return store(static_cast<int8_t>(value));
     case KL_TYPE_U8:
       return store(static_cast<uint8_t>(value));
+    case KL_TYPE_BOOL:
+      return store(static_cast<uint8_t>(value != 0.0 ? 1 : 0));
     default:
       return false;
   }

@@ -182,7 +182,7 @@ int Run(int argc, char** argv) {
                       "layers are laid out. Nothing is loaded, unless --plan asks for it.");
   options.Example("kinglet inspect model.gguf");
   options.Example("kinglet inspect --plan model.onnx");
-  options.Positional("FILE", &paths, 1, 1, "a GGUF or ONNX file, or a Hugging Face folder");
+  options.Positional("FILE", &paths, 1, 1, "a GGUF, ONNX or TFLite file, or a Hugging Face folder");
   options.Flag({"--json"}, &json, "print one JSON object");
   options.Flag({"--plan"}, &show_plan,
                "load the model and print its plan: operators, kernels, operands");

@@ -179,9 +179,10 @@ Failure RunNetwork(const Settings& settings, const EngineFlags& engine) {
 int Run(int argc, char** argv) {
   Settings settings;
   EngineFlags engine;
-  OptionTable options(kName,
-                      "Runs a network that a file spells out (ONNX) on NumPy arrays and writes "
-                      "one NAME.npy for each output.");
+  OptionTable options(
+      kName,
+      "Runs a network that a file spells out (ONNX, TFLite) on NumPy arrays and writes "
+      "one NAME.npy for each output.");
   options.Example("kinglet run model.onnx --list");
   options.Example("kinglet run model.onnx --input image=x.npy --output results");
   options.Positional("MODEL", &settings.model, 1, 1, "the network");

@@ -1,0 +1,135 @@
+// op "conv2d_quantized": convolution from 8-bit codes to 8-bit codes.
+//
+//   sum = bias[m] + sum of (x - x_zero_point) * (w - w_zero_point[m]) over the window
+//   y   = clamp(requantise(sum * x_scale * w_scale[m] / y_scale) + y_zero_point)
+//
+//   x             i8, u8     [N, C, H, W]           in
+//   x_scale       f32        []                     in
+//   x_zero_point  type of x  []                     in
+//   w             i8, u8     [M, C/group, KH, KW]   in
+//   w_scale       f32        [] or [M]              in
+//   w_zero_point  type of w  [] or [M]              in
+//   y_scale       f32        []                     in
+//   y_zero_point  type of y  []                     in
+//   bias          i32        [M]                    in, optional; in units of x_scale * w_scale[m]
+//   y             i8, u8     [N, M, OH, OW]         out
+//
+// Attributes: those of conv2d; minimum, maximum (int, default the ends of the type) are codes;
+//             fixed_point (int, default 0): how sums become codes (quantized.h).
+// Work:    one unit a row of y.
+// Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
+// Numbers: quantized.h. Kernels may differ from this one by one code.
+// Source:  ONNX QLinearConv; TFLite CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED.
+#include "plugins/reference/quantized_window.h"
+
+namespace kinglet {
+namespace reference {
+namespace {
+
+enum { kX, kXScale, kXZero, kW, kWScale, kWZero, kYScale, kYZero, kBias, kY };
+constexpr CodeOperands kCodes = {kX, kXZero, kW, kWZero, kY};
+struct NodeState {
+  CodeConvolution convolution;
+  CodeRange range;
+  bool fixed_point;
+};
+
+constexpr kl_operand kOperands[] = {Input("x"),       Input("x_scale"),      Input("x_zero_point"),
+                                    Input("w"),       Input("w_scale"),      Input("w_zero_point"),
+                                    Input("y_scale"), Input("y_zero_point"), OptionalInput("bias"),
+                                    Result("y")};
+constexpr int64_t kOnes[] = {1, 1}, kTwos[] = {2, 2}, kPads[] = {1, 1, 1, 1},
+                  kNoPads[] = {0, 0, 0, 0};
+constexpr kl_attribute kSame[] = {IntsAttribute("strides", kOnes), IntsAttribute("pads", kPads),
+                                  IntsAttribute("dilations", kOnes)};
+constexpr kl_attribute kPoint[] = {IntsAttribute("strides", kOnes), IntsAttribute("pads", kNoPads),
+                                   IntsAttribute("dilations", kOnes),
+                                   IntAttribute("fixed_point", 1)};
+constexpr kl_attribute kDepthwise[] = {
+    IntsAttribute("strides", kTwos),   IntsAttribute("pads", kPads),
+    IntsAttribute("dilations", kOnes), IntAttribute("group", 10),
+    IntAttribute("minimum", -5),       IntAttribute("maximum", 99),
+    IntAttribute("fixed_point", 1)};
+#define KL_SCALED(type, zero) Constant(KL_TYPE_F32, {}, 0.02), Constant(type, {}, zero)
+constexpr kl_case_operand kUnsigned[] = {
+    Codes(KL_TYPE_U8, {1, S(1), 7, 6}),    KL_SCALED(KL_TYPE_U8, 120),
+    Codes(KL_TYPE_U8, {S(2), S(1), 3, 3}), KL_SCALED(KL_TYPE_U8, 131),
+    Constant(KL_TYPE_F32, {}, 0.7),        Constant(KL_TYPE_U8, {}, 128),
+    Integers({S(2)}, -900, 900),           Output({1, S(2), 7, 6}, KL_TYPE_U8)};
+constexpr kl_case_operand kSigned[] = {
+    Codes(KL_TYPE_I8, {2, S(1), 9, 5}),    KL_SCALED(KL_TYPE_I8, -3),
+    Codes(KL_TYPE_I8, {S(2), S(1), 1, 1}), Uniform({S(2)}, 0.005, 0.02),
+    Constant(KL_TYPE_I8, {S(2)}, 0),       Constant(KL_TYPE_F32, {}, 0.3),
+    Constant(KL_TYPE_I8, {}, 7),           Integers({S(2)}, -900, 900),
+    Output({2, S(2), 9, 5}, KL_TYPE_I8)};
+constexpr kl_case_operand kDepthwiseShape[] = {
+    Codes(KL_TYPE_I8, {1, 10, 9, 9}), KL_SCALED(KL_TYPE_I8, -3),
+    Codes(KL_TYPE_I8, {10, 1, 3, 3}), Uniform({10}, 0.005, 0.02),
+    Constant(KL_TYPE_I8, {10}, 0),    Constant(KL_TYPE_F32, {}, 0.2),
+    Constant(KL_TYPE_I8, {}, -7),     Integers({10}, -900, 900),
+    Output({1, 10, 5, 5}, KL_TYPE_I8)};
+#undef KL_SCALED
+constexpr kl_op_case kCases[] = {
+    Case("unsigned", kSame, kUnsigned, {{Fixed(1), Range(1, 9), Range(1, 9)}}, 1),
+    Case("pointwise_channels", kPoint, kSigned, {{Fixed(1), Range(1, 40), Range(1, 40)}}, 2),
+    Case("depthwise_channels", kDepthwise, kDepthwiseShape),
+};
+constexpr kl_op kOp = Operator("conv2d_quantized", kOperands, kCases);
+
+kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements*,
+                kl_error* error) {
+  Check check(kOp, node, error);
+  NodeState* s = static_cast<NodeState*>(state);
+  PrepareCodes(node, kCodes, &s->convolution, &check);
+  for (const uint32_t i : {kXScale, kWScale, kYScale}) check.Type(i, KL_TYPE_F32);
+  if (!check.ok()) return check.code();
+  const kl_dtype type = node->operands[kY]->type;
+  const int64_t outputs = node->operands[kW]->shape[0];
+  check.RequireOperand(kY, IsByteType(type), "i8 or u8");
+  check.Type(kYZero, type);
+  check.Type(kBias, KL_TYPE_I32);
+  check.Shape(kBias, {outputs});
+  for (const uint32_t i : {kXScale, kYScale, kYZero}) CheckOneOrCount(node, i, 1, &check);
+  CheckOneOrCount(node, kWScale, outputs, &check);
+  const CodeRange all = CodesOf(type);
+  s->range.low = ClampCode(kl_attribute_int(node, "minimum", all.low), all);
+  s->range.high = ClampCode(kl_attribute_int(node, "maximum", all.high), all);
+  s->fixed_point = kl_attribute_int(node, "fixed_point", 0) != 0;
+  return check.code();
+}
+
+void Work(const kl_run* run, kl_work* work) { OnePhase(work, RowCount(run->operands[kY])); }
+
+kl_code Run(const kl_run* run) {
+  const NodeState* s = static_cast<const NodeState*>(run->state);
+  const kl_tensor* y = run->operands[kY];
+  const kl_tensor* bias = run->operands[kBias];
+  const int64_t outputs = y->shape[1], rows = y->shape[2], columns = y->shape[3];
+  const int32_t zero = ZeroPointAt(run->operands[kYZero], 0);
+  const double x_scale = ScaleAt(run->operands[kXScale], 0);
+  const double y_scale = ScaleAt(run->operands[kYScale], 0);
+  for (int64_t unit = run->begin; unit < run->end; ++unit) {
+    const int64_t m = unit / rows % outputs;
+    const double factor = x_scale * ScaleAt(run->operands[kWScale], m) / y_scale;
+    const int32_t offset = IsAbsent(bias) ? 0 : WholeAt(bias, m);
+    for (int64_t ow = 0; ow < columns; ++ow) {
+      const int32_t sum =
+          CodeSum(run, kCodes, s->convolution, unit / rows / outputs, m, unit % rows, ow);
+      const int32_t total =
+          static_cast<int32_t>(static_cast<uint32_t>(sum) + static_cast<uint32_t>(offset));
+      StoreCode(y, unit * columns + ow, Requantize(total, factor, s->fixed_point, zero, s->range));
+    }
+  }
+  return KL_OK;
+}
+
+constexpr kl_kernel kKernel =
+    ReferenceKernel(kOp, "conv2d_quantized_reference", sizeof(NodeState), Prepare, Work, Run);
+constexpr const kl_kernel* kKernels[] = {&kKernel};
+
+}  // namespace
+}  // namespace reference
+}  // namespace kinglet
+
+KL_TABLE(reference, conv2d_quantized) = {&kinglet::reference::kOp, kinglet::reference::kKernels, 1,
+                                         nullptr};

@@ -1,0 +1,34 @@
+// op "logical_xor": y = either a or b; with a constant true: not, elementwise, with numpy
+// broadcasting.
+//
+//   a, b  bool  [..]   in, of one type; dimensions meet from the right and agree or are 1
+//   y     bool  [..]   out; the broadcast shape
+//
+// Work:    one unit a row of y.
+// Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
+// Numbers: elements.h.
+// Source:  ONNX Xor, Not.
+#include "plugins/reference/binary.h"
+
+namespace kinglet {
+namespace reference {
+namespace {
+
+constexpr kl_op kOp = Operator("logical_xor", kComparisonOperands, kLogicalCases);
+
+struct LogicalXor {
+  static constexpr const kl_op* kDefinition = &kOp;
+  static constexpr BinaryTypes kTypes = BinaryTypes::kLogical;
+  static bool Floats(double, double) { return false; }  // never: operands are bool
+  static int64_t Whole(int64_t a, int64_t b) { return (a ^ b); }
+};
+
+constexpr kl_kernel kKernel = BinaryKernel<LogicalXor>("logical_xor_any_reference");
+constexpr const kl_kernel* kKernels[] = {&kKernel};
+
+}  // namespace
+}  // namespace reference
+}  // namespace kinglet
+
+KL_TABLE(reference, logical_xor) = {&kinglet::reference::kOp, kinglet::reference::kKernels, 1,
+                                    nullptr};

@@ -1,0 +1,33 @@
+// op "max": y = the larger of a and b, elementwise, with numpy broadcasting.
+//
+//   a, b  floats or whole numbers  [..]   in, of one type; dimensions meet from the right and agree
+//   or are 1 y     the same type  [..]   out; the broadcast shape; may alias a where a has that
+//   shape
+//
+// Work:    one unit a row of y.
+// Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
+// Numbers: elements.h. NaN where one is NaN
+// Source:  ONNX Max.
+#include "plugins/reference/binary.h"
+
+namespace kinglet {
+namespace reference {
+namespace {
+
+constexpr kl_op kOp = Operator("max", kBinaryOperands, kBinaryCases);
+
+struct Max {
+  static constexpr const kl_op* kDefinition = &kOp;
+  static constexpr BinaryTypes kTypes = BinaryTypes::kSame;
+  static double Floats(double a, double b) { return std::isnan(a) || a > b ? a : b; }
+  static int64_t Whole(int64_t a, int64_t b) { return a > b ? a : b; }
+};
+
+constexpr kl_kernel kKernel = BinaryKernel<Max>("max_any_reference");
+constexpr const kl_kernel* kKernels[] = {&kKernel};
+
+}  // namespace
+}  // namespace reference
+}  // namespace kinglet
+
+KL_TABLE(reference, max) = {&kinglet::reference::kOp, kinglet::reference::kKernels, 1, nullptr};

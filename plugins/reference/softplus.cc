@@ -1,0 +1,34 @@
+// op "softplus": y = ln(1 + e^x), elementwise.
+//
+//   x  f32  [..]     in
+//   y  f32  like x   out; may alias x
+//
+// Work:    one unit a row.
+// Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
+// Numbers: in double, rounded once.
+// Source:  ONNX Softplus.
+#include "plugins/reference/unary.h"
+
+namespace kinglet {
+namespace reference {
+namespace {
+
+constexpr kl_op kOp = Operator("softplus", kUnaryOperands, kUnaryCases);
+
+struct Softplus {
+  static constexpr const kl_op* kDefinition = &kOp;
+  static constexpr UnaryParameters kDefaults = {};
+  static double Apply(double x, const UnaryParameters&) {
+    return x > 0.0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+  }
+};
+
+constexpr kl_kernel kKernel = UnaryKernel<Softplus>("softplus_f32_reference");
+constexpr const kl_kernel* kKernels[] = {&kKernel};
+
+}  // namespace
+}  // namespace reference
+}  // namespace kinglet
+
+KL_TABLE(reference, softplus) = {&kinglet::reference::kOp, kinglet::reference::kKernels, 1,
+                                 nullptr};

@@ -119,7 +119,7 @@ KL_API bool kl_file_is_network(const kl_file* file);  // carries its own graph: 
 // ---- model ----
 
 // Return false to stop; the call then fails with KL_CANCELLED. `stage` is "pack" (loading; kernels that want
-// no packed weights do without it) or "prefill".
+// no packed weights do without it), "write packed cache" or "prefill".
 typedef bool (*kl_progress_callback)(void* user, const char* stage, uint64_t done, uint64_t total);
 
 typedef struct kl_model_options {
@@ -129,6 +129,10 @@ typedef struct kl_model_options {
   kl_dtype cache_type;    // KV cache: KL_TYPE_F16, KL_TYPE_F32; KL_TYPE_NONE (default): f32 for f32 weights, else f16
   kl_progress_callback progress;
   void* progress_user;
+  // Keep the weights in the kernels' own layout in a file beside the model, "<path>.kinglet-packed", as large as they are,
+  // and map it the next time instead of packing anew. It is checked, and written anew (with a warning in the log) when
+  // model, plugins or kernels have changed. A file that cannot be written costs a warning.
+  bool packed_cache;
 } kl_model_options;
 
 KL_API void kl_model_default_options(kl_model_options* options);
@@ -155,6 +159,7 @@ typedef struct kl_model_info {
   int64_t expert_used_count;
   bool has_tokenizer;
   const char* chat_template;  // recognised template's name ("chatml"), or "" when there is none or it is unknown
+  bool packed_from_cache;     // packed_bytes are mapped from a file of packed_cache
 } kl_model_info;
 KL_API kl_code kl_model_describe(const kl_model* model, kl_model_info* info);
 

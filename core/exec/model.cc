@@ -49,10 +49,11 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
                                                              runtime->thread_count()));
   model->CountBytesPerToken();
   for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
+  const PackedCacheOptions cache = options.packed_cache ? model->CacheOptions() : PackedCacheOptions();
   const absl::Status loaded = model->prepared_->LoadWeights(
       model->budget_.get(),
       [runtime](int64_t count, kl_parallel_body body, void* context) { runtime->ParallelFor(count, body, context); },
-      options.progress);
+      options.progress, options.packed_cache ? &cache : nullptr);
   if (!loaded.ok()) return Annotate(loaded, data.path);
   KL_RETURN_IF_ERROR(model->CheckFiles());
   for (const auto& file : data.files) {
@@ -144,7 +145,24 @@ void Model::CountBytesPerToken() {
 
 absl::Status Model::CheckFiles() const {
   for (const auto& file : source_->files) KL_RETURN_IF_ERROR(file->CheckIntact());
-  return absl::OkStatus();
+  return prepared_ == nullptr ? absl::OkStatus() : prepared_->weights().CheckIntact();
+}
+
+PackedCacheOptions Model::CacheOptions() const {
+  PackedCacheOptions cache;
+  cache.path = source_->path;
+  while (cache.path.size() > 1 && cache.path.back() == '/') cache.path.pop_back();
+  absl::StrAppend(&cache.path, ".kinglet-packed");
+  for (const auto& file : source_->files) {
+    absl::StrAppend(&cache.identity, "file ", file->size(), " bytes, modified at ", file->modified_ns(), " ns\n");
+  }
+  absl::StrAppend(&cache.identity, "tensors ", absl::Hex(Fingerprint()), "\n");
+  for (const auto& plugin : runtime_->registry().plugins()) {
+    absl::StrAppend(&cache.identity, "plugin ", plugin->name(), " ", plugin->version(), " ",
+                    absl::Hex(plugin->checksum()), "\n");
+  }
+  cache.log = &runtime_->registry().host().log();
+  return cache;
 }
 
 uint64_t Model::Fingerprint() const {

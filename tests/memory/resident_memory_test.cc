@@ -1,5 +1,6 @@
-// Packed weights replace the mapped file, they do not come on top: resident memory stays within 15 % of the file plus the
-// KV cache, while loading and while computing.
+// Packed weights replace the mapped file, they do not come on top: resident memory stays within 2 % of the file plus the
+// KV cache and what a process needs anyway, while loading and while computing. For a model of 2.3 GB that is 1.05 times the
+// file.
 #include <unistd.h>
 
 #include <cstdlib>
@@ -13,11 +14,11 @@ namespace kinglet {
 namespace {
 
 // What the process needs whatever the model: its code, the plugins and their libraries, activations.
-constexpr uint64_t kFixedBytes = 80 << 20;
+constexpr uint64_t kFixedBytes = 30 << 20;
 
 class ResidentMemoryTest : public testing::TestWithParam<const char*> {};
 
-TEST_P(ResidentMemoryTest, StaysWithinFifteenPercentOfFileAndCache) {
+TEST_P(ResidentMemoryTest, StaysWithinTwoPercentOfFileAndCache) {
   const TempFolder folder;
   const std::string path = folder.path() + "/model.gguf";
   const std::string make =
@@ -38,7 +39,7 @@ TEST_P(ResidentMemoryTest, StaysWithinFifteenPercentOfFileAndCache) {
   kl_session_info info = {};
   info.struct_size = sizeof info;
   ASSERT_EQ(kl_session_describe(session.get(), &info), KL_OK);
-  const uint64_t allowed_bytes = file_bytes + file_bytes / 100 * 15 + info.cache_bytes + kFixedBytes;
+  const uint64_t allowed_bytes = file_bytes + file_bytes / 100 * 2 + info.cache_bytes + kFixedBytes;
   printf("%s: file %llu MiB, peak resident %llu MiB, allowed %llu MiB\n", GetParam(),
          static_cast<unsigned long long>(file_bytes >> 20),
          static_cast<unsigned long long>(info.peak_resident_bytes >> 20),

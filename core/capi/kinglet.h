@@ -257,6 +257,22 @@ typedef struct kl_session_info {
 } kl_session_info;
 KL_API kl_code kl_session_describe(const kl_session* session, kl_session_info* info);
 
+// Where the time goes. While it is on, the session's runs are measured node by node; switching it on begins anew.
+KL_API kl_code kl_session_set_profiling(kl_session* session, bool on, kl_error* error);
+
+typedef struct kl_node_profile {
+  uint32_t struct_size;
+  const char* op;         // "matmul"; these three live as long as the session
+  const char* node;       // "blk.3.attn_q"
+  const char* kernel;
+  uint64_t run_count;     // a batch of tokens is one run
+  int64_t ns;             // of all runs
+  uint64_t weight_bytes;  // read in all runs: what the kernel counted, or what it reads at most where it does not count
+  bool weight_bytes_counted;
+} kl_node_profile;
+KL_API uint32_t kl_session_profile_count(const kl_session* session);  // nodes of the plan; 0 unless profiling
+KL_API kl_code kl_session_profile(const kl_session* session, uint32_t index, kl_node_profile* profile);
+
 // ---- chat ----
 
 typedef struct kl_message {

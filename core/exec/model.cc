@@ -10,6 +10,7 @@
 #include "core/base/status.h"
 #include "core/exec/model_view.h"
 #include "core/exec/plan_builder.h"
+#include "core/exec/weight_bytes.h"
 
 namespace kinglet {
 namespace {
@@ -127,20 +128,7 @@ void Model::CountTensors() {
 }
 
 void Model::CountBytesPerToken() {
-  for (const PlanNode& node : plan_.nodes) {
-    for (kl_value value : node.operands) {
-      if (value == KL_NO_VALUE || plan_.values[value].kind != ValueKind::kWeight) continue;
-      const PlanValue& weight = plan_.values[value];
-      uint64_t bytes = 0;
-      for (const SourceTensor* tensor : weight.tensors) bytes += tensor->bytes;
-      if (node.op == "embed") bytes /= static_cast<uint64_t>(std::max<int64_t>(1, weight.shape[0]));
-      if (node.op == "moe_ffn" && plan_.facts.expert_count > 0) {
-        bytes = bytes / static_cast<uint64_t>(plan_.facts.expert_count) *
-                static_cast<uint64_t>(plan_.facts.expert_used_count);
-      }
-      bytes_per_token_ += bytes;
-    }
-  }
+  for (const PlanNode& node : plan_.nodes) bytes_per_token_ += MostWeightBytes(plan_, node, 1);
 }
 
 absl::Status Model::CheckFiles() const {

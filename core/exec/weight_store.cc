@@ -162,14 +162,18 @@ absl::Status WeightStore::PackOne(const Tensors& tensors, const ParallelForFunct
     return StatusFromCode(job.code.load(),
                           absl::StrCat("kernel ", packed.kernel->name, " failed to pack ", tensors[0]->name));
   }
-  Discard(tensors, 0, UINT64_MAX);  // the slices' edges too
+  GiveBack(tensors);  // the slices' edges too
+  return absl::OkStatus();
+}
+
+void WeightStore::GiveBack(const Tensors& tensors) const {
+  Discard(tensors, 0, UINT64_MAX);
   for (const SourceTensor* tensor : tensors) {
     // Somebody looks rows up in it: the others should not come back with them.
     if (tensor->file != nullptr && used_as_mapped_.count(tensor) > 0) {
       tensor->file->AdviseRandom(tensor->file_offset, tensor->bytes);
     }
   }
-  return absl::OkStatus();
 }
 
 absl::Status WeightStore::PackAll(uint64_t copy_bytes, const ParallelForFunction& parallel_for,
@@ -196,6 +200,7 @@ absl::Status WeightStore::Pack(const ParallelForFunction& parallel_for, const Pr
   auto opened = PackedCache::Open(cache->path, contents, copy_bytes, parallel_for);
   if (opened.ok()) {
     mapped_copy_ = *std::move(opened);
+    for (const auto entry : packed_order_) GiveBack(entry->first.first);
     return absl::OkStatus();
   }
   if (opened.status().code() != absl::StatusCode::kNotFound && cache->log != nullptr) {

@@ -72,6 +72,8 @@ class WeightStore {
   std::string DescribePacked() const;
   absl::Status PackAll(uint64_t copy_bytes, const ParallelForFunction& parallel_for, const ProgressFunction& progress);
   absl::Status PackOne(const Tensors& tensors, const ParallelForFunction& parallel_for, const Packed& packed);
+  // The pages of what is packed now.
+  void GiveBack(const Tensors& tensors) const;
   const uint8_t* copy() const { return mapped_copy_ != nullptr ? mapped_copy_->data() : copy_.data(); }
   // Pointers to each outermost slice of a weight made of several tensors.
   const void* const* Parts(const Tensors& tensors) const;

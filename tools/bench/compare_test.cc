@@ -16,8 +16,8 @@ BenchResult Measured(const char* model, int64_t threads, int64_t generated) {
 }
 
 TEST(CompareTest, ReadsWhatThisProgramPrints) {
-  const std::vector<BenchResult> results = {Measured("/x/a.gguf", 1, 10), Measured("/x/b.gguf", 1, 20),
-                                            Measured("/x/b.gguf", 2, 20)};
+  const std::vector<BenchResult> results = {
+      Measured("/x/a.gguf", 1, 10), Measured("/x/b.gguf", 1, 20), Measured("/x/b.gguf", 2, 20)};
   for (const std::string& text : {JsonTable(results), JsonLines(results)}) {
     std::vector<EarlierResult> earlier;
     ASSERT_TRUE(ParseEarlier("old.json", text, &earlier).ok());

@@ -25,6 +25,8 @@ kl_run RunOf(const NodeRun& node, uint32_t phase, int worker, int worker_count) 
                            : static_cast<char*>(node.worker_scratch_base) +
                                  static_cast<uint64_t>(worker) * node.worker_scratch_stride;
   run.pthreadpool = nullptr;
+  run.weight_bytes =
+      node.weight_bytes == nullptr ? nullptr : node.weight_bytes + worker * NodeRun::kWeightBytesStride;
   return run;
 }
 

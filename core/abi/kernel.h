@@ -66,10 +66,17 @@ typedef struct kl_run {
   void* scratch;
   void* worker_scratch;
   void* pthreadpool;  // pthreadpool_t for KL_KERNEL_OWN_THREADS kernels, else NULL; may be NULL: one thread
+  // Since minor 1. This worker's own sum of the weight bytes read, or NULL: nobody asks. For kl_count_weight_bytes().
+  uint64_t* weight_bytes;
   // Since minor 1. Of each row of the output only the wanted_count largest elements are wanted: the kernel may put
   // -infinity in place of any other. 0: all are wanted. A kernel that does not know the field computes all.
   uint32_t wanted_count;
 } kl_run;
+
+// For kernels that do not read all of their weights (KL_KERNEL_COUNTS_WEIGHT_BYTES): run() adds what it read.
+static inline void kl_count_weight_bytes(const kl_run* run, uint64_t bytes) {
+  if (KL_HAS_FIELD(run, kl_run, weight_bytes) && run->weight_bytes != NULL) *run->weight_bytes += bytes;
+}
 
 // How a kernel wants a weight.
 typedef struct kl_pack {
@@ -81,7 +88,9 @@ typedef struct kl_pack {
 
 enum {
   // The kernel threads by itself: it has one unit and gets the pthreadpool.
-  KL_KERNEL_OWN_THREADS = 1u << 0
+  KL_KERNEL_OWN_THREADS = 1u << 0,
+  // run() calls kl_count_weight_bytes(): how much is read depends on the data (inactive neurons, rows ruled out).
+  KL_KERNEL_COUNTS_WEIGHT_BYTES = 1u << 1
 };
 
 typedef struct kl_kernel {

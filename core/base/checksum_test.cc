@@ -24,5 +24,19 @@ TEST(ChecksumTest, PiecesGiveTheSameValueAsTheWhole) {
   }
 }
 
+TEST(WideChecksumTest, EveryBitAndTheLengthCount) {
+  std::string bytes(200, 'x');
+  const uint64_t whole = WideChecksum(bytes.data(), bytes.size());
+  EXPECT_EQ(WideChecksum(bytes.data(), bytes.size()), whole);
+  for (size_t length = 0; length < bytes.size(); length++) {
+    EXPECT_NE(WideChecksum(bytes.data(), length), whole) << length;
+  }
+  for (size_t bit = 0; bit < 8 * bytes.size(); bit++) {
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
+    EXPECT_NE(WideChecksum(bytes.data(), bytes.size()), whole) << bit;
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
+  }
+}
+
 }  // namespace
 }  // namespace kinglet

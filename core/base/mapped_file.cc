@@ -82,6 +82,8 @@ void MappedFile::AdviseRandom(uint64_t offset, uint64_t bytes) const {
   const uint64_t first = offset / PageBytes() * PageBytes();
   const uint64_t end = offset + std::min(bytes, size_ - offset);
   madvise(const_cast<uint8_t*>(data_) + first, end - first, MADV_RANDOM);
+  // Where the page cache holds the file in large folios, a fault would map 2 MiB.
+  madvise(const_cast<uint8_t*>(data_) + first, end - first, MADV_NOHUGEPAGE);
 }
 
 absl::Status MappedFile::ContainFaults() {

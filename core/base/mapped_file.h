@@ -29,6 +29,7 @@ class MappedFile {
   const std::string& path() const { return path_; }
   const uint8_t* data() const { return data_; }
   uint64_t size() const { return size_; }
+  int64_t modified_ns() const { return modified_ns_; }  // when it was opened; since 1970
 
   // Gives back the resident pages that lie wholly within [offset, offset + bytes); reading them
   // again faults them in.

@@ -119,7 +119,7 @@ KL_API bool kl_file_is_network(const kl_file* file);  // carries its own graph: 
 // ---- model ----
 
 // Return false to stop; the call then fails with KL_CANCELLED. `stage` is "pack" (loading; kernels that want
-// no packed weights do without it) or "prefill".
+// no packed weights do without it), "write packed cache" or "prefill".
 typedef bool (*kl_progress_callback)(void* user, const char* stage, uint64_t done, uint64_t total);
 
 typedef struct kl_model_options {
@@ -129,6 +129,10 @@ typedef struct kl_model_options {
   kl_dtype cache_type;    // KV cache: KL_TYPE_F16, KL_TYPE_F32; KL_TYPE_NONE (default): f32 for f32 weights, else f16
   kl_progress_callback progress;
   void* progress_user;
+  // Keep the weights in the kernels' own layout in a file beside the model, "<path>.kinglet-packed", as large as they are,
+  // and map it the next time instead of packing anew. It is checked, and written anew (with a warning in the log) when
+  // model, plugins or kernels have changed. A file that cannot be written costs a warning.
+  bool packed_cache;
 } kl_model_options;
 
 KL_API void kl_model_default_options(kl_model_options* options);
@@ -155,6 +159,7 @@ typedef struct kl_model_info {
   int64_t expert_used_count;
   bool has_tokenizer;
   const char* chat_template;  // recognised template's name ("chatml"), or "" when there is none or it is unknown
+  bool packed_from_cache;     // packed_bytes are mapped from a file of packed_cache
 } kl_model_info;
 KL_API kl_code kl_model_describe(const kl_model* model, kl_model_info* info);
 
@@ -255,6 +260,22 @@ typedef struct kl_session_info {
   uint64_t peak_resident_bytes;  // of the process, ever
 } kl_session_info;
 KL_API kl_code kl_session_describe(const kl_session* session, kl_session_info* info);
+
+// Where the time goes. While it is on, the session's runs are measured node by node; switching it on begins anew.
+KL_API kl_code kl_session_set_profiling(kl_session* session, bool on, kl_error* error);
+
+typedef struct kl_node_profile {
+  uint32_t struct_size;
+  const char* op;         // "matmul"; these three live as long as the session
+  const char* node;       // "blk.3.attn_q"
+  const char* kernel;
+  uint64_t run_count;     // a batch of tokens is one run
+  int64_t ns;             // of all runs
+  uint64_t weight_bytes;  // read in all runs: what the kernel counted, or what it reads at most where it does not count
+  bool weight_bytes_counted;
+} kl_node_profile;
+KL_API uint32_t kl_session_profile_count(const kl_session* session);  // nodes of the plan; 0 unless profiling
+KL_API kl_code kl_session_profile(const kl_session* session, uint32_t index, kl_node_profile* profile);
 
 // ---- chat ----
 

@@ -23,7 +23,7 @@ absl::StatusOr<const kinglet::Tokenizer*> TokenizerOf(const kl_model* model) {
 
 void kl_model_default_options(kl_model_options* options) {
   if (options == nullptr) return;
-  kinglet::CopyStruct({sizeof(kl_model_options), 0, false, KL_TYPE_NONE, nullptr, nullptr}, options);
+  kinglet::CopyStruct({sizeof(kl_model_options), 0, false, KL_TYPE_NONE, nullptr, nullptr, false}, options);
 }
 
 kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_options* options, kl_model** model,
@@ -36,6 +36,7 @@ kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_opti
   wanted.memory_bytes = given.memory_bytes;
   wanted.vocabulary_only = given.vocabulary_only;
   wanted.cache_type = given.cache_type;
+  wanted.packed_cache = given.packed_cache;
   wanted.progress = kinglet::WrapProgress(given.progress, given.progress_user);
   auto loaded = kinglet::Model::Load(runtime->runtime.get(), *std::move(source), wanted);
   if (!loaded.ok()) return FillError(loaded.status(), error);
@@ -68,6 +69,7 @@ kl_code kl_model_describe(const kl_model* model, kl_model_info* info) {
   facts.parameter_count = from.parameter_count();
   if (from.prepared() != nullptr) {
     facts.packed_bytes = from.prepared()->weights().packed_bytes();
+    facts.packed_from_cache = from.prepared()->weights().is_from_cache();
     facts.weight_bytes = from.prepared()->weights().mapped_bytes() + facts.packed_bytes;
   }
   facts.bytes_per_token = from.bytes_per_token();

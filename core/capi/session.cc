@@ -189,3 +189,27 @@ kl_code kl_session_describe(const kl_session* session, kl_session_info* info) {
   kinglet::CopyStruct(facts, info);
   return KL_OK;
 }
+
+kl_code kl_session_set_profiling(kl_session* session, bool on, kl_error* error) {
+  if (session == nullptr) return kinglet::NullArgument("kl_session_set_profiling", error);
+  session->session->SetProfiling(on);
+  return KL_OK;
+}
+
+uint32_t kl_session_profile_count(const kl_session* session) {
+  if (session == nullptr) return 0;
+  return static_cast<uint32_t>(session->session->profile().size());
+}
+
+kl_code kl_session_profile(const kl_session* session, uint32_t index, kl_node_profile* profile) {
+  if (session == nullptr || profile == nullptr) return KL_INVALID_ARGUMENT;
+  if (index >= session->session->profile().size()) return KL_INVALID_ARGUMENT;
+  const kinglet::NodeProfile& from = session->session->profile()[index];
+  const kinglet::PreparedPlan& prepared = *session->session->model().prepared();
+  const kinglet::PlanNode& node = prepared.plan().nodes[index];
+  const kl_kernel& kernel = *prepared.nodes()[index].kernel;
+  kinglet::CopyStruct({sizeof(kl_node_profile), node.op.c_str(), node.name.c_str(), kernel.name, from.run_count, from.ns,
+                       from.weight_bytes, (kernel.flags & KL_KERNEL_COUNTS_WEIGHT_BYTES) != 0},
+                      profile);
+  return KL_OK;
+}

@@ -269,6 +269,7 @@ class FakeScheduler : public Scheduler {
           run.begin = work.unit_count[run.phase] * w / thread_count_;
           run.end = work.unit_count[run.phase] * (w + 1) / thread_count_;
           run.worker_scratch = static_cast<char*>(nodes[n].worker_scratch_base) + nodes[n].worker_scratch_stride * w;
+          if (nodes[n].weight_bytes != nullptr) run.weight_bytes = nodes[n].weight_bytes + w * NodeRun::kWeightBytesStride;
           if (run.begin == run.end) continue;
           if (nodes[n].kernel->run(&run) != KL_OK) return absl::InternalError("a kernel failed");
         }

@@ -10,6 +10,7 @@
 #include "core/base/status.h"
 #include "core/exec/model_view.h"
 #include "core/exec/plan_builder.h"
+#include "core/exec/weight_bytes.h"
 
 namespace kinglet {
 namespace {
@@ -49,10 +50,11 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
                                                              runtime->thread_count()));
   model->CountBytesPerToken();
   for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
+  const PackedCacheOptions cache = options.packed_cache ? model->CacheOptions() : PackedCacheOptions();
   const absl::Status loaded = model->prepared_->LoadWeights(
       model->budget_.get(),
       [runtime](int64_t count, kl_parallel_body body, void* context) { runtime->ParallelFor(count, body, context); },
-      options.progress);
+      options.progress, options.packed_cache ? &cache : nullptr);
   if (!loaded.ok()) return Annotate(loaded, data.path);
   KL_RETURN_IF_ERROR(model->CheckFiles());
   for (const auto& file : data.files) {
@@ -126,25 +128,30 @@ void Model::CountTensors() {
 }
 
 void Model::CountBytesPerToken() {
-  for (const PlanNode& node : plan_.nodes) {
-    for (kl_value value : node.operands) {
-      if (value == KL_NO_VALUE || plan_.values[value].kind != ValueKind::kWeight) continue;
-      const PlanValue& weight = plan_.values[value];
-      uint64_t bytes = 0;
-      for (const SourceTensor* tensor : weight.tensors) bytes += tensor->bytes;
-      if (node.op == "embed") bytes /= static_cast<uint64_t>(std::max<int64_t>(1, weight.shape[0]));
-      if (node.op == "moe_ffn" && plan_.facts.expert_count > 0) {
-        bytes = bytes / static_cast<uint64_t>(plan_.facts.expert_count) *
-                static_cast<uint64_t>(plan_.facts.expert_used_count);
-      }
-      bytes_per_token_ += bytes;
-    }
-  }
+  for (const PlanNode& node : plan_.nodes) bytes_per_token_ += MostWeightBytes(plan_, node, 1);
 }
 
 absl::Status Model::CheckFiles() const {
   for (const auto& file : source_->files) KL_RETURN_IF_ERROR(file->CheckIntact());
-  return absl::OkStatus();
+  return prepared_ == nullptr ? absl::OkStatus() : prepared_->weights().CheckIntact();
+}
+
+PackedCacheOptions Model::CacheOptions() const {
+  PackedCacheOptions cache;
+  cache.path = source_->path;
+  while (cache.path.size() > 1 && cache.path.back() == '/') cache.path.pop_back();
+  absl::StrAppend(&cache.path, ".kinglet-packed");
+  for (const auto& file : source_->files) {
+    absl::StrAppend(&cache.identity, "file ", file->size(), " bytes, modified at ", file->modified_ns(), " ns\n");
+  }
+  absl::StrAppend(&cache.identity, "tensors ", absl::Hex(Fingerprint()), "\n");
+  for (const auto& file : source_->files) file->Discard(0, file->size());  // a page of each tensor, or 2 MiB
+  for (const auto& plugin : runtime_->registry().plugins()) {
+    absl::StrAppend(&cache.identity, "plugin ", plugin->name(), " ", plugin->version(), " ",
+                    absl::Hex(plugin->checksum()), "\n");
+  }
+  cache.log = &runtime_->registry().host().log();
+  return cache;
 }
 
 uint64_t Model::Fingerprint() const {

@@ -22,6 +22,8 @@ struct ModelOptions {
   // Of the KV cache: KL_TYPE_F16 or KL_TYPE_F32. NONE: f32 for a model whose weights are f32, so that the cache is not what
   // limits its precision, else f16.
   kl_dtype cache_type = KL_TYPE_NONE;
+  // Keep the packed weights in a file beside the model ("<path>.kinglet-packed"), and map them from there the next time.
+  bool packed_cache = false;
   ProgressFunction progress;
 };
 
@@ -57,6 +59,8 @@ class Model {
  private:
   Model(Runtime* runtime, std::unique_ptr<ModelSource> source) : runtime_(runtime), source_(std::move(source)) {}
   absl::Status BuildPlan();
+  // The file of packed weights, and what it has to fit.
+  PackedCacheOptions CacheOptions() const;
   // That what a plugin built can be run by a session.
   absl::Status CheckPlan() const;
   absl::Status CheckVocabulary() const;

@@ -1,9 +1,12 @@
 #include "core/exec/model.h"
 
+#include <filesystem>
+
 #include "core/base/status.h"
 #include "core/exec/fake_plugin.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/temp_folder.h"
 
 namespace kinglet {
 namespace {
@@ -126,6 +129,39 @@ TEST_F(ModelTest, ContextBeyondThePositionsOf32BitsIsADefectOfThePlugin) {
     source_->metadata.Insert("fake.claimed_context", claimed);
     EXPECT_EQ(CodeFromStatus(Refused()), KL_INTERNAL) << claimed;
   }
+}
+
+TEST_F(ModelTest, PackedCacheReplacesPackingUntilTheWeightsChange) {
+  const TempFolder folder;
+  Fake::log().pack_weights = true;
+  options_.packed_cache = true;
+  const auto load = [&](float weight) {
+    source_ = MakeFakeSource();
+    source_->path = folder.path() + "/fake.model";
+    reinterpret_cast<float*>(const_cast<uint8_t*>(source_->Find("head")->data))[3] = weight;
+    Fake::log().packed_units = 0;
+    auto model = Load();
+    EXPECT_TRUE(model.ok()) << model.status();
+    return *std::move(model);
+  };
+  EXPECT_FALSE(load(0.25f)->prepared()->weights().is_from_cache());
+  const int units = Fake::log().packed_units;
+  EXPECT_GT(units, 0);
+  EXPECT_TRUE(std::filesystem::exists(folder.path() + "/fake.model.kinglet-packed"));
+  EXPECT_TRUE(load(0.25f)->prepared()->weights().is_from_cache());
+  EXPECT_EQ(Fake::log().packed_units, 0);
+  EXPECT_FALSE(load(0.5f)->prepared()->weights().is_from_cache()) << "stale";
+  EXPECT_EQ(Fake::log().packed_units, units);
+  EXPECT_TRUE(load(0.5f)->prepared()->weights().is_from_cache()) << "written anew";
+}
+
+TEST_F(ModelTest, PackedCacheThatCannotBeWrittenIsNoError) {
+  Fake::log().pack_weights = true;
+  options_.packed_cache = true;
+  source_->path = "/nowhere/at/all";
+  const auto model = Load();
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_FALSE((*model)->prepared()->weights().is_from_cache());
 }
 
 TEST_F(ModelTest, FingerprintFollowsTheWeights) {

@@ -115,12 +115,12 @@ absl::StatusOr<std::unique_ptr<PreparedPlan>> PreparedPlan::Create(const Plan& p
 }
 
 absl::Status PreparedPlan::LoadWeights(Budget* budget, const ParallelForFunction& parallel_for,
-                                       const ProgressFunction& progress) {
+                                       const ProgressFunction& progress, const PackedCacheOptions* cache) {
   if (budget != nullptr) {
     KL_ASSIGN_OR_RETURN(mapped_reservation_, budget->Reserve("mapped weights", weights_.mapped_bytes()));
     KL_ASSIGN_OR_RETURN(packed_reservation_, budget->Reserve("packed weights", weights_.packed_bytes()));
   }
-  KL_RETURN_IF_ERROR(weights_.Pack(parallel_for, progress));
+  KL_RETURN_IF_ERROR(weights_.Pack(parallel_for, progress, cache));
   for (size_t n = 0; n < nodes_.size(); ++n) {
     PreparedNode& node = nodes_[n];
     for (uint32_t i = 0; i < node.op->operand_count; ++i) {

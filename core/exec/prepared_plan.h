@@ -48,9 +48,9 @@ class PreparedPlan {
   static absl::StatusOr<std::unique_ptr<PreparedPlan>> Create(const Plan& plan, const Registry& registry,
                                                               const Extents& largest, int thread_count);
 
-  // Packs and binds the weights, after reserving their bytes in `budget` (may be NULL).
-  absl::Status LoadWeights(Budget* budget, const ParallelForFunction& parallel_for,
-                           const ProgressFunction& progress);
+  // Packs and binds the weights, after reserving their bytes in `budget` (may be NULL). `cache`: see WeightStore::Pack.
+  absl::Status LoadWeights(Budget* budget, const ParallelForFunction& parallel_for, const ProgressFunction& progress,
+                           const PackedCacheOptions* cache = nullptr);
 
   const Plan& plan() const { return plan_; }
   const std::vector<PreparedNode>& nodes() const { return nodes_; }

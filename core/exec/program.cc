@@ -1,12 +1,15 @@
 #include "core/exec/program.h"
 
 #include <algorithm>
+#include <chrono>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/abi/dtype.h"
 #include "core/base/checked_math.h"
 #include "core/base/status.h"
+#include "core/exec/weight_bytes.h"
 #include "core/memory/planner.h"
 
 namespace kinglet {
@@ -237,7 +240,34 @@ absl::Status Program::Run(Scheduler* scheduler, int64_t tokens, int64_t outputs,
                           const std::atomic<bool>* cancel) {
   if (head_is_last_) runs_.back().run.wanted_count = wanted_count;
   for (const OpenDimension& open : open_dimensions_) *open.target = open.outputs ? outputs : tokens;
-  return scheduler->Run(runs_.data(), outputs == 0 ? hidden_run_count_ : runs_.size(), cancel);
+  const size_t count = outputs == 0 ? hidden_run_count_ : runs_.size();
+  if (!profile_.empty()) return RunProfiled(scheduler, count, tokens, cancel);
+  return scheduler->Run(runs_.data(), count, cancel);
+}
+
+void Program::SetProfiling(bool on) {
+  profile_.assign(on ? runs_.size() : 0, NodeProfile());
+  counted_bytes_.assign(on ? static_cast<size_t>(prepared_.thread_count()) * NodeRun::kWeightBytesStride : 0, 0);
+  for (NodeRun& run : runs_) run.weight_bytes = on ? counted_bytes_.data() : nullptr;
+}
+
+// Workers stay awake between nodes that follow each other at once, so node by node takes as long as all together.
+absl::Status Program::RunProfiled(Scheduler* scheduler, size_t count, int64_t tokens,
+                                  const std::atomic<bool>* cancel) {
+  using Clock = std::chrono::steady_clock;
+  const Plan& plan = prepared_.plan();
+  for (size_t n = 0; n < count; ++n) {
+    std::fill(counted_bytes_.begin(), counted_bytes_.end(), 0);
+    const Clock::time_point begin = Clock::now();
+    KL_RETURN_IF_ERROR(scheduler->Run(&runs_[n], 1, cancel));
+    NodeProfile& profile = profile_[n];
+    profile.ns += std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
+    ++profile.run_count;
+    const bool counts = (runs_[n].kernel->flags & KL_KERNEL_COUNTS_WEIGHT_BYTES) != 0;
+    profile.weight_bytes += counts ? std::accumulate(counted_bytes_.begin(), counted_bytes_.end(), uint64_t{0})
+                                   : MostWeightBytes(plan, plan.nodes[n], tokens);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Program::CompleteLogits(Scheduler* scheduler) {

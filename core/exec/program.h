@@ -21,6 +21,13 @@ namespace kinglet {
 // Memory that the program does not own: where cache value v of the plan lives.
 using CacheTensorFunction = std::function<kl_tensor(kl_value value)>;
 
+// What the runs of one node took since profiling began.
+struct NodeProfile {
+  uint64_t run_count = 0;
+  int64_t ns = 0;
+  uint64_t weight_bytes = 0;  // read; what the kernel counted, or else what it may read at most (weight_bytes.h)
+};
+
 // One thread at a time. Borrows the prepared plan and the caches' memory.
 class Program {
  public:
@@ -48,6 +55,11 @@ class Program {
   // After a Run() with a wanted_count: computes all logits of its rows, from the hidden values that are still there.
   absl::Status CompleteLogits(Scheduler* scheduler);
 
+  // Whether runs are measured node by node; switching it on begins anew. A run costs a few clock readings a node more.
+  void SetProfiling(bool on);
+  // By node of the plan; empty unless profiling.
+  const std::vector<NodeProfile>& profile() const { return profile_; }
+
   const Extents& largest() const { return largest_; }
   uint64_t arena_bytes() const { return arena_.size(); }
 
@@ -65,6 +77,7 @@ class Program {
   void BindTensors(const CacheTensorFunction& cache_tensor);
   void FindOpenDimensions();
   int32_t* InputOf(ValueKind kind);
+  absl::Status RunProfiled(Scheduler* scheduler, size_t count, int64_t tokens, const std::atomic<bool>* cancel);
 
   const PreparedPlan& prepared_;
   const Extents largest_;
@@ -76,6 +89,8 @@ class Program {
   bool head_is_last_ = false;          // the last node makes the logits: only then a wanted_count is passed on
   std::vector<OpenDimension> open_dimensions_;
   AlignedBuffer arena_;
+  std::vector<NodeProfile> profile_;
+  std::vector<uint64_t> counted_bytes_;  // of the node that runs, by worker
 };
 
 }  // namespace kinglet

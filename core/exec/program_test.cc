@@ -214,5 +214,40 @@ TEST_F(ProgramTest, SizesThatWrapAreRefused) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("smaller batch"));
 }
 
+TEST_F(ProgramTest, ProfilingCountsRunsTimeAndBytesOfEachNode) {
+  const kl_value x = Input(), a = Hidden(), b = Hidden();
+  Node("fake_double", "first", {x, a});
+  Node("fake_double", "second", {a, b});
+  plan_.outputs = {b};
+  kl_kernel* kernel = nullptr;
+  for (kl_kernel& candidate : plugin_.kernels) {
+    if (std::string(candidate.op) == "fake_double") kernel = &candidate;
+  }
+  ASSERT_NE(kernel, nullptr);
+  kernel->flags |= KL_KERNEL_COUNTS_WEIGHT_BYTES;
+  kernel->run = [](const kl_run* run) {
+    kl_count_weight_bytes(run, run->worker == 0 ? 100 : 10);
+    return kl_code{KL_OK};
+  };
+  const auto program = Make();
+  ASSERT_TRUE(program.ok()) << program.status();
+  ASSERT_TRUE(Run(program->get(), 8, 1).ok());
+  EXPECT_TRUE((*program)->profile().empty()) << "off unless asked for";
+
+  (*program)->SetProfiling(true);
+  for (int run = 0; run < 3; ++run) ASSERT_TRUE(Run(program->get(), 8, 1).ok());
+  ASSERT_EQ((*program)->profile().size(), 2u);
+  for (const NodeProfile& node : (*program)->profile()) {
+    EXPECT_EQ(node.run_count, 3u);
+    EXPECT_GT(node.ns, 0);
+    EXPECT_EQ(node.weight_bytes, 3u * (100 + (kThreads - 1) * 10)) << "the sum over the workers";
+  }
+  (*program)->SetProfiling(true);
+  EXPECT_EQ((*program)->profile()[0].run_count, 0u) << "begun anew";
+  (*program)->SetProfiling(false);
+  ASSERT_TRUE(Run(program->get(), 8, 1).ok());
+  EXPECT_TRUE((*program)->profile().empty());
+}
+
 }  // namespace
 }  // namespace kinglet

@@ -23,6 +23,9 @@ struct NodeRun {
   // Worker w gets worker_scratch_base + w * worker_scratch_stride; NULL when the kernel wants none.
   void* worker_scratch_base = nullptr;
   uint64_t worker_scratch_stride = 0;
+  // Worker w adds the weight bytes that it reads to weight_bytes[w * kWeightBytesStride]; NULL: not asked.
+  uint64_t* weight_bytes = nullptr;
+  static constexpr int kWeightBytesStride = 16;  // a pair of cache lines each
 };
 
 // One caller at a time; that caller is worker 0.

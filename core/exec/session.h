@@ -77,6 +77,10 @@ class Session {
   absl::Status Save(const std::string& path);
   absl::Status Restore(const std::string& path);
 
+  // Measures the session's runs node by node; see Program::SetProfiling.
+  void SetProfiling(bool on) { program_->SetProfiling(on); }
+  const std::vector<NodeProfile>& profile() const { return program_->profile(); }
+
   uint64_t cache_bytes() const { return cache_->bytes(); }
   uint64_t arena_bytes() const { return program_->arena_bytes(); }
 

@@ -1,16 +1,41 @@
 #include "core/exec/weight_store.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "absl/strings/str_cat.h"
 #include "core/abi/dtype.h"
+#include "core/base/checked_math.h"
 #include "core/base/status.h"
 
 namespace kinglet {
 namespace {
 
-// Weights from this size on are read faster through huge pages (fewer TLB misses while streaming).
+// Packed weights from this size on are read faster through huge pages (fewer TLB misses while
+// streaming).
 constexpr uint64_t kHugePageBytes = 2 << 20;
+
+// Of the file, packed before its pages are given back: what is resident twice is this much a
+// thread. Twice a huge page, because a file's pages may be mapped 2 MiB at a time.
+constexpr uint64_t kSliceBytes = 4 << 20;
+
+uint64_t BytesOf(const std::vector<const SourceTensor*>& tensors) {
+  uint64_t bytes = 0;
+  for (const SourceTensor* tensor : tensors) bytes += tensor->bytes;
+  return bytes;
+}
+
+// Gives back the pages of [first, last) of the tensors as if they lay one behind the other. Always
+// right: pages that are needed again come back.
+void Discard(const std::vector<const SourceTensor*>& tensors, uint64_t first, uint64_t last) {
+  for (const SourceTensor* tensor : tensors) {
+    if (first < tensor->bytes && first < last && tensor->file != nullptr) {
+      tensor->file->Discard(tensor->file_offset + first, std::min(last, tensor->bytes) - first);
+    }
+    first -= std::min(first, tensor->bytes);
+    last -= std::min(last, tensor->bytes);
+  }
+}
 
 // What the kernel wants for this operand; bytes = 0: the weight as it is.
 absl::StatusOr<kl_pack> QueryPack(const kl_kernel& kernel, const kl_node& node, uint32_t operand) {
@@ -47,11 +72,13 @@ absl::Status WeightStore::Want(const PlanValue& weight, const kl_node* node, uin
     used_as_mapped_.insert(weight.tensors.begin(), weight.tensors.end());
     return absl::OkStatus();
   }
-  Packed& packed = packed_[Key(weight.tensors, pack.layout)];
+  const Key key(weight.tensors, pack.layout);
+  Packed& packed = packed_[key];
   if (packed.kernel != nullptr && packed.bytes != pack.bytes) {
-    return absl::InternalError(absl::StrCat("kernels ", packed.kernel->name, " and ", kernel->name,
-                                            " give layout ", pack.layout, " different sizes for ", weight.name));
+    return absl::InternalError(absl::StrCat("kernels ", packed.kernel->name, " and ", kernel->name, " give layout ",
+                                            pack.layout, " different sizes for ", weight.name));
   }
+  if (packed.kernel == nullptr) packed_order_.push_back(&*packed_.find(key));
   packed.kernel = kernel;
   packed.node = node;
   packed.operand = operand;
@@ -79,49 +106,116 @@ void WeightStore::SetSource(const Tensors& tensors, kl_tensor* tensor) const {
   tensor->parts = Parts(tensors);
 }
 
-absl::Status WeightStore::PackOne(const Tensors& tensors, const ParallelForFunction& parallel_for, Packed* packed) {
-  const auto huge_pages = packed->bytes >= kHugePageBytes ? AlignedBuffer::HugePages::kAdvise : AlignedBuffer::HugePages::kNo;
-  KL_ASSIGN_OR_RETURN(packed->buffer, AlignedBuffer::Allocate(packed->bytes, huge_pages));
-  struct Job {
-    const Packed* packed;
-    kl_tensor source;
-    std::atomic<kl_code> code{KL_OK};
-  } job;
-  job.packed = packed;
-  job.source = *packed->node->operands[packed->operand];
-  SetSource(tensors, &job.source);
-  parallel_for(
-      packed->unit_count,
-      [](void* context, int64_t begin, int64_t end) {
-        Job& job = *static_cast<Job*>(context);
-        const Packed& packed = *job.packed;
-        const kl_code code = packed.kernel->pack(packed.node, packed.operand, &job.source,
-                                                 const_cast<uint8_t*>(packed.buffer.data()), begin, end);
-        if (code != KL_OK) job.code.store(code);
-      },
-      &job);
-  if (job.code.load() != KL_OK) {
-    return StatusFromCode(job.code.load(), absl::StrCat("kernel ", packed->kernel->name, " failed to pack ",
-                                                        tensors[0]->name));
+uint64_t WeightStore::PlacePacked() {
+  uint64_t bytes = 0;
+  for (const auto entry : packed_order_) {
+    entry->second.offset = bytes;
+    bytes = AlignUp(bytes + entry->second.bytes, AlignedBuffer::kAlignmentBytes);
   }
-  for (const SourceTensor* tensor : tensors) {
-    if (tensor->file != nullptr && used_as_mapped_.count(tensor) == 0) {
-      tensor->file->Discard(tensor->file_offset, tensor->bytes);
+  return bytes;
+}
+
+std::string WeightStore::DescribePacked() const {
+  std::string text;
+  for (const auto entry : packed_order_) {
+    absl::StrAppend(&text, "weight ", entry->second.offset, " ", entry->second.bytes, " ", entry->first.second, " ",
+                    entry->second.kernel->name);
+    for (const SourceTensor* tensor : entry->first.first) absl::StrAppend(&text, " ", tensor->name);
+    absl::StrAppend(&text, "\n");
+  }
+  return text;
+}
+
+struct WeightStore::Job {
+  const Packed& packed;
+  const Tensors& tensors;
+  uint8_t* destination;
+  uint64_t unit_bytes;  // of the sources: units read them in order, as far as the host can know
+  int64_t slice_units;
+  kl_tensor source;
+  std::atomic<kl_code> code{KL_OK};
+
+  void Run(int64_t begin, int64_t end) {
+    for (int64_t first = begin, last; first < end && code.load() == KL_OK; first = last) {
+      last = std::min(end, first + slice_units);
+      const kl_code result = packed.kernel->pack(packed.node, packed.operand, &source, destination, first, last);
+      if (result != KL_OK) code.store(result);
+      Discard(tensors, static_cast<uint64_t>(first) * unit_bytes, static_cast<uint64_t>(last) * unit_bytes);
     }
   }
+};
+
+absl::Status WeightStore::PackOne(const Tensors& tensors, const ParallelForFunction& parallel_for,
+                                  const Packed& packed) {
+  Job job = {packed,
+             tensors,
+             copy_.data() + packed.offset,
+             BytesOf(tensors) / static_cast<uint64_t>(packed.unit_count),
+             1,
+             *packed.node->operands[packed.operand]};
+  if (job.unit_bytes > 0) job.slice_units = std::max<int64_t>(1, static_cast<int64_t>(kSliceBytes / job.unit_bytes));
+  SetSource(tensors, &job.source);
+  parallel_for(
+      packed.unit_count, [](void* context, int64_t begin, int64_t end) { static_cast<Job*>(context)->Run(begin, end); },
+      &job);
+  if (job.code.load() != KL_OK) {
+    return StatusFromCode(job.code.load(),
+                          absl::StrCat("kernel ", packed.kernel->name, " failed to pack ", tensors[0]->name));
+  }
+  GiveBack(tensors);  // the slices' edges too
   return absl::OkStatus();
 }
 
-absl::Status WeightStore::Pack(const ParallelForFunction& parallel_for, const ProgressFunction& progress) {
+void WeightStore::GiveBack(const Tensors& tensors) const {
+  Discard(tensors, 0, UINT64_MAX);
+  for (const SourceTensor* tensor : tensors) {
+    // Somebody looks rows up in it: the others should not come back with them.
+    if (tensor->file != nullptr && used_as_mapped_.count(tensor) > 0) {
+      tensor->file->AdviseRandom(tensor->file_offset, tensor->bytes);
+    }
+  }
+}
+
+absl::Status WeightStore::PackAll(uint64_t copy_bytes, const ParallelForFunction& parallel_for,
+                                  const ProgressFunction& progress) {
+  const auto huge_pages =
+      copy_bytes >= kHugePageBytes ? AlignedBuffer::HugePages::kAdvise : AlignedBuffer::HugePages::kNo;
+  KL_ASSIGN_OR_RETURN(copy_, AlignedBuffer::Allocate(copy_bytes, huge_pages));
   const uint64_t total = packed_bytes();
   uint64_t done = 0;
-  for (auto& entry : packed_) {
+  for (const auto entry : packed_order_) {
     if (progress && !progress("pack", done, total)) return absl::CancelledError("loading was stopped");
-    KL_RETURN_IF_ERROR(PackOne(entry.first.first, parallel_for, &entry.second));
-    done += entry.second.bytes;
+    KL_RETURN_IF_ERROR(PackOne(entry->first.first, parallel_for, entry->second));
+    done += entry->second.bytes;
   }
   if (progress && total > 0) progress("pack", total, total);
   return absl::OkStatus();
+}
+
+absl::Status WeightStore::Pack(const ParallelForFunction& parallel_for, const ProgressFunction& progress,
+                               const PackedCacheOptions* cache) {
+  const uint64_t copy_bytes = PlacePacked();
+  if (cache == nullptr || copy_bytes == 0) return PackAll(copy_bytes, parallel_for, progress);
+  const std::string contents = absl::StrCat(cache->identity, DescribePacked());
+  auto opened = PackedCache::Open(cache->path, contents, copy_bytes, parallel_for);
+  if (opened.ok()) {
+    mapped_copy_ = *std::move(opened);
+    for (const auto entry : packed_order_) GiveBack(entry->first.first);
+    return absl::OkStatus();
+  }
+  if (opened.status().code() != absl::StatusCode::kNotFound && cache->log != nullptr) {
+    cache->log->Warning("packed cache is not used and will be written anew: ", opened.status().message());
+  }
+  KL_RETURN_IF_ERROR(PackAll(copy_bytes, parallel_for, progress));
+  const absl::Status written =
+      PackedCache::Write(cache->path, contents, copy_.data(), copy_bytes, parallel_for, progress);
+  if (written.code() == absl::StatusCode::kCancelled) return written;
+  if (!written.ok() && cache->log != nullptr) cache->log->Warning("no packed cache: ", written.message());
+  return absl::OkStatus();
+}
+
+absl::Status WeightStore::CheckIntact() const {
+  return mapped_copy_ == nullptr ? absl::OkStatus() : mapped_copy_->CheckIntact();
 }
 
 void WeightStore::Bind(const PlanValue& weight, const kl_node& node, uint32_t operand, const kl_kernel& kernel,
@@ -134,7 +228,7 @@ void WeightStore::Bind(const PlanValue& weight, const kl_node& node, uint32_t op
   const auto it = packed_.find(Key(weight.tensors, pack->layout));
   if (it == packed_.end()) return SetSource(weight.tensors, tensor);  // a pack_query that changes its mind
   tensor->layout = KL_LAYOUT_PACKED;
-  tensor->data = const_cast<uint8_t*>(it->second.buffer.data());
+  tensor->data = const_cast<uint8_t*>(copy() + it->second.offset);
   tensor->parts = nullptr;
 }
 

@@ -1,15 +1,18 @@
 // The weights of a model in the form that its kernels want: mapped from the file, or packed once in place of the mapping.
 //
-//   file mapping  --pack()-->  packed copy (anonymous memory)      mapping's pages given back
+//   file mapping  --pack()-->  packed copy (anonymous memory)      mapping's pages given back, slice by slice
+//   packed cache  --map------>  packed copy (pages of that file)    optional, packed_cache.h
 //
-// A weight that every user packs is resident once, as the packed copy; one that somebody also reads as it is stays mapped
-// beside it (an embedding table that is the head too: only the rows looked up are touched).
+// A weight that every user packs is resident once, as the packed copy, also while it is packed but for a few megabytes a
+// thread. One that somebody also reads as it is keeps its mapping (an embedding table that is the head too); of that, only
+// the pages that are read again become resident again.
 #ifndef KINGLET_CORE_EXEC_WEIGHT_STORE_H_
 #define KINGLET_CORE_EXEC_WEIGHT_STORE_H_
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -18,13 +21,11 @@
 #include "absl/status/status.h"
 #include "core/abi/kernel.h"
 #include "core/base/aligned_buffer.h"
+#include "core/exec/packed_cache.h"
 #include "core/exec/plan.h"
 #include "core/plugin/host.h"
 
 namespace kinglet {
-
-// Returns false to stop.
-using ProgressFunction = std::function<bool(const char* stage, uint64_t done, uint64_t total)>;
 
 // Filled at load by one thread: Want() for every weight operand of every node, then Pack() once, then Bind() for every
 // operand. Immutable and thread safe afterwards. The source must outlive the store.
@@ -37,8 +38,15 @@ class WeightStore {
   uint64_t mapped_bytes() const;
   uint64_t packed_bytes() const;
 
+  // With `cache` (may be NULL) the packed copy is mapped from that file where it fits, and written there where it does
+  // not: what goes wrong with it is logged and costs time only.
   // Errors: cancelled by `progress`, out of memory, the file changed or became shorter while it was read.
-  absl::Status Pack(const ParallelForFunction& parallel_for, const ProgressFunction& progress);
+  absl::Status Pack(const ParallelForFunction& parallel_for, const ProgressFunction& progress,
+                    const PackedCacheOptions* cache = nullptr);
+
+  // DataLoss when a page of a mapped cache could not be read.
+  absl::Status CheckIntact() const;
+  bool is_from_cache() const { return mapped_copy_ != nullptr; }
 
   // Data and layout of the operand as registered.
   void Bind(const PlanValue& weight, const kl_node& node, uint32_t operand, const kl_kernel& kernel,
@@ -54,17 +62,30 @@ class WeightStore {
     uint32_t operand = 0;
     uint64_t bytes = 0;
     int64_t unit_count = 0;
-    AlignedBuffer buffer;
+    uint64_t offset = 0;  // in the packed copy
   };
+  struct Job;
 
-  absl::Status PackOne(const Tensors& tensors, const ParallelForFunction& parallel_for, Packed* packed);
+  // Places all packed weights one behind the other; returns the bytes of all.
+  uint64_t PlacePacked();
+  // One line a packed weight: place, layout, kernel, tensors.
+  std::string DescribePacked() const;
+  absl::Status PackAll(uint64_t copy_bytes, const ParallelForFunction& parallel_for, const ProgressFunction& progress);
+  absl::Status PackOne(const Tensors& tensors, const ParallelForFunction& parallel_for, const Packed& packed);
+  // The pages of what is packed now.
+  void GiveBack(const Tensors& tensors) const;
+  const uint8_t* copy() const { return mapped_copy_ != nullptr ? mapped_copy_->data() : copy_.data(); }
   // Pointers to each outermost slice of a weight made of several tensors.
   const void* const* Parts(const Tensors& tensors) const;
   void SetSource(const Tensors& tensors, kl_tensor* tensor) const;
 
   std::map<Key, Packed> packed_;
+  std::vector<std::map<Key, Packed>::pointer> packed_order_;  // of the first Want(): the same in every process
   std::map<Tensors, std::vector<const void*>> parts_;
   std::set<const SourceTensor*> used_as_mapped_;
+  // One block for all packed weights, so that nearly all of it is huge pages; one of the two.
+  AlignedBuffer copy_;
+  std::unique_ptr<PackedCache> mapped_copy_;
 };
 
 }  // namespace kinglet

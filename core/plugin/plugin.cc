@@ -33,6 +33,7 @@ absl::StatusOr<std::unique_ptr<Plugin>> Plugin::Load(absl::string_view path,
   }
   std::unique_ptr<Plugin> plugin(new Plugin());
   plugin->path_ = std::string(path);
+  plugin->checksum_ = manifest.checksum;
   plugin->library_ = dlopen(plugin->path_.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (plugin->library_ == nullptr) {
     return absl::FailedPreconditionError(absl::StrCat(

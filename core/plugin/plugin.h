@@ -38,6 +38,7 @@ class Plugin {
   const std::string& name() const { return name_; }
   const std::string& version() const { return version_; }
   const std::string& path() const { return path_; }  // empty: of this process
+  uint64_t checksum() const { return checksum_; }    // of the file; 0: not stamped
   const PluginTables& tables() const { return tables_; }
   const kl_host* host() const { return host_; }
 
@@ -48,6 +49,7 @@ class Plugin {
   std::string name_;
   std::string version_;
   std::string path_;
+  uint64_t checksum_ = 0;
   void* library_ = nullptr;
   const kl_host* host_ = nullptr;
   PluginTables tables_;

@@ -5,10 +5,13 @@
 #ifndef PLUGINS_SPARSE_X86_KERNEL_RUNNER_H_
 #define PLUGINS_SPARSE_X86_KERNEL_RUNNER_H_
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <random>
 #include <string>
 #include <thread>
@@ -19,18 +22,22 @@
 
 namespace kinglet {
 
-// 64-byte aligned bytes with a guard of known bytes behind them.
+// 64-byte aligned zeros with a guard of known bytes behind them; on huge pages from 2 MiB on, as the
+// host's are.
 class AlignedBytes {
  public:
   explicit AlignedBytes(uint64_t bytes = 0) { Resize(bytes); }
   void Resize(uint64_t bytes) {
-    storage_.assign(bytes + kGuard + 64, 0);
-    const uintptr_t address = reinterpret_cast<uintptr_t>(storage_.data());
-    offset_ = (64 - address % 64) % 64;
+    const uint64_t alignment = bytes < kHugePage ? 64 : kHugePage;
+    const uint64_t whole = (bytes + kGuard + alignment - 1) / alignment * alignment;
+    storage_.reset(static_cast<uint8_t*>(std::aligned_alloc(alignment, whole)));
+    if (storage_ == nullptr) std::abort();  // tests and benchmarks only
+    if (alignment == kHugePage) madvise(storage_.get(), whole, MADV_HUGEPAGE);
+    memset(storage_.get(), 0, whole);
     bytes_ = bytes;
     memset(data() + bytes, 0x5a, kGuard);
   }
-  uint8_t* data() { return storage_.data() + offset_; }
+  uint8_t* data() { return storage_.get(); }
   uint64_t size() const { return bytes_; }
   bool GuardIntact() {
     for (uint64_t i = 0; i < kGuard; ++i) {
@@ -41,8 +48,11 @@ class AlignedBytes {
 
  private:
   static constexpr uint64_t kGuard = 64;
-  std::vector<uint8_t> storage_;
-  uint64_t offset_ = 0;
+  static constexpr uint64_t kHugePage = 2 << 20;
+  struct Free {
+    void operator()(uint8_t* memory) const { std::free(memory); }
+  };
+  std::unique_ptr<uint8_t, Free> storage_;
   uint64_t bytes_ = 0;
 };
 

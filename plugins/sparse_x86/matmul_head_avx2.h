@@ -176,6 +176,7 @@ struct HeadMatmul {
     float* y = (float*)run->operands[kMatmulY]->data;
     const int64_t first = run->begin * kPanelRows;
     const int64_t end = Minimum(run->end * kPanelRows, shape.rows);
+    kl_count_weight_bytes(run, (uint64_t)((end - first) * groups) * Planes::kBytes);
     if (tokens < 4) {
       for (int64_t n = first; n < end; ++n) {
         for (int64_t t = 0; t < tokens; ++t) {
@@ -225,6 +226,7 @@ struct HeadMatmul {
           best_row = n;
         }
       }
+      kl_count_weight_bytes(run, (uint64_t)((end - first) * groups) * Planes::kUpperBytes);
       scratch.best_bound[unit] = best_bound;
       scratch.best[unit] = best;
       scratch.best_row[unit] = (int32_t)best_row;
@@ -298,12 +300,17 @@ struct HeadMatmul {
       const int64_t first = unit * kHeadRowsPerUnit;
       const int64_t end = Minimum(first + kHeadRowsPerUnit, shape.rows);
       const bool none = scratch.best_bound[unit] < threshold;
+      int64_t computed = 0;
       for (int64_t n = first; n < end; ++n) {
-        y[n] = none || scratch.bounds[n] < threshold
-                   ? -__builtin_inff()
-                   : Planes::Dot(planes.Upper(n, groups), planes.Lower(n, groups), groups,
-                                 scratch.groups);
+        if (none || scratch.bounds[n] < threshold) {
+          y[n] = -__builtin_inff();
+          continue;
+        }
+        y[n] =
+            Planes::Dot(planes.Upper(n, groups), planes.Lower(n, groups), groups, scratch.groups);
+        ++computed;
       }
+      kl_count_weight_bytes(run, (uint64_t)(computed * groups) * Planes::kBytes);
     }
   }
 };

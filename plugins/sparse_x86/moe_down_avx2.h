@@ -144,6 +144,11 @@ static inline void ComputePanelsDown(const kl_run* run) {
   for (int64_t n = run->begin * kPanelRows; n < end; n += kPanelRows) {
     PanelDown<Down>(run, self, groups, tokens, n, Minimum(kPanelRows, end - n));
   }
+  // All rows of all experts at hand; neuron by neuron or not, an expert's rows share its bytes
+  // alike.
+  kl_count_weight_bytes(
+      run, (uint64_t)*groups.active_count * Down::MatrixBytes(self.length, self.neurons) /
+               (uint64_t)self.length * (uint64_t)Maximum(0, end - run->begin * kPanelRows));
 }
 
 template <class Engine>
@@ -157,6 +162,8 @@ static inline __attribute__((noinline)) void ComputeDown(const kl_run* run) {
   const int64_t first = run->begin * kPanelRows;
   const int64_t end = Minimum(run->end * kPanelRows, self.length);
   for (int64_t t = 0; t < tokens; ++t) StreamDownRows<Engine>(run, self, t, first, end - first);
+  kl_count_weight_bytes(
+      run, (uint64_t)(tokens * self.chosen * (end - first)) * Engine::RowBytes(self.neurons));
 }
 
 static inline __attribute__((noinline)) void ComputeNeuronMajorDown(const kl_run* run) {

@@ -234,6 +234,7 @@ KL_INLINE constexpr kl_kernel MoeKernel(const char* name, const kl_dtype* types,
   kl_kernel kernel =
       SimpleKernel("moe_ffn", name, types, 7, sizeof(MoeState), tolerance, Implementation::Prepare,
                    Implementation::Work, Implementation::Run, Implementation::Supports);
+  kernel.flags = KL_KERNEL_COUNTS_WEIGHT_BYTES;
   if (Up::Packing::kPacks || Down::DownPacking::kPacks) {
     kernel.pack_query = Implementation::PackQuery;
     kernel.pack = Implementation::Pack;

@@ -45,10 +45,10 @@ KL_INLINE void CombineBlock(Activation activation, const float* gate, const floa
   }
 }
 
-// Neurons [first, first + count) of one slot, row by row.
+// Neurons [first, first + count) of one slot, row by row. Returns how many up rows it read.
 template <class Engine>
-static inline void StreamHidden(const HiddenWork& work, int64_t slot, int64_t first,
-                                int64_t count) {
+static inline int64_t StreamHidden(const HiddenWork& work, int64_t slot, int64_t first,
+                                   int64_t count) {
   const MoeState& self = *work.self;
   const uint64_t row_bytes = Engine::RowBytes(self.length);
   const void* x = work.x + (uint64_t)(slot / self.chosen) * self.x_bytes;
@@ -77,6 +77,7 @@ static inline void StreamHidden(const HiddenWork& work, int64_t slot, int64_t fi
     CombineBlock(self.activation, gates + i, ups + i, some, h);
     work.store(h, (first + i) / kNeuronsPerUnit, some, work.h + (uint64_t)slot * self.h_bytes);
   }
+  return active_count;
 }
 
 // One unit for many slots.
@@ -139,10 +140,11 @@ static inline __attribute__((noinline)) void ComputeHidden(const kl_run* run, St
   work.gates = (float*)((uint8_t*)run->worker_scratch +
                         RoundUp((int64_t)Engine::PanelBytes(self.length), 64));
   work.ups = work.gates + kSlotsPerPass * kNeuronsPerUnit;
+  int64_t rows_read = 0;
   int64_t unit = run->begin;
   while (unit < run->end) {
     const int64_t a = unit / units_per_expert;
-    if (a >= *groups.active_count) return;
+    if (a >= *groups.active_count) break;
     const int64_t first = unit % units_per_expert * kNeuronsPerUnit;
     const int64_t slot_count = groups.start[a + 1] - groups.start[a];
     const int32_t* expert_slots = groups.slots + groups.start[a];
@@ -153,16 +155,20 @@ static inline __attribute__((noinline)) void ComputeHidden(const kl_run* run, St
     if (slot_count < Engine::kVectorsForPanel) {
       units = Minimum(units, kNeuronsPerStream / kNeuronsPerUnit);
       const int64_t count = Minimum(units * kNeuronsPerUnit, self.neurons - first);
+      int64_t ups_read = 0;
       for (int64_t s = 0; s < slot_count; ++s) {
-        StreamHidden<Engine>(work, expert_slots[s], first, count);
+        ups_read += StreamHidden<Engine>(work, expert_slots[s], first, count);
       }
+      rows_read += count + Minimum(ups_read, count);
     } else {
       units = 1;
-      PanelHidden<Engine>(work, expert_slots, slot_count, first,
-                          Minimum(kNeuronsPerUnit, self.neurons - first));
+      const int64_t count = Minimum(kNeuronsPerUnit, self.neurons - first);
+      PanelHidden<Engine>(work, expert_slots, slot_count, first, count);
+      rows_read += 2 * count;
     }
     unit += units;
   }
+  kl_count_weight_bytes(run, (uint64_t)rows_read * Engine::RowBytes(self.length));
 }
 
 }  // namespace

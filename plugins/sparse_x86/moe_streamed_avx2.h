@@ -118,11 +118,14 @@ KL_INLINE void StreamDown(const StreamedUnit& unit, const StreamedBlock& block) 
                         self.length, quantised.q, quantised.d[0], sums);
 }
 
+// Returns the weight bytes read.
 template <class Engine>
-static inline void StreamQuarter(const StreamedUnit& unit, float* partial) {
+static inline uint64_t StreamQuarter(const StreamedUnit& unit, float* partial) {
   constexpr int64_t kMostBlocks = 16;
   const int64_t length = unit.self->length;
   memset(unit.sums, 0, 2 * (size_t)length * sizeof(float));
+  const uint64_t row_bytes = Engine::RowBytes(length);
+  uint64_t bytes = 0;
   StreamedBlock blocks[kMostBlocks];
   for (int64_t first = unit.quarter; first < unit.blocks; first += kMostBlocks * kQuarters) {
     int64_t count = 0;
@@ -135,11 +138,17 @@ static inline void StreamQuarter(const StreamedUnit& unit, float* partial) {
       if (i > 0) StreamDown(unit, blocks[i - 1]);
     }
     if (count > 0) StreamDown(unit, blocks[count - 1]);
+    for (int64_t i = 0; i < count; ++i) {
+      const uint64_t active = (uint64_t)blocks[i].active_count;
+      bytes += kGroupNeurons * row_bytes + active * (row_bytes + NeuronMajor::RowBytes(length));
+      if (active > 0) bytes += NeuronMajor::ScaleBytes(length);
+    }
   }
   for (int64_t o = 0; o < length; o += 8) {
     _mm256_store_ps(partial + o, _mm256_add_ps(_mm256_load_ps(unit.sums + o),
                                                _mm256_load_ps(unit.sums + length + o)));
   }
+  return bytes;
 }
 
 // Phase 1: units [begin, end) of tokens * chosen * kQuarters.
@@ -161,7 +170,8 @@ static inline __attribute__((noinline)) void ComputeStreamed(const kl_run* run) 
                          (uint64_t)unit.blocks * NeuronMajor::GroupBytes(self.length));
     unit.x = scratch + (uint64_t)(slot / self.chosen) * self.x_bytes;
     unit.quarter = u % kQuarters;
-    StreamQuarter<Engine>(unit, (float*)(scratch + self.partials_at) + u * self.length);
+    kl_count_weight_bytes(
+        run, StreamQuarter<Engine>(unit, (float*)(scratch + self.partials_at) + u * self.length));
   }
 }
 

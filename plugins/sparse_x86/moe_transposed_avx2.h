@@ -87,6 +87,7 @@ static inline void StreamTransposed(const kl_run* run, const MoeState& self, int
           }
         }
         if (h[f + j] == 0.0f) continue;
+        kl_count_weight_bytes(run, slice_bytes);
         Reader::Read(matrix + (uint64_t)(f + j) * row_bytes, columns, 1.0f,
                      tile + j * kStreamColumns);
       }
@@ -129,6 +130,7 @@ static inline void TileTransposed(const kl_run* run, const MoeState& self, const
       }
       for (int64_t j = 0; j < neurons; ++j) {
         if ((active >> j & 1) == 0) continue;
+        kl_count_weight_bytes(run, slice_bytes);
         const uint8_t* row = matrix + (uint64_t)(f + j) * row_bytes;
         for (uint64_t line = 0; line < slice_bytes; line += 64) {
           _mm_prefetch((const char*)row + kTileNeurons * row_bytes + line, _MM_HINT_T0);

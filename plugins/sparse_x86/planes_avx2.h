@@ -30,6 +30,7 @@ struct Planes {
   static constexpr ActivationForm kForm = {kInterleaved, 8, false};
   static constexpr uint64_t kUpperBytes = 80;  // of 256 columns
   static constexpr uint64_t kLowerBytes = 64;
+  static constexpr uint64_t kBytes = kUpperBytes + kLowerBytes;
 
   const uint8_t* upper;
   const uint8_t* lower;

@@ -170,6 +170,33 @@ TEST_F(ToolsTest, BenchPrintsLlamaBenchsTableAndFields) {
   EXPECT_THAT(table.out, HasSubstr("pp16 |"));
 }
 
+TEST_F(ToolsTest, BenchShowsRoofProfileAndTheRatioToAnEarlierRun) {
+  const std::string earlier = testing::TempDir() + "cli_earlier.json";
+  const std::vector<std::string> flags = {"bench", "-m", Model(), "-p", "8", "-n",
+                                          "4",     "-t", "1",     "-r", "1"};
+  std::vector<std::string> first = flags;
+  first.insert(first.end(), {"-o", "json"});
+  std::ofstream(earlier) << RunKinglet(first).out;
+  std::vector<std::string> second = flags;
+  second.insert(second.end(), {"--roof", "--profile", "--compare", earlier});
+  const ProgramResult table = RunKinglet(second);
+  ASSERT_EQ(table.status, 0) << table.err;
+  for (const char* heading :
+       {"| roof GB/s |", " before | ratio |", "pp8, profile of 8 tokens",
+        "tg4, profile of 4 tokens", "| matmul ", "| all ", "prompt: built-in text"}) {
+    EXPECT_THAT(table.out, HasSubstr(heading));
+  }
+  second.insert(second.end(), {"-o", "json"});
+  const json list = json::parse(RunKinglet(second).out);
+  ASSERT_EQ(list.size(), 2u);
+  EXPECT_GT(list[1]["roof_bytes_per_second"].get<double>(), 0);
+  EXPECT_GT(list[1]["ratio"].get<double>(), 0);
+  EXPECT_GT(list[1]["profiles"][0]["operators"].size(), 3u);
+  EXPECT_LT(list[1]["peak_rss_bytes"].get<int64_t>(), 200 << 20) << "without the roof's buffer";
+  EXPECT_EQ(RunKinglet({"bench", "-m", Model(), "--compare", Model()}).status, 65);
+  EXPECT_EQ(RunKinglet({"bench", "-m", Model(), "--compare", "/not/there"}).status, 66);
+}
+
 TEST_F(ToolsTest, BenchMeasuresBehindADepthAndInPairs) {
   const ProgramResult result = RunKinglet(
       {"bench", "-m", Model(), "-p", "0", "-n", "2", "-pg", "4,2", "-d", "32", "-r", "1"});

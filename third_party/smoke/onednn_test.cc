@@ -49,12 +49,18 @@ TEST(OnednnTest, FloatMatmulMatchesATripleLoop) {
 
 TEST(OnednnTest, EightBitMatmulAddsUpIn32Bits) {
   constexpr int kRows = 2, kDepth = 64, kColumns = 16;
-  std::vector<uint8_t> a(kRows * kDepth, 200);
-  std::vector<int8_t> b(kDepth * kColumns, -100);
+  // Without VNNI, oneDNN adds two neighbouring products in 16 bits with saturation (vpmaddubsw)
+  // before it widens: its documentation on int8 says so ("Nuances of int8 computations"). Every
+  // pair here, 2 * 120 * -100, fits 16 bits; the sum of the 64 products does not.
+  constexpr int kActivation = 120, kWeight = -100;
+  static_assert(2 * kActivation * kWeight >= INT16_MIN &&
+                kDepth * kActivation * kWeight < INT16_MIN);
+  std::vector<uint8_t> a(kRows * kDepth, kActivation);
+  std::vector<int8_t> b(kDepth * kColumns, kWeight);
   std::vector<int32_t> c(kRows * kColumns);
   Matmul(kRows, kDepth, kColumns, memory::data_type::u8, a, memory::data_type::s8, b,
          memory::data_type::s32, c);
-  for (int32_t value : c) EXPECT_EQ(value, 200 * -100 * kDepth);
+  for (int32_t value : c) EXPECT_EQ(value, kDepth * kActivation * kWeight);
 }
 
 }  // namespace

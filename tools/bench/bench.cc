@@ -9,10 +9,13 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "tools/bench/compare.h"
+#include "tools/bench/markdown.h"
 #include "tools/bench/result.h"
 #include "tools/bench/runner.h"
 #include "tools/common/command.h"
 #include "tools/common/engine.h"
+#include "tools/common/files.h"
 #include "tools/common/format.h"
 #include "tools/common/interrupt.h"
 #include "tools/common/options.h"
@@ -34,6 +37,7 @@ struct Settings {
   std::vector<std::string> pairs;  // "512,128": a prompt and a generation in one test
   RunnerOptions runner;
   std::string format = "md";
+  std::string compare;  // a file of earlier figures
   bool no_warm_up = false;
 };
 
@@ -129,8 +133,10 @@ Failure BenchModel(const Settings& settings, EngineFlags engine, const std::stri
 }
 
 void Print(const Settings& settings, const std::vector<BenchResult>& results) {
-  const std::string table = settings.format == "md"     ? MarkdownTable(results)
+  const std::string table = settings.format == "md"
+                                ? MarkdownTable(results) + ProfileTables(results)
                             : settings.format == "csv"  ? CsvTable(results)
+                            : settings.format == "sql"  ? SqlStatements(results)
                             : settings.format == "json" ? JsonTable(results)
                                                         : JsonLines(results);
   std::fputs(table.c_str(), stdout);
@@ -139,6 +145,7 @@ void Print(const Settings& settings, const std::vector<BenchResult>& results) {
 void Declare(Settings* s, EngineFlags* engine, OptionTable* options) {
   options->Example("kinglet bench -m model.gguf");
   options->Example("kinglet bench -m a.gguf -m b.gguf -p 128,512 -n 64 -t 1-4 -r 3 -o json");
+  options->Example("kinglet bench -m model.gguf -d 0,512 --roof --profile --compare earlier.json");
   const OptionTable::IntegerRange lengths = {0, 1 << 24};
   options->Texts({"-m", "--model"}, "FILE", &s->models,
                  "a model; may be repeated; without it the model that ships with Kinglet");
@@ -154,9 +161,19 @@ void Declare(Settings* s, EngineFlags* engine, OptionTable* options) {
                    "most tokens computed at once");
   options->Integer({"-r", "--repetitions"}, "N", &s->runner.repetitions, {1, 1 << 20},
                    "runs of each test");
-  options->Choice({"-o", "--output"}, {"md", "csv", "json", "jsonl"}, &s->format, "how to print");
-  options->Text({"--prompt-file"}, "FILE", &s->runner.prompt_file,
+  options->Choice({"-o", "--output"}, {"md", "csv", "json", "jsonl", "sql"}, &s->format,
+                  "how to print");
+  options->Text({"-f", "--prompt-file"}, "FILE", &s->runner.prompt_file,
                 "a text to compute instead of the built-in one, repeated as needed");
+  options->Flag({"--roof"}, &s->runner.roof,
+                "between the runs of a generation, measure how fast as many threads stream through "
+                "256 MiB, and print the share of that which generation reaches");
+  options->Flag({"--profile"}, &s->runner.profile,
+                "after each test, time per operator and kernel (md, json and jsonl show it)");
+  options->Text(
+      {"--compare"}, "FILE", &s->compare,
+      "what an earlier run printed with -o json or jsonl, of this program or llama-bench: "
+      "prints its figures and the ratio beside the new ones");
   options->Integer({"-s", "--seed"}, "N", &s->runner.seed, {0, INT64_MAX},
                    "of the random ids that a model without a tokenizer gets");
   options->Flag({"--no-warmup"}, &s->no_warm_up, "leave out the untimed run before each test");
@@ -182,11 +199,20 @@ int Run(int argc, char** argv) {
     failure = FindShippedModel(&shipped);
     settings.models.push_back(shipped);
   }
+  std::vector<EarlierResult> earlier;
+  if (failure.ok() && !settings.compare.empty()) {
+    std::string text;
+    failure = ReadWholeFile(settings.compare, &text);
+    if (failure.ok()) failure = ParseEarlier(settings.compare, text, &earlier);
+  }
   std::vector<BenchResult> results;
   for (const std::string& model : settings.models) {
     for (const int64_t threads : settings.threads) {
       if (failure.ok()) failure = BenchModel(settings, engine, model, threads, tests, &results);
     }
+  }
+  for (BenchResult& result : results) {
+    result.earlier_tokens_per_second = FindEarlier(earlier, result);
   }
   // What was measured before something went wrong is not lost.
   if (!results.empty() || failure.ok()) Print(settings, results);

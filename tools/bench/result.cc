@@ -4,21 +4,43 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "core/capi/kinglet.h"
 #include "nlohmann/json.hpp"
-#include "tools/common/format.h"
 
 namespace kinglet::tools {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json ToJson(const Profile& profile) {
+  Json out;
+  out["test"] = profile.what;
+  out["tokens"] = profile.tokens;
+  out["total_ns"] = profile.total_ns();
+  out["operators"] = Json::array();
+  const double tokens = static_cast<double>(std::max<int64_t>(1, profile.tokens));
+  const double total = static_cast<double>(std::max<int64_t>(1, profile.total_ns()));
+  for (const ProfileRow& row : profile.rows) {
+    out["operators"].push_back(
+        {{"op", row.op},
+         {"kernel", row.kernel},
+         {"nodes", row.nodes},
+         {"runs", row.runs},
+         {"ns_per_token", static_cast<double>(row.ns) / tokens},
+         {"share", static_cast<double>(row.ns) / total},
+         {"weight_bytes_per_token", static_cast<double>(row.weight_bytes) / tokens},
+         {"weight_bytes_counted", row.bytes_counted}});
+  }
+  return out;
+}
+
 Json ToJson(const BenchResult& r) {
   const std::vector<double> speeds = r.SamplesTokensPerSecond();
   const std::vector<double> times(r.samples_ns.begin(), r.samples_ns.end());
   Json out;
+  out["kinglet_version"] = kl_version();
   out["cpu_info"] = r.cpu_info;
   out["backends"] = r.backends;
   out["model_filename"] = r.model_filename;
@@ -40,8 +62,18 @@ Json ToJson(const BenchResult& r) {
   out["samples_ts"] = speeds;
   out["peak_rss_bytes"] = r.peak_rss_bytes;
   out["bytes_per_token"] = r.bytes_per_token;
+  out["bytes_per_token_read"] = r.bytes_per_token_read;
+  out["bytes_per_second"] = r.BytesPerSecond();
+  out["roof_bytes_per_second"] = r.roof_bytes_per_second;
+  out["share_of_roof"] = r.ShareOfRoof();
+  out["prompt_source"] = r.prompt_source;
   out["load_ns"] = r.load_ns;
   out["time_to_first_token_ns"] = r.time_to_first_token_ns;
+  if (r.earlier_tokens_per_second > 0) {
+    out["earlier_ts"] = r.earlier_tokens_per_second;
+    out["ratio"] = r.TokensPerSecond() / r.earlier_tokens_per_second;
+  }
+  for (const Profile& profile : r.profiles) out["profiles"].push_back(ToJson(profile));
   return out;
 }
 
@@ -49,10 +81,25 @@ std::string Dump(const Json& json, int indent) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
-// Characters, not bytes: the table has a plus-minus sign.
-size_t Width(const std::string& text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+// What CSV and SQL can hold: numbers and texts.
+struct Column {
+  std::string name;
+  std::string value;
+  bool is_text;
+  bool is_whole;
+};
+
+std::vector<Column> Columns(const BenchResult& result) {
+  std::vector<Column> columns;
+  const Json json = ToJson(result);
+  for (const auto& item : json.items()) {
+    if (item.value().is_structured()) continue;
+    const bool is_text = item.value().is_string();
+    columns.push_back({item.key(),
+                       is_text ? item.value().get<std::string>() : Dump(item.value(), -1), is_text,
+                       item.value().is_number_integer()});
+  }
+  return columns;
 }
 
 }  // namespace
@@ -88,55 +135,67 @@ std::string TestName(const BenchResult& r) {
   return name;
 }
 
-std::string MarkdownTable(const std::vector<BenchResult>& results) {
-  std::vector<std::vector<std::string>> rows = {
-      {"model", "size", "params", "backend", "threads", "test", "t/s"}};
-  for (const BenchResult& r : results) {
-    const std::vector<double> speeds = r.SamplesTokensPerSecond();
-    rows.push_back({r.model_type, FormatBytes(r.model_size), FormatCount(r.model_n_params),
-                    r.backends, absl::StrCat(r.n_threads), TestName(r),
-                    absl::StrFormat("%.2f ± %.2f", Mean(speeds), StandardDeviation(speeds))});
-  }
-  constexpr bool kRight[] = {false, true, true, false, true, true, true};
-  std::vector<size_t> widths(rows[0].size(), 0);
-  for (const auto& row : rows) {
-    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], Width(row[c]));
-  }
-  std::string table;
-  for (size_t r = 0; r < rows.size(); ++r) {
-    for (size_t c = 0; c < widths.size(); ++c) {
-      const std::string padding(widths[c] - Width(rows[r][c]), ' ');
-      absl::StrAppend(&table, "| ", kRight[c] ? padding : "", rows[r][c],
-                      kRight[c] ? " " : padding + " ");
-    }
-    table += "|\n";
-    if (r > 0) continue;
-    for (size_t c = 0; c < widths.size(); ++c) {
-      absl::StrAppend(&table, "| ", std::string(widths[c] - (kRight[c] ? 1 : 0), '-'),
-                      kRight[c] ? ": " : " ");
-    }
-    table += "|\n";
-  }
-  return table;
+double BenchResult::TokensPerSecond() const { return Mean(SamplesTokensPerSecond()); }
+
+double BenchResult::BytesPerSecond() const {
+  if (n_prompt > 0 || n_gen == 0) return 0;  // a prompt's weights are read once for many tokens
+  return TokensPerSecond() * static_cast<double>(bytes_per_token_read);
+}
+
+double BenchResult::ShareOfRoof() const {
+  return roof_bytes_per_second > 0 ? BytesPerSecond() / roof_bytes_per_second : 0;
 }
 
 std::string CsvTable(const std::vector<BenchResult>& results) {
   std::string table;
   for (const BenchResult& r : results) {
-    const Json json = ToJson(r);
-    std::vector<std::string> names;
-    std::vector<std::string> values;
-    for (const auto& item : json.items()) {
-      if (item.value().is_array()) continue;
-      names.push_back(item.key());
-      std::string text =
-          item.value().is_string() ? item.value().get<std::string>() : Dump(item.value(), -1);
-      values.push_back(absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\""));
+    const std::vector<Column> columns = Columns(r);
+    if (table.empty()) {
+      table = absl::StrJoin(columns, ",", [](std::string* out, const Column& column) {
+        absl::StrAppend(out, column.name);
+      });
+      table += "\n";
     }
-    if (table.empty()) table = absl::StrJoin(names, ",") + "\n";
-    absl::StrAppend(&table, absl::StrJoin(values, ","), "\n");
+    absl::StrAppend(
+        &table,
+        absl::StrJoin(
+            columns, ",",
+            [](std::string* out, const Column& column) {
+              absl::StrAppend(out, "\"", absl::StrReplaceAll(column.value, {{"\"", "\"\""}}), "\"");
+            }),
+        "\n");
   }
   return table;
+}
+
+std::string SqlStatements(const std::vector<BenchResult>& results) {
+  std::string text;
+  for (const BenchResult& r : results) {
+    const std::vector<Column> columns = Columns(r);
+    const std::string names = absl::StrJoin(
+        columns, ", ",
+        [](std::string* out, const Column& column) { absl::StrAppend(out, column.name); });
+    if (text.empty()) {
+      absl::StrAppend(&text, "CREATE TABLE IF NOT EXISTS kinglet_bench (\n",
+                      absl::StrJoin(columns, ",\n",
+                                    [](std::string* out, const Column& column) {
+                                      absl::StrAppend(out, "  ", column.name,
+                                                      column.is_text    ? " TEXT"
+                                                      : column.is_whole ? " INTEGER"
+                                                                        : " REAL");
+                                    }),
+                      "\n);\n\n");
+    }
+    absl::StrAppend(
+        &text, "INSERT INTO kinglet_bench (", names, ") VALUES (",
+        absl::StrJoin(
+            columns, ", ",
+            [](std::string* out, const Column& column) {
+              absl::StrAppend(out, "'", absl::StrReplaceAll(column.value, {{"'", "''"}}), "'");
+            }),
+        ");\n");
+  }
+  return text;
 }
 
 std::string JsonTable(const std::vector<BenchResult>& results) {

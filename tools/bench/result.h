@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/bench/profile.h"
+
 namespace kinglet::tools {
 
 struct BenchResult {
@@ -24,12 +26,22 @@ struct BenchResult {
   std::string test_time;  // ISO 8601, UTC, when the test began
   std::vector<int64_t> samples_ns;
   // Beyond llama-bench.
-  uint64_t peak_rss_bytes = 0;  // of the process, since the model began to load
-  uint64_t bytes_per_token = 0;
+  uint64_t peak_rss_bytes = 0;   // of the process, since the model began to load
+  uint64_t bytes_per_token = 0;  // of weights, at most
   int64_t load_ns = 0;
   int64_t time_to_first_token_ns = 0;  // mean over prompts, the draw included; 0 without a prompt
 
+  uint64_t bytes_per_token_read = 0;  // as far as kernels count, when generating; 0: not measured
+  double roof_bytes_per_second = 0;   // streaming read, mean of those between the samples; 0: none
+  double earlier_tokens_per_second = 0;  // --compare; 0: none
+  std::string prompt_source;             // "built-in text", a file's name, "random ids"
+  std::vector<Profile> profiles;         // --profile
+
   std::vector<double> SamplesTokensPerSecond() const;
+  double TokensPerSecond() const;  // mean
+  // Weight bytes a second of generation, and their share of the roof; 0 where it is not known.
+  double BytesPerSecond() const;
+  double ShareOfRoof() const;
 };
 
 double Mean(const std::vector<double>& samples);
@@ -39,11 +51,11 @@ double StandardDeviation(const std::vector<double>& samples);
 // "pp512", "tg128", "pp512+tg128", "tg128 @ d512"
 std::string TestName(const BenchResult& result);
 
-// llama-bench's markdown table, rows padded.
-std::string MarkdownTable(const std::vector<BenchResult>& results);
 std::string CsvTable(const std::vector<BenchResult>& results);
 std::string JsonTable(const std::vector<BenchResult>& results);
 std::string JsonLines(const std::vector<BenchResult>& results);
+// Statements that make a table kinglet_bench and fill it, as llama-bench does.
+std::string SqlStatements(const std::vector<BenchResult>& results);
 
 }  // namespace kinglet::tools
 

@@ -7,6 +7,12 @@
 #include "tools/common/files.h"
 
 namespace kinglet::tools {
+namespace {
+
+// Enough for a steady mean, and little beside the repetitions.
+constexpr int64_t kProfiledTokens = 16;
+
+}  // namespace
 
 Failure BenchRunner::MakeTokens(int64_t count) {
   const kl_model_info info = Describe(model_);
@@ -17,10 +23,12 @@ Failure BenchRunner::MakeTokens(int64_t count) {
     if (!options_.prompt_file.empty()) failure = ReadWholeFile(options_.prompt_file, &text);
     if (failure.ok()) failure = Tokenize(model_, text, 0, &text_tokens);
     if (!failure.ok()) return failure;
+    prompt_source_ = options_.prompt_file.empty() ? "built-in text" : options_.prompt_file;
   } else if (!options_.prompt_file.empty()) {
     return {kExitUsage,
-            absl::StrCat("--prompt-file needs a tokenizer, and ", info.path, " has none")};
+            absl::StrCat("--prompt-file (-f) needs a tokenizer, and ", info.path, " has none")};
   }
+  if (text_tokens.empty()) prompt_source_ = "random ids (no tokenizer)";
   tokens_.clear();
   const int32_t begin = info.has_tokenizer ? BeginToken(model_) : -1;
   if (begin >= 0) tokens_.push_back(begin);
@@ -70,30 +78,89 @@ Failure BenchRunner::WarmUp(const BenchTest& test) {
   return failure;
 }
 
+Failure BenchRunner::MeasureOnce(const BenchTest& test, BenchResult* result,
+                                 int64_t* first_token_ns) {
+  Failure failure = Rewind();
+  if (failure.ok()) failure = Prefill(0, test.depth);
+  if (!failure.ok()) return failure;
+  const int64_t start = NowNs();
+  failure = Prefill(test.depth, test.prompt);
+  if (failure.ok()) failure = Decode(test.depth + test.prompt, test.generation);
+  result->samples_ns.push_back(NowNs() - start);
+  if (!failure.ok() || test.prompt == 0 || test.generation > 0) return failure;
+  int32_t token = 0;
+  kl_error error = NoError();
+  const kl_code code = kl_session_sample(session_.get(), &token, &error);
+  if (code != KL_OK) return FailureOf(code, error);
+  *first_token_ns += NowNs() - start;
+  return Success();
+}
+
 Failure BenchRunner::Measure(const BenchTest& test, BenchResult* result) {
   int64_t first_token_ns = 0;
-  for (int64_t i = 0; i < options_.repetitions; ++i) {
+  const bool with_roof = options_.roof && test.generation > 0;
+  Failure failure = with_roof ? PrepareRoof(*result) : Success();
+  for (int64_t i = 0; i < options_.repetitions && failure.ok(); ++i) {
     progress_.Show(TestName(*result), static_cast<uint64_t>(i),
                    static_cast<uint64_t>(options_.repetitions));
-    Failure failure = Rewind();
-    if (failure.ok()) failure = Prefill(0, test.depth);
-    if (!failure.ok()) return failure;
-    const int64_t start = NowNs();
-    failure = Prefill(test.depth, test.prompt);
-    if (failure.ok()) failure = Decode(test.depth + test.prompt, test.generation);
-    result->samples_ns.push_back(NowNs() - start);
-    if (!failure.ok()) return failure;
-    if (test.prompt > 0 && test.generation == 0) {
-      int32_t token = 0;
-      kl_error error = NoError();
-      const kl_code code = kl_session_sample(session_.get(), &token, &error);
-      if (code != KL_OK) return FailureOf(code, error);
-      first_token_ns += NowNs() - start;
+    if (with_roof) {
+      result->roof_bytes_per_second += roof_->Measure() / static_cast<double>(options_.repetitions);
     }
+    failure = MeasureOnce(test, result, &first_token_ns);
   }
   result->time_to_first_token_ns = first_token_ns / options_.repetitions;
-  result->peak_rss_bytes = Describe(session_.get()).peak_resident_bytes;
-  return Success();
+  result->peak_rss_bytes = PeakBytes();
+  result->prompt_source = prompt_source_;
+  // Bytes cost a few tokens; deep in a context they cost the way there, which is for those who ask.
+  const bool wants_bytes = test.generation > 0 && (options_.roof || test.depth == 0);
+  if (failure.ok() && (wants_bytes || options_.profile)) failure = ProfileTest(test, result);
+  return failure;
+}
+
+Failure BenchRunner::ProfileTest(const BenchTest& test, BenchResult* result) {
+  const auto switch_profiling = [&](bool on) {
+    kl_error error = NoError();
+    const kl_code code = kl_session_set_profiling(session_.get(), on, &error);
+    return code == KL_OK ? Success() : FailureOf(code, error);
+  };
+  Failure failure = Rewind();
+  if (failure.ok()) failure = Prefill(0, test.depth);
+  if (failure.ok() && options_.profile) failure = switch_profiling(true);
+  if (failure.ok()) failure = Prefill(test.depth, test.prompt);
+  if (failure.ok() && options_.profile && test.prompt > 0) {
+    BenchResult part = *result;
+    part.n_gen = 0;
+    result->profiles.push_back(CollectProfile(session_.get(), TestName(part), test.prompt));
+  }
+  const int64_t count = std::min(test.generation, kProfiledTokens);
+  if (failure.ok() && count > 0) {
+    failure = switch_profiling(true);
+    if (failure.ok()) failure = Decode(test.depth + test.prompt, count);
+    BenchResult part = *result;
+    part.n_prompt = 0;
+    part.n_depth += test.prompt;
+    const Profile profile = CollectProfile(session_.get(), TestName(part), count);
+    result->bytes_per_token_read = profile.weight_bytes() / static_cast<uint64_t>(count);
+    if (options_.profile) result->profiles.push_back(profile);
+  }
+  const Failure off = switch_profiling(false);
+  return failure.ok() ? off : failure;
+}
+
+Failure BenchRunner::PrepareRoof(const BenchResult& result) {
+  if (roof_ != nullptr) return Success();
+  peak_before_roof_ = Describe(session_.get()).peak_resident_bytes;
+  roof_ = StreamingRead::Create(static_cast<int>(result.n_threads));
+  if (roof_ != nullptr) return Success();
+  return {kExitResources, absl::StrCat("--roof needs ", StreamingRead::kBytes,
+                                       " bytes of memory beside the model; leave it out")};
+}
+
+uint64_t BenchRunner::PeakBytes() const {
+  const uint64_t peak = Describe(session_.get()).peak_resident_bytes;
+  if (roof_ == nullptr) return peak;
+  // The roof's buffer is not the model's.
+  return std::max(peak_before_roof_, peak - std::min(peak, StreamingRead::kBytes));
 }
 
 Failure BenchRunner::Rewind() {

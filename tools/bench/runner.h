@@ -3,6 +3,7 @@
 #define KINGLET_TOOLS_BENCH_RUNNER_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "tools/common/interrupt.h"
 #include "tools/common/progress.h"
 #include "tools/common/report.h"
+#include "tools/common/streaming_read.h"
 
 namespace kinglet::tools {
 
@@ -19,6 +21,8 @@ struct RunnerOptions {
   int64_t repetitions = 5;
   int64_t seed = 1;         // of random ids, where there is no tokenizer
   std::string prompt_file;  // empty: the built-in text
+  bool roof = false;        // a streaming read before each repetition of a generation
+  bool profile = false;     // operator by operator, after the measurement
 };
 
 // `depth` tokens are in the context when the clock starts; then a prompt, then single tokens.
@@ -38,12 +42,17 @@ class BenchRunner {
   Failure Begin(const std::vector<BenchTest>& tests);
   // The first tokens of each kind run cold: code, weights and threads.
   Failure WarmUp(const BenchTest& test);
-  // Fills in samples, time to the first token and peak memory.
+  // Fills in what was measured.
   Failure Measure(const BenchTest& test, BenchResult* result);
 
  private:
   // Ids of the text, over and over; random ones where there is no tokenizer.
   Failure MakeTokens(int64_t count);
+  Failure MeasureOnce(const BenchTest& test, BenchResult* result, int64_t* first_token_ns);
+  // Runs the test once more, node by node: of the generation a few tokens.
+  Failure ProfileTest(const BenchTest& test, BenchResult* result);
+  Failure PrepareRoof(const BenchResult& result);
+  uint64_t PeakBytes() const;
   Failure Rewind();
   Failure Prefill(int64_t first, int64_t count);
   Failure Decode(int64_t first, int64_t count);
@@ -55,6 +64,9 @@ class BenchRunner {
   Progress& progress_;
   SessionHandle session_;
   std::vector<int32_t> tokens_;
+  std::string prompt_source_;
+  std::unique_ptr<StreamingRead> roof_;
+  uint64_t peak_before_roof_ = 0;
 };
 
 }  // namespace kinglet::tools

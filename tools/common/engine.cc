@@ -86,6 +86,9 @@ void EngineFlags::DeclareMemory(OptionTable* options) {
                  "refused; 0: none");
   options->Choice({"--cache-type"}, {"auto", "f16", "f32"}, &cache_type,
                   "of the KV cache; auto: f32 for a model of f32 weights, f16 for all others");
+  options->Flag({"--packed-cache"}, &packed_cache,
+                "keep the weights as the kernels want them in a file beside the model, "
+                "MODEL.kinglet-packed, and map it the next time instead of packing anew");
 }
 
 Failure CreateRuntime(const char* command, const EngineFlags& flags, RuntimeHandle* runtime) {
@@ -137,6 +140,7 @@ Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::stri
   options.vocabulary_only = vocabulary_only;
   if (flags.cache_type == "f16") options.cache_type = KL_TYPE_F16;
   if (flags.cache_type == "f32") options.cache_type = KL_TYPE_F32;
+  options.packed_cache = flags.packed_cache;
   options.progress = ShowLoading;
   options.progress_user = &context;
   kl_error error = NoError();

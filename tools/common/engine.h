@@ -44,13 +44,14 @@ struct EngineFlags {
   std::vector<std::string> plugin_options;
   uint64_t memory_bytes = 0;
   std::string cache_type = "auto";
+  bool packed_cache = false;
   bool verbose = false;
 
   // -t, unless the command has its own (bench, which takes a list).
   void DeclareThreads(OptionTable* options);
   // --scheduler, --plugin, --plugin-folder, --disable-plugin, --plugin-option, --kernel, -v.
   void Declare(OptionTable* options);
-  // --memory and --cache-type.
+  // --memory, --cache-type and --packed-cache.
   void DeclareMemory(OptionTable* options);
 };
 

@@ -1,4 +1,8 @@
 // Anonymous pages, given back to the system piece by piece or as a whole.
+//
+// Huge pages are asked for: a direct read pins its pages one by one, and a 2 MB record has 486 small
+// ones. Measured, depth 16: 0.03 ms of CPU a record instead of 0.17 (README.md). They change nothing
+// about the budget: a huge page never reaches beyond the mapping.
 #ifndef KINGLET_PLUGINS_EXPERT_BANK_MAPPED_MEMORY_H_
 #define KINGLET_PLUGINS_EXPERT_BANK_MAPPED_MEMORY_H_
 
@@ -25,6 +29,7 @@ class MappedMemory {
     if (data == MAP_FAILED) return false;
     data_ = static_cast<uint8_t*>(data);
     bytes_ = bytes;
+    madvise(data, bytes, MADV_HUGEPAGE);  // a wish: systems without them go on without
     return true;
   }
   uint8_t* data() const { return data_; }

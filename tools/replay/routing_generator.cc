@@ -14,7 +14,7 @@ namespace {
 // this share of tokens.
 constexpr double kHotShare = 0.92;
 // How much the most popular hot expert is ahead of the least popular one.
-constexpr double kHotSpread = 0.25;
+constexpr double kHotSpread = 0.12;
 // Weight of the i-th cold expert: (i + kColdOffset)^-1. The offset keeps the first below 14 %.
 constexpr double kColdOffset = 4;
 

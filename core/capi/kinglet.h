@@ -83,6 +83,16 @@ typedef struct kl_plugin_facts {
 KL_API uint32_t kl_runtime_plugin_count(const kl_runtime* runtime);
 KL_API kl_code kl_runtime_plugin(const kl_runtime* runtime, uint32_t index, kl_plugin_facts* facts);
 
+// The policies that a bank's cache can follow, the default first; NULL beyond the last. bank NULL: "expert_bank".
+KL_API const char* kl_runtime_cache_policy(const kl_runtime* runtime, const char* bank, uint32_t index);
+// How a cache of slot_count records, empty at first, would have served the records `ids` of record_count, lease_count at a
+// time used together; an id of UINT64_MAX is none. The bank's own code decides: what it says is what it would do. policy
+// "belady": the optimum, which knows the future. Errors: KL_NOT_FOUND, no such bank or policy; KL_UNSUPPORTED, a bank that
+// cannot say.
+KL_API kl_code kl_runtime_replay_cache(const kl_runtime* runtime, const char* bank, const char* policy,
+                                       uint64_t record_count, uint64_t slot_count, const uint64_t* ids, uint64_t count,
+                                       uint32_t lease_count, uint64_t* hit_count, uint64_t* miss_count, kl_error* error);
+
 // ---- files, without loading them ----
 
 // A number, text, or array of one metadata entry, rendered as text (arrays as "[count] a, b, ...", cut

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 #define KL_ABI_MAJOR 1u
-#define KL_ABI_MINOR 0u
+#define KL_ABI_MINOR 1u  // 1: banks read records that the host describes (bank.h)
 
 // True when the struct that `pointer` points to, as its writer knew it, contains `field`.
 #define KL_HAS_FIELD(pointer, type, field) \

@@ -137,8 +137,9 @@ void Close(kl_bank_handle* bank) {
   --open_handles;
 }
 
-constexpr kl_bank kArrayBank = {sizeof(kl_bank), "array_bank", Open, Submit, NextReady,
-                                Release,         EndTicket,    Pin,  Stats,  Close};
+constexpr kl_bank kArrayBank = {sizeof(kl_bank), "array_bank", Open,    Submit,  NextReady,
+                                Release,         EndTicket,    Pin,     Stats,   Close,
+                                nullptr,         nullptr,      nullptr, nullptr, nullptr};
 
 }  // namespace
 

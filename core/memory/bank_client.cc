@@ -1,5 +1,7 @@
 #include "core/memory/bank_client.h"
 
+#include <cstring>
+
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 
@@ -7,6 +9,44 @@ namespace kinglet {
 namespace {
 
 std::string Context(const kl_bank& table) { return absl::StrCat("bank ", table.name); }
+
+// kl_bank_options and what it points to. Must outlive its use, and must not move.
+class RawOptions {
+ public:
+  explicit RawOptions(const BankOptions& options) {
+    tiers_.reserve(options.tiers.size());
+    for (const BankTier& tier : options.tiers) {
+      tiers_.push_back({sizeof(kl_bank_tier), tier.path.empty() ? nullptr : tier.path.c_str(),
+                        tier.budget_bytes});
+      pointers_.push_back(&tiers_.back());
+    }
+    raw_.struct_size = sizeof raw_;
+    raw_.tiers = pointers_.data();
+    raw_.tier_count = static_cast<uint32_t>(pointers_.size());
+    raw_.budget_bytes = options.budget_bytes;
+    raw_.min_lease_count = options.min_lease_count;
+    raw_.source = options.source;
+    raw_.policy = options.policy.empty() ? nullptr : options.policy.c_str();
+    raw_.reader = options.reader.empty() ? nullptr : options.reader.c_str();
+    raw_.queue_depth = options.queue_depth;
+    raw_.thread_count = options.thread_count;
+    raw_.verify = options.verify;
+  }
+  RawOptions(const RawOptions&) = delete;
+  RawOptions& operator=(const RawOptions&) = delete;
+
+  const kl_bank_options& raw() const { return raw_; }
+
+ private:
+  std::vector<kl_bank_tier> tiers_;
+  std::vector<const kl_bank_tier*> pointers_;
+  kl_bank_options raw_ = {};
+};
+
+absl::Status Cannot(const kl_bank& table, absl::string_view what) {
+  return absl::UnimplementedError(absl::StrCat(Context(table), " has no ", what,
+                                               "; it was built for an older version of Kinglet"));
+}
 
 }  // namespace
 
@@ -72,24 +112,35 @@ void BankTicket::Cancel() {
 
 absl::StatusOr<std::unique_ptr<Bank>> Bank::Open(const kl_bank& table, const kl_host* host,
                                                  const BankOptions& options) {
-  std::vector<kl_bank_tier> tiers;
-  std::vector<const kl_bank_tier*> pointers;
-  tiers.reserve(options.tiers.size());
-  for (const BankTier& tier : options.tiers) {
-    tiers.push_back(
-        {sizeof(kl_bank_tier), tier.path.empty() ? nullptr : tier.path.c_str(), tier.budget_bytes});
-    pointers.push_back(&tiers.back());
-  }
-  const kl_bank_options raw = {sizeof raw, pointers.data(), static_cast<uint32_t>(pointers.size()),
-                               options.budget_bytes, options.min_lease_count};
+  const RawOptions raw(options);
   kl_bank_handle* handle = nullptr;
   kl_error error = EmptyError();
-  const kl_code code = table.open(host, &raw, &handle, &error);
+  const kl_code code = table.open(host, &raw.raw(), &handle, &error);
   if (code != KL_OK) return StatusFromError(code, error, Context(table));
   if (handle == nullptr) {
     return absl::InternalError(absl::StrCat(Context(table), ": open() returned KL_OK and NULL"));
   }
   return std::unique_ptr<Bank>(new Bank(table, handle));
+}
+
+absl::StatusOr<BankNeeds> Bank::QueryBudget(const kl_bank& table, const BankOptions& options) {
+  if (!KL_HAS_FIELD(&table, kl_bank, query_budget) || table.query_budget == nullptr) {
+    return Cannot(table, "query_budget()");
+  }
+  const RawOptions raw(options);
+  BankNeeds needs;
+  kl_error error = EmptyError();
+  const kl_code code =
+      table.query_budget(&raw.raw(), &needs.least_bytes, &needs.bytes_per_slot, &error);
+  if (code != KL_OK) return StatusFromError(code, error, Context(table));
+  return needs;
+}
+
+std::vector<std::string> Bank::Policies(const kl_bank& table) {
+  std::vector<std::string> names;
+  if (!KL_HAS_FIELD(&table, kl_bank, policies) || table.policies == nullptr) return names;
+  for (const char* const* name = table.policies; *name != nullptr; ++name) names.push_back(*name);
+  return names;
 }
 
 Bank::~Bank() { table_.close(handle_); }
@@ -115,8 +166,14 @@ absl::StatusOr<BankTicket> Bank::Submit(const uint64_t* ids, uint32_t count) {
   return ticket;
 }
 
-absl::Status Bank::Prefetch(const uint64_t* ids, uint32_t count) {
-  return SubmitKind(ids, count, KL_SUBMIT_PREFETCH).status();
+absl::Status Bank::Prefetch(const uint64_t* ids, uint32_t count, kl_bank_ticket* ticket) {
+  KL_ASSIGN_OR_RETURN(const kl_bank_ticket id, SubmitKind(ids, count, KL_SUBMIT_PREFETCH));
+  if (ticket != nullptr) *ticket = id;
+  return absl::OkStatus();
+}
+
+void Bank::CancelPrefetch(kl_bank_ticket ticket) {
+  if (ticket != 0) table_.cancel(handle_, ticket);
 }
 
 absl::Status Bank::Pin(uint64_t id, bool pinned) {
@@ -130,6 +187,24 @@ kl_bank_stats Bank::Stats() const {
   stats.struct_size = sizeof stats;
   table_.stats(handle_, &stats);
   return stats;
+}
+
+absl::Status Bank::Resize(uint64_t budget_bytes) {
+  if (!KL_HAS_FIELD(&table_, kl_bank, resize) || table_.resize == nullptr) {
+    return Cannot(table_, "resize()");
+  }
+  kl_error error = EmptyError();
+  const kl_code code = table_.resize(handle_, budget_bytes, &error);
+  return code == KL_OK ? absl::OkStatus() : StatusFromError(code, error, Context(table_));
+}
+
+std::string Bank::Describe() const {
+  if (!KL_HAS_FIELD(&table_, kl_bank, describe) || table_.describe == nullptr) return table_.name;
+  std::string line(table_.describe(handle_, nullptr, 0), '\0');
+  // The terminator goes where std::string keeps its own.
+  table_.describe(handle_, line.data(), line.size() + 1);
+  line.resize(strlen(line.c_str()));
+  return line;
 }
 
 }  // namespace kinglet

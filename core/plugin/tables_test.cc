@@ -69,7 +69,12 @@ class TablesTest : public testing::Test {
                    [](kl_bank_handle*, kl_bank_ticket) {},
                    [](kl_bank_handle*, uint64_t, uint32_t, kl_error*) -> kl_code { return KL_OK; },
                    [](kl_bank_handle*, kl_bank_stats*) {},
-                   [](kl_bank_handle*) {}};
+                   [](kl_bank_handle*) {},
+                   nullptr,
+                   nullptr,
+                   nullptr,
+                   nullptr,
+                   nullptr};
   const kl_bank* banks_[1] = {&bank_};
   kl_plugin_v1 plugin_ = {};
   PluginTables tables_;

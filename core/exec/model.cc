@@ -1,15 +1,19 @@
 #include "core/exec/model.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/abi/dtype.h"
 #include "core/base/checksum.h"
+#include "core/base/process_memory.h"
 #include "core/base/status.h"
+#include "core/exec/expert_file.h"
 #include "core/exec/model_view.h"
 #include "core/exec/plan_builder.h"
+#include "core/memory/kv_cache.h"
 
 namespace kinglet {
 namespace {
@@ -18,6 +22,12 @@ namespace {
 constexpr Extents kTypicalExtents = {512, 512, 4096};
 
 constexpr uint64_t kFingerprintBytesPerTensor = 64;
+
+// What the process still takes once the plugins and the tokenizer are there: stacks, sampler, code that was not run yet,
+// what the allocator keeps.
+constexpr uint64_t kProcessGrowthBytes = 24 << 20;
+// Activations and scratch of a session with the default batch.
+constexpr uint64_t kTypicalSessionBytes = 64 << 20;
 
 }  // namespace
 
@@ -48,6 +58,11 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   KL_ASSIGN_OR_RETURN(model->prepared_, PreparedPlan::Create(model->plan_, runtime->registry(), kTypicalExtents,
                                                              runtime->thread_count()));
   model->CountBytesPerToken();
+  if (options.memory_bytes != 0) {
+    absl::Status fits = model->ReserveProcess();
+    if (fits.ok()) fits = model->DecideExperts();
+    if (!fits.ok()) return Annotate(fits, data.path);
+  }
   for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
   const absl::Status loaded = model->prepared_->LoadWeights(
       model->budget_.get(),
@@ -55,12 +70,70 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
       options.progress);
   if (!loaded.ok()) return Annotate(loaded, data.path);
   KL_RETURN_IF_ERROR(model->CheckFiles());
+  if (model->prepared_->leaves_experts()) {
+    const absl::Status opened = model->OpenExperts(options);
+    if (!opened.ok()) return Annotate(opened, data.path);
+  }
   for (const auto& file : data.files) {
     if (!file->StillBacked()) {
       return absl::DataLossError(absl::StrCat(file->path(), ": the file changed while it was loaded; load it again"));
     }
   }
   return model;
+}
+
+absl::Status Model::ReserveProcess() {
+  // The header and the vocabulary were read through the mapping; nobody looks at them again.
+  for (const auto& file : source_->files) file->Forget(0, file->size());
+  const auto memory = ReadProcessMemory();
+  const uint64_t now = memory.ok() ? memory->resident_bytes : 0;
+  KL_ASSIGN_OR_RETURN(process_reservation_, budget_->Reserve("the program", now + kProcessGrowthBytes));
+  return absl::OkStatus();
+}
+
+absl::Status Model::DecideExperts() {
+  if (!prepared_->experts().streamable().ok()) return absl::OkStatus();
+  // A session as long as the model allows; what it needs besides its cache is guessed.
+  std::vector<kl_cache_desc> descs;
+  for (const PlanValue& value : plan_.values) {
+    if (value.kind == ValueKind::kCache) descs.push_back(value.cache);
+  }
+  uint64_t wanted = prepared_->resident_bytes() + kTypicalSessionBytes;
+  const auto cache = KvCache::RequiredBytes(descs, plan_.facts.context_length, kTypicalExtents.tokens, cache_type_);
+  if (cache.ok()) wanted += *cache;
+  if (wanted <= budget_->free_bytes()) return absl::OkStatus();
+  return prepared_->LeaveExperts();
+}
+
+absl::Status Model::OpenExperts(const ModelOptions& options) {
+  constexpr absl::string_view kBank = "expert_bank";
+  const Registry& registry = runtime_->registry();
+  const kl_bank* table = registry.FindBank(kBank);
+  if (table == nullptr) {
+    return absl::UnimplementedError(absl::StrCat("the budget is too small for all experts, and no loaded plugin brings the bank \"",
+                                                 kBank, "\" that streams them; is the plugin expert_bank there?"));
+  }
+  const ExpertLayout& layout = prepared_->experts();
+  std::unique_ptr<ExpertSource> source;
+  std::error_code ignored;
+  const std::string beside = ExpertFileBeside(source_->path);
+  if (!options.expert_file.empty() || std::filesystem::exists(beside, ignored)) {
+    auto prepared = ExpertSource::OfFile(layout, options.expert_file.empty() ? beside : options.expert_file, Fingerprint());
+    if (prepared.ok()) {
+      source = *std::move(prepared);
+    } else if (!options.expert_file.empty()) {
+      return prepared.status();
+    } else {
+      const std::string message(prepared.status().message());
+      const kl_host* host = registry.HostOf(table);
+      host->log(host, KL_LOG_WARNING, absl::StrCat("experts are read from the model instead: ", message).c_str());
+    }
+    for (const auto& file : source_->files) file->Forget(0, file->size());  // the fingerprint read it
+  }
+  if (source == nullptr) source = ExpertSource::OfModel(layout);
+  KL_ASSIGN_OR_RETURN(experts_, ExpertBank::Open(*table, registry.HostOf(table), layout, std::move(source), budget_.get(),
+                                                 options.experts));
+  return absl::OkStatus();
 }
 
 absl::Status Model::BuildPlan() {

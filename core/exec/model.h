@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "core/exec/expert_bank.h"
 #include "core/exec/plan.h"
 #include "core/exec/prepared_plan.h"
 #include "core/exec/runtime.h"
@@ -23,6 +24,9 @@ struct ModelOptions {
   // limits its precision, else f16.
   kl_dtype cache_type = KL_TYPE_NONE;
   ProgressFunction progress;
+  // Of experts that stay in their file because the budget is too small for all of them.
+  ExpertOptions experts;
+  std::string expert_file;  // from `kinglet prepare`; empty: the one beside the model, if it is there and fits
 };
 
 // Immutable and thread safe after loading. Borrows the runtime.
@@ -40,6 +44,8 @@ class Model {
   const Tokenizer* tokenizer() const { return tokenizer_.get(); }   // NULL: the file has no vocabulary
   // What the model and its sessions hold; thread safe.
   Budget* budget() const { return budget_.get(); }
+  // The experts that stay in their file; NULL: everything is in memory.
+  ExpertBank* experts() const { return experts_.get(); }
   kl_dtype cache_type() const { return cache_type_; }
 
   // Weight bytes that one decoded token reads at most: of expert tensors the share in use, of the embedding one row.
@@ -57,6 +63,10 @@ class Model {
  private:
   Model(Runtime* runtime, std::unique_ptr<ModelSource> source) : runtime_(runtime), source_(std::move(source)) {}
   absl::Status BuildPlan();
+  absl::Status ReserveProcess();
+  // Whether experts are left in their file, and if so, opens them.
+  absl::Status DecideExperts();
+  absl::Status OpenExperts(const ModelOptions& options);
   // That what a plugin built can be run by a session.
   absl::Status CheckPlan() const;
   absl::Status CheckVocabulary() const;
@@ -69,6 +79,8 @@ class Model {
   std::unique_ptr<PreparedPlan> prepared_;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<Budget> budget_;
+  Reservation process_reservation_;
+  std::unique_ptr<ExpertBank> experts_;
   kl_dtype cache_type_ = KL_TYPE_F16;
   uint64_t bytes_per_token_ = 0;
   uint64_t parameter_count_ = 0;

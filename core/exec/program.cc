@@ -66,15 +66,20 @@ Program::~Program() {
 
 absl::StatusOr<std::unique_ptr<Program>> Program::Create(const PreparedPlan& prepared, const kl_planner& planner,
                                                          const Extents& largest,
-                                                         const CacheTensorFunction& cache_tensor) {
+                                                         const CacheTensorFunction& cache_tensor, Budget* budget,
+                                                         ExpertBank* experts) {
   std::unique_ptr<Program> program(new Program(prepared, largest));
   for (const PlanValue& value : prepared.plan().values) program->tensors_.push_back(ShapedTensor(value, largest));
   for (size_t n = 0; n < prepared.nodes().size(); ++n) {
     program->nodes_.push_back(std::make_unique<Node>(prepared, n, largest));
   }
   KL_RETURN_IF_ERROR(program->PrepareKernels());
-  KL_RETURN_IF_ERROR(program->PlaceValues(planner));
+  KL_RETURN_IF_ERROR(program->PlaceValues(planner, budget));
   program->BindTensors(cache_tensor);
+  if (!prepared.experts().layers().empty()) {
+    program->experts_ = std::make_unique<ExpertRun>(prepared.experts(), experts, largest.tokens);
+    program->experts_->Attach(prepared.plan(), &program->runs_, &program->tensors_);
+  }
   program->FindOpenDimensions();
   return program;
 }
@@ -109,7 +114,7 @@ absl::Status Program::PrepareKernels() {
   return absl::OkStatus();
 }
 
-absl::Status Program::PlaceValues(const kl_planner& planner) {
+absl::Status Program::PlaceValues(const kl_planner& planner, Budget* budget) {
   const Plan& plan = prepared_.plan();
   const int32_t last_node = static_cast<int32_t>(plan.nodes.size());
   std::vector<kl_memory_request> requests;
@@ -162,6 +167,12 @@ absl::Status Program::PlaceValues(const kl_planner& planner) {
   }
 
   KL_ASSIGN_OR_RETURN(const MemoryPlan placed, PlanMemory(planner, requests, kAlignment));
+  if (budget != nullptr) {
+    uint64_t bytes = placed.peak_bytes;
+    for (const auto& node : nodes_) bytes += node->state.size();
+    bytes += ExpertPredictor::RequiredBytes(prepared_.experts());
+    KL_ASSIGN_OR_RETURN(reservation_, budget->Reserve("activations", bytes));
+  }
   KL_ASSIGN_OR_RETURN(arena_, AlignedBuffer::Allocate(std::max<uint64_t>(placed.peak_bytes, kAlignment)));
 
   offsets_.assign(plan.values.size(), 0);
@@ -231,7 +242,11 @@ int32_t* Program::InputOf(ValueKind kind) {
 
 absl::Status Program::Run(Scheduler* scheduler, int64_t tokens, int64_t outputs, const std::atomic<bool>* cancel) {
   for (const OpenDimension& open : open_dimensions_) *open.target = open.outputs ? outputs : tokens;
-  return scheduler->Run(runs_.data(), outputs == 0 ? hidden_run_count_ : runs_.size(), cancel);
+  prepared_.BoundLookedUp(tokens);
+  if (experts_ != nullptr) experts_->Begin(cancel);
+  const absl::Status status = scheduler->Run(runs_.data(), outputs == 0 ? hidden_run_count_ : runs_.size(), cancel);
+  if (experts_ != nullptr) experts_->End();
+  return status;
 }
 
 }  // namespace kinglet

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "core/abi/planner.h"
 #include "core/base/aligned_buffer.h"
+#include "core/exec/expert_run.h"
 #include "core/exec/prepared_plan.h"
 #include "core/exec/scheduler.h"
 
@@ -24,10 +25,13 @@ using CacheTensorFunction = std::function<kl_tensor(kl_value value)>;
 // One thread at a time. Borrows the prepared plan and the caches' memory.
 class Program {
  public:
-  // `largest` bounds every later run. Errors: a kernel refuses a node, out of memory.
+  // `largest` bounds every later run. `budget` (may be NULL) is asked before the arena is allocated. `experts` holds the
+  // experts of a plan that leaves them in their file, else NULL.
+  // Errors: a kernel refuses a node, out of memory or budget.
   static absl::StatusOr<std::unique_ptr<Program>> Create(const PreparedPlan& prepared, const kl_planner& planner,
                                                          const Extents& largest,
-                                                         const CacheTensorFunction& cache_tensor);
+                                                         const CacheTensorFunction& cache_tensor,
+                                                         Budget* budget = nullptr, ExpertBank* experts = nullptr);
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -45,6 +49,8 @@ class Program {
 
   const Extents& largest() const { return largest_; }
   uint64_t arena_bytes() const { return arena_.size(); }
+  // Where the tokens of a run were routed; NULL for a plan without experts.
+  ExpertRun* experts() { return experts_.get(); }
 
  private:
   struct Node;
@@ -56,7 +62,7 @@ class Program {
 
   Program(const PreparedPlan& prepared, const Extents& largest);
   absl::Status PrepareKernels();
-  absl::Status PlaceValues(const kl_planner& planner);
+  absl::Status PlaceValues(const kl_planner& planner, Budget* budget);
   void BindTensors(const CacheTensorFunction& cache_tensor);
   void FindOpenDimensions();
   int32_t* InputOf(ValueKind kind);
@@ -69,7 +75,9 @@ class Program {
   std::vector<NodeRun> runs_;
   size_t hidden_run_count_ = 0;        // runs_ before the tail that only makes logits
   std::vector<OpenDimension> open_dimensions_;
+  Reservation reservation_;
   AlignedBuffer arena_;
+  std::unique_ptr<ExpertRun> experts_;
 };
 
 }  // namespace kinglet

@@ -56,8 +56,8 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Model* model, con
   Runtime* runtime = model->runtime();
   KL_ASSIGN_OR_RETURN(session->program_,
                       Program::Create(*model->prepared(), runtime->planner(), extents,
-                                      [&](kl_value value) { return cache->tensor(cache_of[value]); }));
-  KL_ASSIGN_OR_RETURN(session->arena_reservation_, model->budget()->Reserve("activations", session->arena_bytes()));
+                                      [&](kl_value value) { return cache->tensor(cache_of[value]); },
+                                      model->budget(), model->experts()));
   KL_RETURN_IF_ERROR(session->SetSampler(options.sampler));
   return session;
 }

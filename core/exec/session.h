@@ -87,7 +87,6 @@ class Session {
 
   const Model* const model_;
   std::unique_ptr<KvCache> cache_;
-  Reservation arena_reservation_;
   std::unique_ptr<Program> program_;
   std::unique_ptr<Sampler> sampler_;
   std::vector<int32_t> tokens_;

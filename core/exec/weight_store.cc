@@ -1,5 +1,6 @@
 #include "core/exec/weight_store.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "absl/strings/str_cat.h"
@@ -12,7 +13,8 @@ namespace {
 // Weights from this size on are read faster through huge pages (fewer TLB misses while streaming).
 constexpr uint64_t kHugePageBytes = 2 << 20;
 
-// What the kernel wants for this operand; bytes = 0: the weight as it is.
+}  // namespace
+
 absl::StatusOr<kl_pack> QueryPack(const kl_kernel& kernel, const kl_node& node, uint32_t operand) {
   kl_pack pack = {};
   pack.struct_size = sizeof pack;
@@ -29,8 +31,6 @@ absl::StatusOr<kl_pack> QueryPack(const kl_kernel& kernel, const kl_node& node, 
   return pack;
 }
 
-}  // namespace
-
 const void* const* WeightStore::Parts(const Tensors& tensors) const {
   const auto it = parts_.find(tensors);
   return it == parts_.end() ? nullptr : it->second.data();
@@ -45,6 +45,8 @@ absl::Status WeightStore::Want(const PlanValue& weight, const kl_node* node, uin
   KL_ASSIGN_OR_RETURN(const kl_pack pack, QueryPack(*kernel, *node, operand));
   if (pack.bytes == 0) {
     used_as_mapped_.insert(weight.tensors.begin(), weight.tensors.end());
+    auto& how = std::string(node->op) == "embed" ? looked_up_ : read_in_full_;
+    how.insert(weight.tensors.begin(), weight.tensors.end());
     return absl::OkStatus();
   }
   Packed& packed = packed_[Key(weight.tensors, pack.layout)];
@@ -66,6 +68,22 @@ uint64_t WeightStore::mapped_bytes() const {
   return bytes;
 }
 
+uint64_t WeightStore::looked_up_bytes() const {
+  uint64_t bytes = 0;
+  for (const SourceTensor* tensor : looked_up_) {
+    if (tensor->file != nullptr && read_in_full_.count(tensor) == 0) bytes += tensor->bytes;
+  }
+  return bytes;
+}
+
+void WeightStore::ForgetLookedUp() const {
+  for (const SourceTensor* tensor : looked_up_) {
+    if (tensor->file == nullptr || read_in_full_.count(tensor) != 0) continue;
+    tensor->file->Forget(tensor->file_offset, tensor->bytes);
+    tensor->file->AdviseRandom(tensor->file_offset, tensor->bytes);
+  }
+}
+
 uint64_t WeightStore::packed_bytes() const {
   uint64_t bytes = 0;
   for (const auto& entry : packed_) bytes += entry.second.bytes;
@@ -79,45 +97,57 @@ void WeightStore::SetSource(const Tensors& tensors, kl_tensor* tensor) const {
   tensor->parts = Parts(tensors);
 }
 
-absl::Status WeightStore::PackOne(const Tensors& tensors, const ParallelForFunction& parallel_for, Packed* packed) {
+absl::Status WeightStore::PackOne(const Tensors& tensors, bool frugal, const ParallelForFunction& parallel_for,
+                                  Packed* packed) {
   const auto huge_pages = packed->bytes >= kHugePageBytes ? AlignedBuffer::HugePages::kAdvise : AlignedBuffer::HugePages::kNo;
   KL_ASSIGN_OR_RETURN(packed->buffer, AlignedBuffer::Allocate(packed->bytes, huge_pages));
   struct Job {
     const Packed* packed;
     kl_tensor source;
+    int64_t first = 0;
     std::atomic<kl_code> code{KL_OK};
   } job;
   job.packed = packed;
   job.source = *packed->node->operands[packed->operand];
   SetSource(tensors, &job.source);
-  parallel_for(
-      packed->unit_count,
-      [](void* context, int64_t begin, int64_t end) {
-        Job& job = *static_cast<Job*>(context);
-        const Packed& packed = *job.packed;
-        const kl_code code = packed.kernel->pack(packed.node, packed.operand, &job.source,
-                                                 const_cast<uint8_t*>(packed.buffer.data()), begin, end);
-        if (code != KL_OK) job.code.store(code);
-      },
-      &job);
+  uint64_t source_bytes = 0;
+  for (const SourceTensor* tensor : tensors) source_bytes += tensor->bytes;
+  const uint64_t pieces = frugal ? source_bytes / kFrugalBytes + 1 : 1;
+  const int64_t step = (packed->unit_count - 1) / static_cast<int64_t>(pieces) + 1;
+  for (; job.first < packed->unit_count; job.first += step) {
+    parallel_for(
+        std::min(step, packed->unit_count - job.first),
+        [](void* context, int64_t begin, int64_t end) {
+          Job& job = *static_cast<Job*>(context);
+          const Packed& packed = *job.packed;
+          const kl_code code =
+              packed.kernel->pack(packed.node, packed.operand, &job.source, const_cast<uint8_t*>(packed.buffer.data()),
+                                  job.first + begin, job.first + end);
+          if (code != KL_OK) job.code.store(code);
+        },
+        &job);
+    for (const SourceTensor* tensor : tensors) {
+      if (tensor->file == nullptr) continue;
+      if (frugal) {
+        tensor->file->Forget(tensor->file_offset, tensor->bytes);
+      } else if (used_as_mapped_.count(tensor) == 0) {
+        tensor->file->Discard(tensor->file_offset, tensor->bytes);
+      }
+    }
+  }
   if (job.code.load() != KL_OK) {
     return StatusFromCode(job.code.load(), absl::StrCat("kernel ", packed->kernel->name, " failed to pack ",
                                                         tensors[0]->name));
   }
-  for (const SourceTensor* tensor : tensors) {
-    if (tensor->file != nullptr && used_as_mapped_.count(tensor) == 0) {
-      tensor->file->Discard(tensor->file_offset, tensor->bytes);
-    }
-  }
   return absl::OkStatus();
 }
 
-absl::Status WeightStore::Pack(const ParallelForFunction& parallel_for, const ProgressFunction& progress) {
+absl::Status WeightStore::Pack(bool frugal, const ParallelForFunction& parallel_for, const ProgressFunction& progress) {
   const uint64_t total = packed_bytes();
   uint64_t done = 0;
   for (auto& entry : packed_) {
     if (progress && !progress("pack", done, total)) return absl::CancelledError("loading was stopped");
-    KL_RETURN_IF_ERROR(PackOne(entry.first.first, parallel_for, &entry.second));
+    KL_RETURN_IF_ERROR(PackOne(entry.first.first, frugal, parallel_for, &entry.second));
     done += entry.second.bytes;
   }
   if (progress && total > 0) progress("pack", total, total);

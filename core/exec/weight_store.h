@@ -26,6 +26,9 @@ namespace kinglet {
 // Returns false to stop.
 using ProgressFunction = std::function<bool(const char* stage, uint64_t done, uint64_t total)>;
 
+// What the kernel wants for this operand; bytes = 0: the weight as it is.
+absl::StatusOr<kl_pack> QueryPack(const kl_kernel& kernel, const kl_node& node, uint32_t operand);
+
 // Filled at load by one thread: Want() for every weight operand of every node, then Pack() once, then Bind() for every
 // operand. Immutable and thread safe afterwards. The source must outlive the store.
 class WeightStore {
@@ -36,9 +39,16 @@ class WeightStore {
   // Bytes resident once everything was touched; known after the last Want().
   uint64_t mapped_bytes() const;
   uint64_t packed_bytes() const;
+  // Of the mapped bytes, those of tables that rows are looked up in: only touched rows are resident, and only until
+  // ForgetLookedUp().
+  uint64_t looked_up_bytes() const;
+  void ForgetLookedUp() const;
 
+  // With `frugal`, what was read of the files leaves the system's cache at once, and no more than kFrugalBytes of a file
+  // (and a packing unit for each thread) are in memory beside the packed copies.
   // Errors: cancelled by `progress`, out of memory, the file changed or became shorter while it was read.
-  absl::Status Pack(const ParallelForFunction& parallel_for, const ProgressFunction& progress);
+  absl::Status Pack(bool frugal, const ParallelForFunction& parallel_for, const ProgressFunction& progress);
+  static constexpr uint64_t kFrugalBytes = 16 << 20;
 
   // Data and layout of the operand as registered.
   void Bind(const PlanValue& weight, const kl_node& node, uint32_t operand, const kl_kernel& kernel,
@@ -57,7 +67,7 @@ class WeightStore {
     AlignedBuffer buffer;
   };
 
-  absl::Status PackOne(const Tensors& tensors, const ParallelForFunction& parallel_for, Packed* packed);
+  absl::Status PackOne(const Tensors& tensors, bool frugal, const ParallelForFunction& parallel_for, Packed* packed);
   // Pointers to each outermost slice of a weight made of several tensors.
   const void* const* Parts(const Tensors& tensors) const;
   void SetSource(const Tensors& tensors, kl_tensor* tensor) const;
@@ -65,6 +75,8 @@ class WeightStore {
   std::map<Key, Packed> packed_;
   std::map<Tensors, std::vector<const void*>> parts_;
   std::set<const SourceTensor*> used_as_mapped_;
+  std::set<const SourceTensor*> looked_up_;    // by an embed node
+  std::set<const SourceTensor*> read_in_full_;  // as mapped, by another node
 };
 
 }  // namespace kinglet

@@ -58,6 +58,10 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   KL_ASSIGN_OR_RETURN(model->prepared_, PreparedPlan::Create(model->plan_, runtime->registry(), kTypicalExtents,
                                                              runtime->thread_count()));
   model->CountBytesPerToken();
+  if (options.plan_only) {
+    for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
+    return model;
+  }
   if (options.memory_bytes != 0) {
     absl::Status fits = model->ReserveProcess();
     if (fits.ok()) fits = model->DecideExperts();

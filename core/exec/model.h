@@ -20,6 +20,7 @@ namespace kinglet {
 struct ModelOptions {
   uint64_t memory_bytes = 0;     // budget for everything resident; 0: none
   bool vocabulary_only = false;  // tokenizer and metadata, no plan
+  bool plan_only = false;        // plan and kernels, no weights: it cannot compute
   // Of the KV cache: KL_TYPE_F16 or KL_TYPE_F32. NONE: f32 for a model whose weights are f32, so that the cache is not what
   // limits its precision, else f16.
   kl_dtype cache_type = KL_TYPE_NONE;

@@ -104,6 +104,7 @@ absl::Status Session::Compute(absl::Span<const int32_t> tokens, int64_t outputs)
   KL_RETURN_IF_ERROR(model_->runtime()->Run(program_.get(), count, outputs, &cancelled_));
   KL_RETURN_IF_ERROR(model_->CheckFiles());
   cache_->Commit(count);
+  ReportRouting(tokens.size());
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
   for (int32_t token : tokens) sampler_->Accept(token);
   if (outputs > 0) {
@@ -112,6 +113,30 @@ absl::Status Session::Compute(absl::Span<const int32_t> tokens, int64_t outputs)
     logits_ = {static_cast<const float*>(logits.data) + static_cast<size_t>(outputs - 1) * vocabulary, vocabulary};
   }
   return absl::OkStatus();
+}
+
+absl::Status Session::WatchRouting(RoutingFunction routed) {
+  ExpertRun* experts = program_->experts();
+  if (experts == nullptr && routed) {
+    return absl::FailedPreconditionError(absl::StrCat(model_->source().path, ": the model has no experts to route to"));
+  }
+  if (routed) experts->KeepRouting();
+  routed_ = std::move(routed);
+  return absl::OkStatus();
+}
+
+void Session::ReportRouting(size_t token_count) {
+  if (!routed_) return;
+  const ExpertLayout& layout = model_->prepared()->experts();
+  RoutedBatch batch;
+  batch.token_count = token_count;
+  batch.first_position = position();
+  batch.prompt = token_count > 1;
+  batch.layer_count = static_cast<uint32_t>(layout.layers().size());
+  batch.place_count = static_cast<uint32_t>(layout.most_chosen());
+  batch.expert_count = static_cast<uint32_t>(layout.most_experts());
+  batch.experts = program_->experts()->routing();
+  routed_(batch);
 }
 
 absl::Status Session::Prefill(absl::Span<const int32_t> tokens, const ProgressFunction& progress) {

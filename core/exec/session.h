@@ -28,6 +28,17 @@ struct SessionOptions {
   SamplerOptions sampler;
 };
 
+// Where the tokens of one batch were routed.
+struct RoutedBatch {
+  size_t token_count = 0;
+  int32_t first_position = 0;
+  bool prompt = false;
+  uint32_t layer_count = 0;   // with experts
+  uint32_t place_count = 0;   // most experts of a token in a layer
+  uint32_t expert_count = 0;  // most experts of a layer
+  const uint16_t* experts = nullptr;  // [token_count][layer_count][place_count]; empty places 0xffff
+};
+
 enum class StopReason { kEndToken, kLength, kContext, kCallback, kCancelled };
 
 struct Generation {
@@ -41,6 +52,8 @@ class Session {
  public:
   using TextFunction = std::function<bool(absl::string_view text)>;
   using LogitsFunction = std::function<bool(size_t index, absl::Span<const float> logits)>;
+
+  using RoutingFunction = std::function<void(const RoutedBatch& batch)>;
 
   static absl::StatusOr<std::unique_ptr<Session>> Create(const Model* model, const SessionOptions& options);
 
@@ -68,6 +81,9 @@ class Session {
   // Samples and decodes. `text` gets whole UTF-8 characters. Needs a tokenizer and logits.
   absl::StatusOr<Generation> Generate(int64_t max_tokens, const TextFunction& text);
 
+  // Called after every batch; empty: no more. Error: the model has no experts.
+  absl::Status WatchRouting(RoutingFunction routed);
+
   // From any thread: the running call stops between two nodes. No effect on later calls.
   void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
 
@@ -81,6 +97,7 @@ class Session {
   explicit Session(const Model* model) : model_(model) {}
   // One batch: at most largest().tokens tokens, logits of the last `outputs` of them.
   absl::Status Compute(absl::Span<const int32_t> tokens, int64_t outputs);
+  void ReportRouting(size_t token_count);
   absl::Status CheckTokens(absl::Span<const int32_t> tokens) const;
   // The penalties' history from tokens_; the random generator goes on where it is.
   absl::Status RefillSampler();
@@ -91,6 +108,7 @@ class Session {
   std::unique_ptr<Sampler> sampler_;
   std::vector<int32_t> tokens_;
   absl::Span<const float> logits_;
+  RoutingFunction routed_;
   std::atomic<bool> cancelled_{false};
 };
 

@@ -13,6 +13,7 @@
 #include "tools/bench/runner.h"
 #include "tools/common/command.h"
 #include "tools/common/engine.h"
+#include "tools/common/expert_report.h"
 #include "tools/common/format.h"
 #include "tools/common/interrupt.h"
 #include "tools/common/options.h"
@@ -121,8 +122,14 @@ Failure BenchModel(const Settings& settings, EngineFlags engine, const std::stri
     result.bytes_per_token = info.bytes_per_token;
     result.load_ns = load_ns;
     if (!settings.no_warm_up) failure = runner.WarmUp(tests[i]);
+    const kl_expert_stats before = DescribeExperts(model.get());
     if (failure.ok()) failure = runner.Measure(tests[i], &result);
     progress.Clear();
+    const uint64_t tokens = static_cast<uint64_t>((tests[i].prompt + tests[i].generation) *
+                                                  settings.runner.repetitions);
+    const std::string experts = ExpertReport(before, DescribeExperts(model.get()), tokens);
+    if (engine.verbose && !experts.empty()) std::fprintf(stderr, "%s\n", experts.c_str());
+    if (engine.verbose) std::fputs(kl_model_memory_text(model.get()), stderr);
     if (failure.ok()) results->push_back(std::move(result));
   }
   return failure;

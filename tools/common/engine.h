@@ -44,13 +44,17 @@ struct EngineFlags {
   std::vector<std::string> plugin_options;
   uint64_t memory_bytes = 0;
   std::string cache_type = "auto";
+  std::string expert_policy;
+  std::string expert_reader = "auto";
+  std::string expert_file;
+  bool no_prefetch = false;
   bool verbose = false;
 
   // -t, unless the command has its own (bench, which takes a list).
   void DeclareThreads(OptionTable* options);
   // --scheduler, --plugin, --plugin-folder, --disable-plugin, --plugin-option, --kernel, -v.
   void Declare(OptionTable* options);
-  // --memory and --cache-type.
+  // --memory and --cache-type, --expert-policy, --expert-reader, --experts, --no-prefetch.
   void DeclareMemory(OptionTable* options);
 };
 

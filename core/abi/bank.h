@@ -130,6 +130,8 @@ typedef struct kl_bank_stats {
   uint64_t pending_count;           // reads queued or under way now
 } kl_bank_stats;
 
+#define KL_BANK_NO_RECORD UINT64_MAX  // in the ids of replay(): a lease that is not taken
+
 // What replay() found.
 typedef struct kl_bank_replay_result {
   uint32_t struct_size;

@@ -8,10 +8,53 @@
 
 #include "plugins/sparse_x86/moe_engine_avx2.h"
 #include "plugins/sparse_x86/moe_plan_avx2.h"
+#include "plugins/sparse_x86/neuron_major_avx2.h"
 
 namespace {
 
 constexpr int64_t kDownSlotsPerPass = 128;
+
+// A down matrix [D, F] of rows.
+template <class Engine>
+struct RowMajorDown {
+  static constexpr int64_t kVectorsForPanel = Engine::kVectorsForPanel;
+  static KL_INLINE uint64_t MatrixBytes(int64_t outputs, int64_t neurons) {
+    return (uint64_t)outputs * Engine::RowBytes(neurons);
+  }
+  static KL_INLINE uint64_t PanelBytes(int64_t neurons) { return Engine::PanelBytes(neurons); }
+  static KL_INLINE float Dot(const uint8_t* matrix, int64_t row, int64_t neurons,
+                             const void* vector) {
+    const uint8_t* at = matrix + (uint64_t)row * Engine::RowBytes(neurons);
+    return Engine::Dot(at, neurons, vector, at + kPrefetchAhead);
+  }
+  // Outputs [first, first + count <= 16) of `vector_count` vectors.
+  template <class Store>
+  static KL_INLINE void Multiply(const uint8_t* matrix, int64_t, int64_t neurons, int64_t first,
+                                 int64_t count, const void* const* vectors, int64_t vector_count,
+                                 void* panel, const Store& store) {
+    Engine::MultiplyRows(matrix + (uint64_t)first * Engine::RowBytes(neurons), count, neurons,
+                         vectors, vector_count, panel, store);
+  }
+};
+
+// One in the neuron-major layout; one or two tokens go through moe_streamed_avx2.h.
+struct NeuronMajorDown {
+  static constexpr int64_t kVectorsForPanel = 1;
+  static KL_INLINE uint64_t MatrixBytes(int64_t outputs, int64_t neurons) {
+    return (uint64_t)(neurons / kGroupNeurons) * NeuronMajor::GroupBytes(outputs);
+  }
+  static KL_INLINE uint64_t PanelBytes(int64_t neurons) { return ::PanelBytes(neurons / 32); }
+  static KL_INLINE float Dot(const uint8_t*, int64_t, int64_t, const void*) { return 0.0f; }
+  template <class Store>
+  static KL_INLINE void Multiply(const uint8_t* matrix, int64_t outputs, int64_t neurons,
+                                 int64_t first, int64_t, const void* const* vectors,
+                                 int64_t vector_count, void* memory, const Store& store) {
+    const Panel panel = PanelAt(memory, neurons / 32);
+    NeuronMajor::Unpack(matrix, outputs, first, neurons / kGroupNeurons, panel);
+    MultiplyPanelTokens<kUnsigned, false, kNatural>(
+        panel, neurons / 32, (const ActivationGroup* const*)vectors, vector_count, store);
+  }
+};
 
 KL_INLINE uint64_t DownScratchBytes(uint64_t panel_bytes, int64_t slots) {
   return (uint64_t)RoundUp((int64_t)panel_bytes, 64) + (uint64_t)slots * kPanelRows * sizeof(float);
@@ -19,8 +62,8 @@ KL_INLINE uint64_t DownScratchBytes(uint64_t panel_bytes, int64_t slots) {
 
 // Rows [first, first + rows) for one token.
 template <class Engine>
-static inline void StreamDown(const kl_run* run, const MoeState& self, int64_t token, int64_t first,
-                              int64_t rows) {
+static inline void StreamDownRows(const kl_run* run, const MoeState& self, int64_t token,
+                                  int64_t first, int64_t rows) {
   const kl_tensor* down = run->operands[kMoeDown];
   const int32_t* ids = (const int32_t*)run->operands[kMoeIds]->data + token * self.chosen;
   const float* weights = (const float*)run->operands[kMoeWeights]->data + token * self.chosen;
@@ -39,26 +82,24 @@ static inline void StreamDown(const kl_run* run, const MoeState& self, int64_t t
 }
 
 // One unit for many tokens.
-template <class Engine>
+template <class Down>
 static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeGroups& groups,
                              int64_t tokens, int64_t first, int64_t rows) {
   const kl_tensor* down = run->operands[kMoeDown];
   const float* weights = (const float*)run->operands[kMoeWeights]->data;
-  const uint64_t row_bytes = Engine::RowBytes(self.neurons);
   const uint8_t* h = (const uint8_t*)run->scratch + self.h_at;
   float* products = (float*)((uint8_t*)run->worker_scratch +
-                             RoundUp((int64_t)Engine::PanelBytes(self.neurons), 64));
+                             RoundUp((int64_t)Down::PanelBytes(self.neurons), 64));
   for (int32_t a = 0; a < *groups.active_count; ++a) {
-    const uint8_t* row = ExpertAt(down, groups.expert[a], (uint64_t)self.length * row_bytes) +
-                         (uint64_t)first * row_bytes;
+    const uint8_t* matrix =
+        ExpertAt(down, groups.expert[a], Down::MatrixBytes(self.length, self.neurons));
     const int32_t* slots = groups.slots + groups.start[a];
     const int64_t slot_count = groups.start[a + 1] - groups.start[a];
-    if (slot_count < Engine::kVectorsForPanel) {
+    if (slot_count < Down::kVectorsForPanel) {
       for (int64_t s = 0; s < slot_count; ++s) {
         for (int64_t r = 0; r < rows; ++r) {
-          const uint8_t* one = row + (uint64_t)r * row_bytes;
-          products[slots[s] * kPanelRows + r] = Engine::Dot(
-              one, self.neurons, h + (uint64_t)slots[s] * self.h_bytes, one + kPrefetchAhead);
+          products[slots[s] * kPanelRows + r] =
+              Down::Dot(matrix, first + r, self.neurons, h + (uint64_t)slots[s] * self.h_bytes);
         }
       }
       continue;
@@ -69,12 +110,12 @@ static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeG
       for (int64_t s = 0; s < some; ++s) {
         vectors[s] = h + (uint64_t)slots[pass + s] * self.h_bytes;
       }
-      Engine::MultiplyRows(row, rows, self.neurons, vectors, some, run->worker_scratch,
-                           [&](int64_t s, const float* y16) {
-                             float* out = products + slots[pass + s] * kPanelRows;
-                             _mm256_storeu_ps(out, _mm256_load_ps(y16));
-                             _mm256_storeu_ps(out + 8, _mm256_load_ps(y16 + 8));
-                           });
+      Down::Multiply(matrix, self.length, self.neurons, first, rows, vectors, some,
+                     run->worker_scratch, [&](int64_t s, const float* y16) {
+                       float* out = products + slots[pass + s] * kPanelRows;
+                       _mm256_storeu_ps(out, _mm256_load_ps(y16));
+                       _mm256_storeu_ps(out + 8, _mm256_load_ps(y16 + 8));
+                     });
     }
   }
   for (int64_t t = 0; t < tokens; ++t) {
@@ -92,22 +133,34 @@ static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeG
   }
 }
 
+template <class Down>
+static inline void ComputePanelsDown(const kl_run* run) {
+  const MoeState& self = *(const MoeState*)run->state;
+  const int64_t tokens = RowsOf(run->operands[kMoeX]);
+  const int64_t slots = tokens * self.chosen;
+  const int64_t end = Minimum(run->end * kPanelRows, self.length);
+  const MoeGroups groups =
+      GroupsAt((uint8_t*)run->scratch + self.groups_at, MostActive(self, slots), slots);
+  for (int64_t n = run->begin * kPanelRows; n < end; n += kPanelRows) {
+    PanelDown<Down>(run, self, groups, tokens, n, Minimum(kPanelRows, end - n));
+  }
+}
+
 template <class Engine>
 static inline __attribute__((noinline)) void ComputeDown(const kl_run* run) {
   const MoeState& self = *(const MoeState*)run->state;
   const int64_t tokens = RowsOf(run->operands[kMoeX]);
-  const int64_t slots = tokens * self.chosen;
-  const int64_t first = run->begin * kPanelRows;
-  const int64_t end = Minimum(run->end * kPanelRows, self.length);
-  if (tokens <= kStreamedTokens) {
-    for (int64_t t = 0; t < tokens; ++t) StreamDown<Engine>(run, self, t, first, end - first);
+  if (tokens > kStreamedTokens) {
+    ComputePanelsDown<RowMajorDown<Engine>>(run);
     return;
   }
-  const MoeGroups groups =
-      GroupsAt((uint8_t*)run->scratch + self.groups_at, MostActive(self, slots), slots);
-  for (int64_t n = first; n < end; n += kPanelRows) {
-    PanelDown<Engine>(run, self, groups, tokens, n, Minimum(kPanelRows, end - n));
-  }
+  const int64_t first = run->begin * kPanelRows;
+  const int64_t end = Minimum(run->end * kPanelRows, self.length);
+  for (int64_t t = 0; t < tokens; ++t) StreamDownRows<Engine>(run, self, t, first, end - first);
+}
+
+static inline __attribute__((noinline)) void ComputeNeuronMajorDown(const kl_run* run) {
+  ComputePanelsDown<NeuronMajorDown>(run);
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 // op "moe_ffn": the kernel as a whole. moe_plan_avx2.h says what it computes.
 //
 // Phase 0 prepares the activations (units: tokens) and groups slots by expert (one unit more),
-// phase 1 computes h (moe_hidden_avx2.h), phase 2 y (moe_down_avx2.h, moe_transposed_avx2.h).
-// Between the phases h is kept in 8 bits where the down matrix is quantised along its neurons, in
-// f32 otherwise.
+// phase 1 computes h (moe_hidden_avx2.h), phase 2 y (moe_down_avx2.h, moe_transposed_avx2.h). With
+// a neuron-major down matrix and few tokens phase 1 goes all the way (moe_streamed_avx2.h). Between
+// the phases h is kept in 8 bits where the down matrix is quantised along its neurons, in f32
+// otherwise.
 #ifndef PLUGINS_SPARSE_X86_MOE_FFN_AVX2_H_
 #define PLUGINS_SPARSE_X86_MOE_FFN_AVX2_H_
 
@@ -12,11 +13,13 @@
 #include "plugins/sparse_x86/k8_pack_avx2.h"
 #include "plugins/sparse_x86/moe_down_avx2.h"
 #include "plugins/sparse_x86/moe_hidden_avx2.h"
+#include "plugins/sparse_x86/moe_streamed_avx2.h"
 #include "plugins/sparse_x86/moe_transposed_avx2.h"
 
 namespace {
 
-// How a kernel reads one weight type: as in the file, packed, and neuron by neuron.
+// How a kernel reads one weight type: as in the file, packed, and neuron by neuron; and how down is
+// packed, in the packed rows of gate and up or neuron by neuron.
 template <class Type>
 struct MoeQuantised {
   static constexpr kl_dtype kType = Type::kType;
@@ -24,6 +27,8 @@ struct MoeQuantised {
   using Packed = File;
   using Reader = QuantisedReader<Type>;
   using Packing = NoPacking;
+  using DownPacking = NoPacking;
+  static constexpr bool kNeuronMajorDown = false;
 };
 template <class Format>
 struct MoeK8 {
@@ -32,6 +37,12 @@ struct MoeK8 {
   using Packed = QuantisedEngine<K8Rows<Format>>;
   using Reader = QuantisedReader<typename Format::Type>;
   using Packing = K8Packing<Format>;
+  using DownPacking = K8Packing<Format>;
+  static constexpr bool kNeuronMajorDown = false;
+};
+struct MoeQ4_0 : MoeK8<K8Q4_0> {
+  using DownPacking = NeuronMajorPacking;
+  static constexpr bool kNeuronMajorDown = true;
 };
 template <class Type>
 struct MoeFloat {
@@ -40,6 +51,8 @@ struct MoeFloat {
   using Packed = File;
   using Reader = FloatReader<Type>;
   using Packing = NoPacking;
+  using DownPacking = NoPacking;
+  static constexpr bool kNeuronMajorDown = false;
 };
 
 // Up: type of gate and up. Down: type of down.
@@ -64,7 +77,7 @@ struct MoeFfn {
     if (operand == kMoeGate || operand == kMoeUp) {
       Up::Packing::Query(node->operands[operand], pack);
     } else if (operand == kMoeDown && kl_attribute_int(node, "down_transposed", 0) == 0) {
-      Down::Packing::Query(node->operands[operand], pack);
+      Down::DownPacking::Query(node->operands[operand], pack);
     }
     return KL_OK;
   }
@@ -72,7 +85,7 @@ struct MoeFfn {
   static kl_code Pack(const kl_node*, uint32_t operand, const kl_tensor* source, void* destination,
                       int64_t begin, int64_t end) {
     if (operand == kMoeDown) {
-      Down::Packing::Pack(source, destination, begin, end);
+      Down::DownPacking::Pack(source, destination, begin, end);
     } else {
       Up::Packing::Pack(source, destination, begin, end);
     }
@@ -92,13 +105,28 @@ struct MoeFfn {
     self->h_bytes = (uint64_t)RoundUp((int64_t)h_bytes, 64);
     self->h_at = (uint64_t)tokens * self->x_bytes;
     self->groups_at = self->h_at + (uint64_t)slots * self->h_bytes;
-    requirements->scratch_bytes = self->groups_at + GroupsBytes(*self, slots);
+    self->partials_at =
+        (uint64_t)RoundUp((int64_t)(self->groups_at + GroupsBytes(*self, slots)), 64);
+    requirements->scratch_bytes = self->partials_at;
+    if (Down::kNeuronMajorDown) requirements->scratch_bytes += StreamedPartialBytes(*self, tokens);
     const uint64_t hidden = HiddenScratchBytes(Up::File::PanelBytes(self->length));
     const uint64_t down = self->transposed
                               ? TransposedScratchBytes(self->chosen)
                               : DownScratchBytes(Down::File::PanelBytes(self->neurons), slots);
-    requirements->worker_scratch_bytes = hidden > down ? hidden : down;
+    uint64_t most = hidden > down ? hidden : down;
+    if (Down::kNeuronMajorDown && StreamedScratchBytes(*self) > most) {
+      most = StreamedScratchBytes(*self);
+    }
+    requirements->worker_scratch_bytes = most;
     return KL_OK;
+  }
+
+  static bool NeuronMajorDownOf(const kl_run* run, const MoeState& self) {
+    return Down::kNeuronMajorDown && !self.transposed &&
+           run->operands[kMoeDown]->layout == KL_LAYOUT_PACKED;
+  }
+  static bool IsStreamed(const kl_run* run, const MoeState& self) {
+    return NeuronMajorDownOf(run, self) && RowsOf(run->operands[kMoeX]) <= kStreamedTokens;
   }
 
   static void Work(const kl_run* run, kl_work* work) {
@@ -106,6 +134,11 @@ struct MoeFfn {
     const int64_t tokens = RowsOf(run->operands[kMoeX]);
     work->phase_count = tokens > 0 ? 3 : 0;
     work->unit_count[0] = tokens + 1;
+    if (IsStreamed(run, self)) {
+      work->unit_count[1] = tokens * self.chosen * kQuarters;
+      work->unit_count[2] = CeilDivide(self.length, kMoeColumnsPerUnit);
+      return;
+    }
     work->unit_count[1] =
         MostActive(self, tokens * self.chosen) * CeilDivide(self.neurons, kNeuronsPerUnit);
     work->unit_count[2] =
@@ -123,10 +156,21 @@ struct MoeFfn {
       return up_packed ? Begin<typename Up::Packed>(run, self)
                        : Begin<typename Up::File>(run, self);
     }
+    if (IsStreamed(run, self)) {
+      if (run->phase == 2) {
+        AddStreamed(run);
+      } else if (up_packed) {
+        ComputeStreamed<typename Up::Packed>(run);
+      } else {
+        ComputeStreamed<typename Up::File>(run);
+      }
+      return KL_OK;
+    }
     if (run->phase == 1) {
-      const StoreHidden store = self.transposed ? StoreFloats
-                                : down_packed   ? StoreBlock<typename Down::Packed>
-                                                : StoreBlock<typename Down::File>;
+      const StoreHidden store = self.transposed                ? StoreFloats
+                                : NeuronMajorDownOf(run, self) ? StoreNaturalBlock
+                                : down_packed                  ? StoreBlock<typename Down::Packed>
+                                                               : StoreBlock<typename Down::File>;
       if (up_packed) {
         ComputeHidden<typename Up::Packed>(run, store);
       } else {
@@ -134,6 +178,8 @@ struct MoeFfn {
       }
     } else if (self.transposed) {
       ComputeTransposed<typename Down::Reader>(run);
+    } else if (NeuronMajorDownOf(run, self)) {
+      ComputeNeuronMajorDown(run);
     } else if (down_packed) {
       ComputeDown<typename Down::Packed>(run);
     } else {
@@ -173,6 +219,9 @@ struct MoeFfn {
   static void StoreFloats(const float* h, int64_t block, int64_t count, void* vector) {
     memcpy((float*)vector + 32 * block, h, (size_t)count * sizeof(float));
   }
+  static void StoreNaturalBlock(const float* h, int64_t block, int64_t, void* vector) {
+    QuantiseBlock(h, NeuronMajor::kForm, (ActivationGroup*)vector + block / 8, block % 8);
+  }
   template <class Engine>
   static void StoreBlock(const float* h, int64_t block, int64_t count, void* vector) {
     Engine::PrepareBlock(h, block, count, vector);
@@ -185,7 +234,7 @@ KL_INLINE constexpr kl_kernel MoeKernel(const char* name, const kl_dtype* types,
   kl_kernel kernel =
       SimpleKernel("moe_ffn", name, types, 7, sizeof(MoeState), tolerance, Implementation::Prepare,
                    Implementation::Work, Implementation::Run, Implementation::Supports);
-  if (Up::Packing::kPacks || Down::Packing::kPacks) {
+  if (Up::Packing::kPacks || Down::DownPacking::kPacks) {
     kernel.pack_query = Implementation::PackQuery;
     kernel.pack = Implementation::Pack;
   }

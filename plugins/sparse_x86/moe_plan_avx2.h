@@ -35,6 +35,7 @@ struct MoeState {
   uint64_t h_bytes;
   uint64_t h_at;
   uint64_t groups_at;
+  uint64_t partials_at;
 };
 
 // Whole numbers in the scratch, written by the last unit of phase 0.

@@ -134,6 +134,10 @@ typedef struct kl_model_options {
   const char* expert_reader;  // "io_uring", "pread", "buffered"; NULL: the first of these that works
   const char* expert_file;    // from kl_model_prepare_experts; NULL: the one beside the model, if it is there and fits
   bool no_expert_prefetch;    // only what the router chose is read
+  // Of the sessions that will be made, as in kl_session_options: a budget that would not hold one is refused at once, with
+  // the smallest that would. session_batch 0: not known.
+  int32_t session_context_length;
+  int32_t session_batch;
 } kl_model_options;
 
 KL_API void kl_model_default_options(kl_model_options* options);

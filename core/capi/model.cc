@@ -23,7 +23,7 @@ absl::StatusOr<const kinglet::Tokenizer*> TokenizerOf(const kl_model* model) {
 
 void kl_model_default_options(kl_model_options* options) {
   if (options == nullptr) return;
-  kinglet::CopyStruct({sizeof(kl_model_options), 0, false, KL_TYPE_NONE, nullptr, nullptr, nullptr, nullptr, nullptr, false}, options);
+  kinglet::CopyStruct({sizeof(kl_model_options), 0, false, KL_TYPE_NONE, nullptr, nullptr, nullptr, nullptr, nullptr, false, 0, 0}, options);
 }
 
 kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_options* options, kl_model** model,
@@ -40,6 +40,8 @@ kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_opti
   if (given.expert_policy != nullptr) wanted.experts.policy = given.expert_policy;
   if (given.expert_reader != nullptr) wanted.experts.reader = given.expert_reader;
   if (given.expert_file != nullptr) wanted.expert_file = given.expert_file;
+  wanted.session_context_length = given.session_context_length;
+  wanted.session_batch = given.session_batch;
   wanted.experts.prefetch = !given.no_expert_prefetch;
   auto loaded = kinglet::Model::Load(runtime->runtime.get(), *std::move(source), wanted);
   if (!loaded.ok()) return FillError(loaded.status(), error);

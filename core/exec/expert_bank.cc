@@ -6,16 +6,31 @@
 
 namespace kinglet {
 
+namespace {
+
+BankOptions OptionsFor(const ExpertLayout& layout, const ExpertSource& source, const ExpertOptions& options) {
+  BankOptions bank;
+  bank.min_lease_count = static_cast<uint32_t>(layout.most_chosen());
+  bank.source = &source.abi();
+  bank.policy = options.policy;
+  bank.reader = options.reader;
+  return bank;
+}
+
+}  // namespace
+
+absl::StatusOr<uint64_t> ExpertBank::LeastBytes(const kl_bank& table, const ExpertLayout& layout,
+                                                const ExpertSource& source, const ExpertOptions& options) {
+  KL_ASSIGN_OR_RETURN(const BankNeeds needs, Bank::QueryBudget(table, OptionsFor(layout, source, options)));
+  return needs.least_bytes;
+}
+
 absl::StatusOr<std::unique_ptr<ExpertBank>> ExpertBank::Open(const kl_bank& table, const kl_host* host,
                                                              const ExpertLayout& layout,
                                                              std::unique_ptr<ExpertSource> source, Budget* budget,
                                                              const ExpertOptions& options) {
   std::unique_ptr<ExpertBank> self(new ExpertBank(layout, std::move(source), budget, options));
-  BankOptions bank;
-  bank.min_lease_count = static_cast<uint32_t>(layout.most_chosen());
-  bank.source = &self->source_->abi();
-  bank.policy = options.policy;
-  bank.reader = options.reader;
+  BankOptions bank = OptionsFor(layout, *self->source_, options);
   KL_ASSIGN_OR_RETURN(self->needs_, Bank::QueryBudget(table, bank));
   KL_ASSIGN_OR_RETURN(self->reservation_, budget->Reserve("experts in memory", self->needs_.least_bytes));
   // A slot more than there are records: with fewer than all, the bank may keep one free for what is under way.

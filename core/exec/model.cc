@@ -7,12 +7,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/abi/dtype.h"
+#include "core/base/checked_math.h"
 #include "core/base/checksum.h"
 #include "core/base/process_memory.h"
 #include "core/base/status.h"
 #include "core/exec/expert_file.h"
 #include "core/exec/model_view.h"
 #include "core/exec/plan_builder.h"
+#include "core/exec/session.h"
 #include "core/memory/kv_cache.h"
 
 namespace kinglet {
@@ -26,8 +28,7 @@ constexpr uint64_t kFingerprintBytesPerTensor = 64;
 // What the process still takes once the plugins and the tokenizer are there: stacks, sampler, code that was not run yet,
 // what the allocator keeps.
 constexpr uint64_t kProcessGrowthBytes = 24 << 20;
-// Activations and scratch of a session with the default batch.
-constexpr uint64_t kTypicalSessionBytes = 64 << 20;
+constexpr uint64_t kProcessVariationBytes = 2 << 20;
 
 }  // namespace
 
@@ -64,7 +65,7 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   }
   if (options.memory_bytes != 0) {
     absl::Status fits = model->ReserveProcess();
-    if (fits.ok()) fits = model->DecideExperts();
+    if (fits.ok()) fits = model->DecideExperts(options);
     if (!fits.ok()) return Annotate(fits, data.path);
   }
   for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
@@ -95,48 +96,84 @@ absl::Status Model::ReserveProcess() {
   return absl::OkStatus();
 }
 
-absl::Status Model::DecideExperts() {
-  if (!prepared_->experts().streamable().ok()) return absl::OkStatus();
-  // A session as long as the model allows; what it needs besides its cache is guessed.
-  std::vector<kl_cache_desc> descs;
-  for (const PlanValue& value : plan_.values) {
-    if (value.kind == ValueKind::kCache) descs.push_back(value.cache);
+absl::Status Model::DecideExperts(const ModelOptions& options) {
+  SessionOptions session;
+  session.context_length = options.session_context_length;
+  if (options.session_batch > 0) session.batch = options.session_batch;
+  const bool known = options.session_batch > 0;
+  KL_ASSIGN_OR_RETURN(uint64_t session_bytes,
+                      Session::RequiredBytes(*prepared_, runtime_->planner(), cache_type_, session));
+  if (!known) session_bytes = 0;
+  if (prepared_->experts().streamable().ok()) {
+    // Everything in memory, with a session as long as the model allows?
+    uint64_t wanted = prepared_->resident_bytes() + session_bytes + WeightStore::kFrugalBytes;
+    if (session.context_length == 0) {
+      std::vector<kl_cache_desc> descs;
+      for (const PlanValue& value : plan_.values) {
+        if (value.kind == ValueKind::kCache) descs.push_back(value.cache);
+      }
+      KL_ASSIGN_OR_RETURN(const uint64_t cache, KvCache::RequiredBytes(descs, plan_.facts.context_length,
+                                                                       kTypicalExtents.tokens, cache_type_));
+      wanted += cache;
+    }
+    if (wanted > budget_->free_bytes()) KL_RETURN_IF_ERROR(prepared_->LeaveExperts());
   }
-  uint64_t wanted = prepared_->resident_bytes() + kTypicalSessionBytes;
-  const auto cache = KvCache::RequiredBytes(descs, plan_.facts.context_length, kTypicalExtents.tokens, cache_type_);
-  if (cache.ok()) wanted += *cache;
-  if (wanted <= budget_->free_bytes()) return absl::OkStatus();
-  return prepared_->LeaveExperts();
+  if (!prepared_->leaves_experts()) return CheckSmallest(options, session_bytes, 0);
+  KL_RETURN_IF_ERROR(ChooseExpertSource(options));
+  KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
+  KL_ASSIGN_OR_RETURN(const uint64_t bank_bytes,
+                      ExpertBank::LeastBytes(*table, prepared_->experts(), *expert_source_, options.experts));
+  return CheckSmallest(options, session_bytes, bank_bytes);
+}
+
+absl::Status Model::CheckSmallest(const ModelOptions& options, uint64_t session_bytes, uint64_t bank_bytes) const {
+  const uint64_t weights = prepared_->resident_bytes();
+  const uint64_t smallest =
+      budget_->used_bytes() + weights + std::max(WeightStore::kFrugalBytes, bank_bytes + session_bytes);
+  if (smallest <= options.memory_bytes) return absl::OkStatus();
+  // The next process may be a little larger than this one.
+  const uint64_t named = AlignUp(smallest + kProcessVariationBytes, uint64_t{1} << 20);
+  std::string text = absl::StrCat("memory budget: ", options.memory_bytes, " bytes are too few; the smallest budget that works is ",
+                                  named, " bytes (the program ", budget_->used_bytes(), ", weights ", weights);
+  if (bank_bytes > 0) absl::StrAppend(&text, ", experts of one token ", bank_bytes);
+  if (session_bytes > 0) absl::StrAppend(&text, ", a session ", session_bytes);
+  return absl::OutOfRangeError(text + ")");
+}
+
+absl::StatusOr<const kl_bank*> Model::ExpertTable() const {
+  constexpr absl::string_view kBank = "expert_bank";
+  const kl_bank* table = runtime_->registry().FindBank(kBank);
+  if (table != nullptr) return table;
+  return absl::UnimplementedError(absl::StrCat("the budget is too small for all experts, and no loaded plugin brings the "
+                                               "bank \"", kBank, "\" that streams them; is the plugin expert_bank there?"));
+}
+
+absl::Status Model::ChooseExpertSource(const ModelOptions& options) {
+  const ExpertLayout& layout = prepared_->experts();
+  const bool named = !options.expert_file.empty();
+  const std::string path = named ? options.expert_file : ExpertFileBeside(source_->path);
+  std::error_code ignored;
+  if (named || std::filesystem::exists(path, ignored)) {
+    auto prepared = ExpertSource::OfFile(layout, path, Fingerprint());
+    for (const auto& file : source_->files) file->Forget(0, file->size());  // the fingerprint read it
+    if (prepared.ok()) {
+      expert_source_ = *std::move(prepared);
+      return absl::OkStatus();
+    }
+    if (named) return prepared.status();
+    KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
+    const kl_host* host = runtime_->registry().HostOf(table);
+    host->log(host, KL_LOG_WARNING,
+              absl::StrCat("experts are read from the model instead: ", prepared.status().message()).c_str());
+  }
+  expert_source_ = ExpertSource::OfModel(layout);
+  return absl::OkStatus();
 }
 
 absl::Status Model::OpenExperts(const ModelOptions& options) {
-  constexpr absl::string_view kBank = "expert_bank";
-  const Registry& registry = runtime_->registry();
-  const kl_bank* table = registry.FindBank(kBank);
-  if (table == nullptr) {
-    return absl::UnimplementedError(absl::StrCat("the budget is too small for all experts, and no loaded plugin brings the bank \"",
-                                                 kBank, "\" that streams them; is the plugin expert_bank there?"));
-  }
-  const ExpertLayout& layout = prepared_->experts();
-  std::unique_ptr<ExpertSource> source;
-  std::error_code ignored;
-  const std::string beside = ExpertFileBeside(source_->path);
-  if (!options.expert_file.empty() || std::filesystem::exists(beside, ignored)) {
-    auto prepared = ExpertSource::OfFile(layout, options.expert_file.empty() ? beside : options.expert_file, Fingerprint());
-    if (prepared.ok()) {
-      source = *std::move(prepared);
-    } else if (!options.expert_file.empty()) {
-      return prepared.status();
-    } else {
-      const std::string message(prepared.status().message());
-      const kl_host* host = registry.HostOf(table);
-      host->log(host, KL_LOG_WARNING, absl::StrCat("experts are read from the model instead: ", message).c_str());
-    }
-    for (const auto& file : source_->files) file->Forget(0, file->size());  // the fingerprint read it
-  }
-  if (source == nullptr) source = ExpertSource::OfModel(layout);
-  KL_ASSIGN_OR_RETURN(experts_, ExpertBank::Open(*table, registry.HostOf(table), layout, std::move(source), budget_.get(),
-                                                 options.experts));
+  KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
+  KL_ASSIGN_OR_RETURN(experts_, ExpertBank::Open(*table, runtime_->registry().HostOf(table), prepared_->experts(),
+                                                 std::move(expert_source_), budget_.get(), options.experts));
   return absl::OkStatus();
 }
 

@@ -25,6 +25,9 @@ struct ModelOptions {
   // limits its precision, else f16.
   kl_dtype cache_type = KL_TYPE_NONE;
   ProgressFunction progress;
+  // Of the sessions that will be made (session.h): loading refuses a budget that would not hold one. 0: not known.
+  int32_t session_context_length = 0;
+  int32_t session_batch = 0;
   // Of experts that stay in their file because the budget is too small for all of them.
   ExpertOptions experts;
   std::string expert_file;  // from `kinglet prepare`; empty: the one beside the model, if it is there and fits
@@ -66,8 +69,12 @@ class Model {
   absl::Status BuildPlan();
   absl::Status ReserveProcess();
   // Whether experts are left in their file, and if so, opens them.
-  absl::Status DecideExperts();
+  absl::Status DecideExperts(const ModelOptions& options);
+  // Refuses a budget that is too small, with the smallest that is not.
+  absl::Status CheckSmallest(const ModelOptions& options, uint64_t session_bytes, uint64_t bank_bytes) const;
+  absl::Status ChooseExpertSource(const ModelOptions& options);
   absl::Status OpenExperts(const ModelOptions& options);
+  absl::StatusOr<const kl_bank*> ExpertTable() const;
   // That what a plugin built can be run by a session.
   absl::Status CheckPlan() const;
   absl::Status CheckVocabulary() const;
@@ -81,6 +88,7 @@ class Model {
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<Budget> budget_;
   Reservation process_reservation_;
+  std::unique_ptr<ExpertSource> expert_source_;  // until the bank has it
   std::unique_ptr<ExpertBank> experts_;
   kl_dtype cache_type_ = KL_TYPE_F16;
   uint64_t bytes_per_token_ = 0;

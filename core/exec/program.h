@@ -32,6 +32,9 @@ class Program {
                                                          const Extents& largest,
                                                          const CacheTensorFunction& cache_tensor,
                                                          Budget* budget = nullptr, ExpertBank* experts = nullptr);
+  // What Create() reserves in the budget. The weights need not be loaded.
+  static absl::StatusOr<uint64_t> RequiredBytes(const PreparedPlan& prepared, const kl_planner& planner,
+                                                const Extents& largest);
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -61,8 +64,12 @@ class Program {
   };
 
   Program(const PreparedPlan& prepared, const Extents& largest);
+  absl::Status MakeNodes();
   absl::Status PrepareKernels();
-  absl::Status PlaceValues(const kl_planner& planner, Budget* budget);
+  // Returns the bytes of the arena.
+  absl::StatusOr<uint64_t> PlaceValues(const kl_planner& planner);
+  // All that Create() allocates, with an arena of this size.
+  uint64_t BytesWith(uint64_t arena_bytes) const;
   void BindTensors(const CacheTensorFunction& cache_tensor);
   void FindOpenDimensions();
   int32_t* InputOf(ValueKind kind);

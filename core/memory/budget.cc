@@ -102,6 +102,12 @@ absl::Status Budget::SetBytes(Reservation* reservation, uint64_t bytes) {
   return absl::OkStatus();
 }
 
+absl::Status Budget::Grow(Reservation* reservation, uint64_t bytes) {
+  const uint64_t more = bytes - std::min(bytes, reservation->bytes());
+  if (give_way_ && more > free_bytes()) give_way_(more - free_bytes());
+  return SetBytes(reservation, bytes);
+}
+
 void Budget::SetElastic(GiveWayFunction give_way) { give_way_ = std::move(give_way); }
 
 uint64_t Budget::limit_bytes() const { return ledger_->limit_bytes; }

@@ -58,6 +58,9 @@ class Budget {
   // may be refused as above; shrinking always works.
   absl::Status SetBytes(Reservation* reservation, uint64_t bytes);
 
+  // The same, asking the elastic holder to give way before it refuses to grow.
+  absl::Status Grow(Reservation* reservation, uint64_t bytes);
+
   // Called from within Reserve(), on the caller's thread, when memory is short. Empty: nobody. At
   // set-up, before others reserve; cleared before what it refers to is destroyed.
   void SetElastic(GiveWayFunction give_way);

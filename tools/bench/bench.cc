@@ -97,6 +97,12 @@ Failure BenchModel(const Settings& settings, EngineFlags engine, const std::stri
   RuntimeHandle runtime;
   ModelHandle model;
   Failure failure = CreateRuntime(kName, engine, &runtime);
+  int64_t context = 1;
+  for (const BenchTest& test : tests) {
+    context = std::max(context, test.depth + test.prompt + test.generation);
+  }
+  engine.session_context_length = static_cast<int32_t>(context);
+  engine.session_batch = static_cast<int32_t>(settings.runner.batch);
   if (failure.ok()) failure = LoadModel(engine, runtime.get(), path, false, &model);
   if (!failure.ok()) return failure;
   const int64_t load_ns = NowNs() - start;

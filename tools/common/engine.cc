@@ -149,6 +149,8 @@ Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::stri
   if (flags.expert_reader != "auto") options.expert_reader = flags.expert_reader.c_str();
   if (!flags.expert_file.empty()) options.expert_file = flags.expert_file.c_str();
   options.no_expert_prefetch = flags.no_prefetch;
+  options.session_context_length = flags.session_context_length;
+  options.session_batch = flags.session_batch;
   if (flags.cache_type == "f16") options.cache_type = KL_TYPE_F16;
   if (flags.cache_type == "f32") options.cache_type = KL_TYPE_F32;
   options.progress = ShowLoading;

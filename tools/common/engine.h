@@ -48,6 +48,9 @@ struct EngineFlags {
   std::string expert_reader = "auto";
   std::string expert_file;
   bool no_prefetch = false;
+  // Of the session that the command will make; set by the command. session_batch 0: not known.
+  int32_t session_context_length = 0;
+  int32_t session_batch = 0;
   bool verbose = false;
 
   // -t, unless the command has its own (bench, which takes a list).

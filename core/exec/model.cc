@@ -64,8 +64,7 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
     return model;
   }
   if (options.memory_bytes != 0) {
-    absl::Status fits = model->ReserveProcess();
-    if (fits.ok()) fits = model->DecideExperts(options);
+    absl::Status fits = model->DecideExperts(options, model->ProcessBytes());
     if (!fits.ok()) return Annotate(fits, data.path);
   }
   for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
@@ -87,16 +86,15 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   return model;
 }
 
-absl::Status Model::ReserveProcess() {
+uint64_t Model::ProcessBytes() const {
   // The header and the vocabulary were read through the mapping; nobody looks at them again.
   for (const auto& file : source_->files) file->Forget(0, file->size());
   const auto memory = ReadProcessMemory();
   const uint64_t now = memory.ok() ? memory->resident_bytes : 0;
-  KL_ASSIGN_OR_RETURN(process_reservation_, budget_->Reserve("the program", now + kProcessGrowthBytes));
-  return absl::OkStatus();
+  return now + kProcessGrowthBytes;
 }
 
-absl::Status Model::DecideExperts(const ModelOptions& options) {
+absl::Status Model::DecideExperts(const ModelOptions& options, uint64_t process_bytes) {
   SessionOptions session;
   session.context_length = options.session_context_length;
   if (options.session_batch > 0) session.batch = options.session_batch;
@@ -106,7 +104,7 @@ absl::Status Model::DecideExperts(const ModelOptions& options) {
   if (!known) session_bytes = 0;
   if (prepared_->experts().streamable().ok()) {
     // Everything in memory, with a session as long as the model allows?
-    uint64_t wanted = prepared_->resident_bytes() + session_bytes + WeightStore::kFrugalBytes;
+    uint64_t wanted = process_bytes + prepared_->resident_bytes() + session_bytes + prepared_->packing_bytes();
     if (session.context_length == 0) {
       std::vector<kl_cache_desc> descs;
       for (const PlanValue& value : plan_.values) {
@@ -116,25 +114,30 @@ absl::Status Model::DecideExperts(const ModelOptions& options) {
                                                                        kTypicalExtents.tokens, cache_type_));
       wanted += cache;
     }
-    if (wanted > budget_->free_bytes()) KL_RETURN_IF_ERROR(prepared_->LeaveExperts());
+    if (wanted > options.memory_bytes) KL_RETURN_IF_ERROR(prepared_->LeaveExperts());
   }
-  if (!prepared_->leaves_experts()) return CheckSmallest(options, session_bytes, 0);
-  KL_RETURN_IF_ERROR(ChooseExpertSource(options));
-  KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
-  KL_ASSIGN_OR_RETURN(const uint64_t bank_bytes,
-                      ExpertBank::LeastBytes(*table, prepared_->experts(), *expert_source_, options.experts));
-  return CheckSmallest(options, session_bytes, bank_bytes);
+  uint64_t bank_bytes = 0;
+  if (prepared_->leaves_experts()) {
+    KL_RETURN_IF_ERROR(ChooseExpertSource(options));
+    KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
+    KL_ASSIGN_OR_RETURN(bank_bytes,
+                        ExpertBank::LeastBytes(*table, prepared_->experts(), *expert_source_, options.experts));
+  }
+  KL_RETURN_IF_ERROR(CheckSmallest(options, process_bytes, session_bytes, bank_bytes));
+  KL_ASSIGN_OR_RETURN(process_reservation_, budget_->Reserve("the program", process_bytes));
+  return absl::OkStatus();
 }
 
-absl::Status Model::CheckSmallest(const ModelOptions& options, uint64_t session_bytes, uint64_t bank_bytes) const {
+absl::Status Model::CheckSmallest(const ModelOptions& options, uint64_t process_bytes, uint64_t session_bytes,
+                                  uint64_t bank_bytes) const {
   const uint64_t weights = prepared_->resident_bytes();
   const uint64_t smallest =
-      budget_->used_bytes() + weights + std::max(WeightStore::kFrugalBytes, bank_bytes + session_bytes);
+      process_bytes + weights + std::max(prepared_->packing_bytes(), bank_bytes + session_bytes);
   if (smallest <= options.memory_bytes) return absl::OkStatus();
   // The next process may be a little larger than this one.
   const uint64_t named = AlignUp(smallest + kProcessVariationBytes, uint64_t{1} << 20);
   std::string text = absl::StrCat("memory budget: ", options.memory_bytes, " bytes are too few; the smallest budget that works is ",
-                                  named, " bytes (the program ", budget_->used_bytes(), ", weights ", weights);
+                                  named, " bytes (the program ", process_bytes, ", weights ", weights);
   if (bank_bytes > 0) absl::StrAppend(&text, ", experts of one token ", bank_bytes);
   if (session_bytes > 0) absl::StrAppend(&text, ", a session ", session_bytes);
   return absl::OutOfRangeError(text + ")");

@@ -67,11 +67,13 @@ class Model {
  private:
   Model(Runtime* runtime, std::unique_ptr<ModelSource> source) : runtime_(runtime), source_(std::move(source)) {}
   absl::Status BuildPlan();
-  absl::Status ReserveProcess();
-  // Whether experts are left in their file, and if so, opens them.
-  absl::Status DecideExperts(const ModelOptions& options);
+  // What the process holds besides the model, now and as it goes on.
+  uint64_t ProcessBytes() const;
+  // Whether experts are left in their file; refuses a budget that is too small.
+  absl::Status DecideExperts(const ModelOptions& options, uint64_t process_bytes);
   // Refuses a budget that is too small, with the smallest that is not.
-  absl::Status CheckSmallest(const ModelOptions& options, uint64_t session_bytes, uint64_t bank_bytes) const;
+  absl::Status CheckSmallest(const ModelOptions& options, uint64_t process_bytes, uint64_t session_bytes,
+                             uint64_t bank_bytes) const;
   absl::Status ChooseExpertSource(const ModelOptions& options);
   absl::Status OpenExperts(const ModelOptions& options);
   absl::StatusOr<const kl_bank*> ExpertTable() const;

@@ -140,6 +140,8 @@ uint64_t PreparedPlan::resident_bytes() const {
   return weights_.packed_bytes() + weights_.mapped_bytes() - looked_up + std::min(looked_up, kLookedUpBytes);
 }
 
+uint64_t PreparedPlan::packing_bytes() const { return std::min(WeightStore::kFrugalBytes, weights_.packed_bytes()); }
+
 void PreparedPlan::BoundLookedUp(int64_t tokens) const {
   if (!bounds_looked_up_) return;
   constexpr int64_t kMostTokens = kLookedUpBytes / kBytesPerLookUp;
@@ -159,7 +161,7 @@ absl::Status PreparedPlan::LoadWeights(Budget* budget, const ParallelForFunction
   }
   Reservation reading;
   if (bounds_looked_up_) {
-    KL_ASSIGN_OR_RETURN(reading, budget->Reserve("file being packed", WeightStore::kFrugalBytes));
+    KL_ASSIGN_OR_RETURN(reading, budget->Reserve("file being packed", packing_bytes()));
   }
   KL_RETURN_IF_ERROR(weights_.Pack(bounds_looked_up_, parallel_for, progress));
   if (bounds_looked_up_) weights_.ForgetLookedUp();

@@ -64,8 +64,9 @@ class PreparedPlan {
   const WeightStore& weights() const { return weights_; }
   const ExpertLayout& experts() const { return *experts_; }
   bool leaves_experts() const { return leaves_experts_; }
-  // What LoadWeights() reserves, and of this what the largest file read beside it may take for a moment.
+  // What LoadWeights() reserves under a budget, and what it needs beside that until it returns.
   uint64_t resident_bytes() const;
+  uint64_t packing_bytes() const;
 
   // Under a limited budget, before a run of `tokens` tokens: so that looked-up rows stay within what was reserved.
   void BoundLookedUp(int64_t tokens) const;

@@ -65,7 +65,7 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   }
   if (options.memory_bytes != 0) {
     absl::Status fits = model->DecideExperts(options, model->ProcessBytes());
-    if (!fits.ok()) return Annotate(fits, data.path);
+    if (!fits.ok()) return fits;  // names the file itself, behind what must not be cut off
   }
   for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
   const absl::Status loaded = model->prepared_->LoadWeights(
@@ -140,7 +140,7 @@ absl::Status Model::CheckSmallest(const ModelOptions& options, uint64_t process_
                                   named, " bytes (the program ", process_bytes, ", weights ", weights);
   if (bank_bytes > 0) absl::StrAppend(&text, ", experts of one token ", bank_bytes);
   if (session_bytes > 0) absl::StrAppend(&text, ", a session ", session_bytes);
-  return absl::OutOfRangeError(text + ")");
+  return absl::OutOfRangeError(absl::StrCat(text, "): ", source_->path));
 }
 
 absl::StatusOr<const kl_bank*> Model::ExpertTable() const {

@@ -28,6 +28,11 @@ class ExpertPredictor {
 
   // Totals of the bank so far: how many prefetched records were used, and how many evicted unused.
   void Judge(uint64_t useful_count, uint64_t useless_count);
+  // The same totals, where what led to them was not guessed here.
+  void Disregard(uint64_t useful_count, uint64_t useless_count) {
+    judged_useful_ = useful_count;
+    judged_useless_ = useless_count;
+  }
 
   double threshold() const { return threshold_; }
   static uint64_t RequiredBytes(const ExpertLayout& layout);

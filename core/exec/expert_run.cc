@@ -116,7 +116,12 @@ void ExpertRun::Begin(const std::atomic<bool>* cancel) {
   capacity_ = std::max(bank_->Rebalance(), layout_.most_chosen());
   if (++run_count_ % kRunsPerJudgement == 0) {
     const kl_bank_stats stats = bank_->bank()->Stats();
-    predictor_.Judge(stats.useful_prefetch_count, stats.useless_prefetch_count);
+    if (prefetched_batch_) {
+      predictor_.Disregard(stats.useful_prefetch_count, stats.useless_prefetch_count);
+    } else {
+      predictor_.Judge(stats.useful_prefetch_count, stats.useless_prefetch_count);
+    }
+    prefetched_batch_ = false;
   }
 }
 
@@ -277,6 +282,7 @@ void ExpertRun::Prefetch(const Layer& layer) {
   if (tokens > 1 && static_cast<int64_t>(layer.wave_record_count) * 2 > layer.layer.expert_count()) {
     // A batch that wants most experts of this layer will want most of the next one, if that is in this run at all.
     if (next == 0 || capacity_ < static_cast<int64_t>(layer.wave_record_count) + experts) return;
+    prefetched_batch_ = true;
     for (; count < experts; ++count) guesses_[count] = static_cast<int32_t>(count);
   } else {
     count = predictor_.Predict(layer.index, std::min(chosen, capacity_ - chosen), guesses_.data());

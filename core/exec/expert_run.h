@@ -71,6 +71,7 @@ class ExpertRun {
   const std::atomic<bool>* cancel_ = nullptr;
   int64_t capacity_ = 0;  // records that can be leased at the same time
   uint64_t run_count_ = 0;
+  bool prefetched_batch_ = false;  // whole layers, since the last judgement
   std::vector<BankLease> leases_;  // of the layer that computes now
   size_t lease_count_ = 0;
   std::vector<uint64_t> record_ids_;  // scratch

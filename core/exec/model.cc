@@ -74,6 +74,10 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
       options.progress);
   if (!loaded.ok()) return Annotate(loaded, data.path);
   KL_RETURN_IF_ERROR(model->CheckFiles());
+  if (options.memory_bytes != 0) {
+    // What was still being read ahead when it was forgotten the first time.
+    for (const auto& file : data.files) file->Forget(0, file->size());
+  }
   if (model->prepared_->leaves_experts()) {
     const absl::Status opened = model->OpenExperts(options);
     if (!opened.ok()) return Annotate(opened, data.path);

@@ -129,7 +129,8 @@ absl::Status WeightStore::PackOne(const Tensors& tensors, bool frugal, const Par
     for (const SourceTensor* tensor : tensors) {
       if (tensor->file == nullptr) continue;
       if (frugal) {
-        tensor->file->Forget(tensor->file_offset, tensor->bytes);
+        // Read-ahead went beyond the tensor, into what nobody will ask for.
+        tensor->file->Forget(0, tensor->file->size());
       } else if (used_as_mapped_.count(tensor) == 0) {
         tensor->file->Discard(tensor->file_offset, tensor->bytes);
       }

@@ -53,8 +53,10 @@ class PoolScheduler : public Scheduler {
     for (size_t n = 0; n < count && status.ok(); ++n) {
       const bool own_threads = (nodes[n].kernel->flags & KL_KERNEL_OWN_THREADS) != 0;
       if (!own_threads && std::exchange(pthreadpool_is_awake, false)) pthreadpool_.Quiet();
-      status = CheckCancelled(cancel, nodes[n]);
-      if (status.ok()) status = own_threads ? RunAlone(nodes[n]) : RunShared(nodes[n]);
+      status = RunHooked(nodes[n], [&] {
+        KL_RETURN_IF_ERROR(CheckCancelled(cancel, nodes[n]));
+        return own_threads ? RunAlone(nodes[n]) : RunShared(nodes[n]);
+      });
       pthreadpool_is_awake = own_threads;
     }
     if (pthreadpool_is_awake) pthreadpool_.Quiet();

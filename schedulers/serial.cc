@@ -14,17 +14,10 @@ class SerialScheduler : public Scheduler {
 
   absl::Status Run(NodeRun* nodes, size_t count, const std::atomic<bool>* cancel) override {
     for (size_t n = 0; n < count; ++n) {
-      const NodeRun& node = nodes[n];
-      KL_RETURN_IF_ERROR(CheckCancelled(cancel, node));
-      kl_work work;
-      KL_RETURN_IF_ERROR(QueryWork(node, 1, &work));
-      for (uint32_t phase = 0; phase < work.phase_count; ++phase) {
-        kl_run run = RunOf(node, phase, 0, 1);
-        run.end = work.unit_count[phase];
-        if (run.end == 0) continue;
-        const kl_code code = node.kernel->run(&run);
-        if (code != KL_OK) return KernelFailed(node, code);
-      }
+      KL_RETURN_IF_ERROR(RunHooked(nodes[n], [&] {
+        KL_RETURN_IF_ERROR(CheckCancelled(cancel, nodes[n]));
+        return RunOnce(nodes[n]);
+      }));
     }
     return absl::OkStatus();
   }
@@ -35,6 +28,20 @@ class SerialScheduler : public Scheduler {
 
   int thread_count() const override { return 1; }
   void* pthreadpool() override { return nullptr; }
+
+ private:
+  static absl::Status RunOnce(const NodeRun& node) {
+    kl_work work;
+    KL_RETURN_IF_ERROR(QueryWork(node, 1, &work));
+    for (uint32_t phase = 0; phase < work.phase_count; ++phase) {
+      kl_run run = RunOf(node, phase, 0, 1);
+      run.end = work.unit_count[phase];
+      if (run.end == 0) continue;
+      const kl_code code = node.kernel->run(&run);
+      if (code != KL_OK) return KernelFailed(node, code);
+    }
+    return absl::OkStatus();
+  }
 };
 
 }  // namespace

@@ -109,6 +109,9 @@ typedef struct kl_kernel {
   // Optional; NULL: every shape is supported. KL_UNSUPPORTED sends the host to the next kernel.
   kl_code (*supports)(const kl_node* node, kl_error* error);
 
+  // moe_ffn: the packed form of a stacked weight [experts, ..] is its experts one after the other, each as if packed
+  // alone (the same node with one expert), so that a bank can hold single experts; run() takes them as parts too.
+  //
   // Optional, both or none. pack() writes units [begin, end) of `destination` (64-byte aligned) from `source`, which
   // has KL_LAYOUT_ROWS. Several threads pack disjoint units at once.
   kl_code (*pack_query)(const kl_node* node, uint32_t operand, kl_pack* pack, kl_error* error);

@@ -77,6 +77,17 @@ void MappedFile::Discard(uint64_t offset, uint64_t bytes) const {
   madvise(const_cast<uint8_t*>(data_) + first, last - first, MADV_DONTNEED);
 }
 
+void MappedFile::Forget(uint64_t offset, uint64_t bytes) const {
+  Discard(offset, bytes);
+  if (offset >= size_) return;
+  // Whole pages only, so the range is widened: read-ahead has touched its neighbours too.
+  const uint64_t first = offset / PageBytes() * PageBytes();
+  const uint64_t end = offset + std::min(bytes, size_ - offset);
+  const uint64_t last = std::min(size_, (end + PageBytes() - 1) / PageBytes() * PageBytes());
+  posix_fadvise(descriptor_, static_cast<off_t>(first), static_cast<off_t>(last - first),
+                POSIX_FADV_DONTNEED);
+}
+
 void MappedFile::AdviseRandom(uint64_t offset, uint64_t bytes) const {
   if (data_ == nullptr || offset >= size_ || bytes == 0) return;
   const uint64_t first = offset / PageBytes() * PageBytes();

@@ -34,6 +34,9 @@ class MappedFile {
   // Gives back the resident pages that lie wholly within [offset, offset + bytes); reading them
   // again faults them in.
   void Discard(uint64_t offset, uint64_t bytes) const;
+  // The same, and the system's cache forgets what of the range nobody else has mapped: for a
+  // process that promised how much memory it causes to be used.
+  void Forget(uint64_t offset, uint64_t bytes) const;
   // Reads of this range will jump about: no read-ahead, no neighbours mapped along.
   void AdviseRandom(uint64_t offset, uint64_t bytes) const;
   // From now on a page that the file no longer backs reads as zeros instead of raising SIGBUS, and

@@ -41,6 +41,8 @@ struct kl_model {
   std::string name;
   std::string chat_template;  // recognised
   std::string plan_text;
+  mutable std::string expert_text;
+  mutable std::string memory_text;
 };
 
 struct kl_session {

@@ -143,6 +143,15 @@ typedef struct kl_model_options {
   // and map it the next time instead of packing anew. It is checked, and written anew (with a warning in the log) when
   // model, plugins or kernels have changed. A file that cannot be written costs a warning.
   bool packed_cache;
+  // Experts that stay in their file because the budget is too small for all of them.
+  const char* expert_policy;  // which of them are kept: a policy of the bank's; NULL: its default
+  const char* expert_reader;  // "io_uring", "pread", "buffered"; NULL: the first of these that works
+  const char* expert_file;    // from kl_model_prepare_experts; NULL: the one beside the model, if it is there and fits
+  bool no_expert_prefetch;    // only what the router chose is read
+  // Of the sessions that will be made, as in kl_session_options: a budget that would not hold one is refused at once, with
+  // the smallest that would. session_batch 0: not known.
+  int32_t session_context_length;
+  int32_t session_batch;
 } kl_model_options;
 
 KL_API void kl_model_default_options(kl_model_options* options);
@@ -172,6 +181,34 @@ typedef struct kl_model_info {
   bool packed_from_cache;     // packed_bytes are mapped from a file of packed_cache
 } kl_model_info;
 KL_API kl_code kl_model_describe(const kl_model* model, kl_model_info* info);
+
+// Experts that stay in their file: how the cache of those in memory does. Counts are since loading.
+typedef struct kl_expert_stats {
+  uint32_t struct_size;
+  bool streamed;            // false: all experts are in memory, and all else is 0
+  bool prepared;            // read from the file of kl_model_prepare_experts
+  const char* description;  // one line: reader, policy, slots. Until the next call for this model
+  uint64_t record_count;    // experts of all layers
+  uint64_t slot_count;      // of them that fit in memory
+  uint64_t slot_bytes;
+  uint64_t budget_bytes;    // slots and all else that the cache needs, of the model's budget
+  uint64_t hit_count;       // experts that were there when they were chosen
+  uint64_t miss_count;
+  uint64_t read_bytes;
+  uint64_t stall_ns;        // time that computing waited for experts
+  uint64_t prefetch_count;  // experts read on a guess
+  uint64_t useful_prefetch_count;
+  uint64_t useless_prefetch_count;
+} kl_expert_stats;
+KL_API kl_code kl_model_expert_stats(const kl_model* model, kl_expert_stats* stats);
+
+// Where memory went, as reserved in the model's budget: one line "bytes name" each. Until the next call for this model.
+KL_API const char* kl_model_memory_text(const kl_model* model);
+
+// Writes every expert of a model as one record, packed for this machine's kernels: under a budget it is then read in one
+// piece and needs no packing. path NULL: where kl_model_load looks, "<model>.experts". Stage "prepare".
+KL_API kl_code kl_model_prepare_experts(kl_runtime* runtime, const char* model_path, const char* path,
+                                        kl_progress_callback progress, void* user, uint64_t* bytes, kl_error* error);
 
 // The plan: one line a node, "index op name kernel (plugin) operands", for people. Lives as long as the model.
 KL_API const char* kl_model_plan_text(const kl_model* model);
@@ -254,6 +291,21 @@ typedef struct kl_generation {
 // logits (prefill first). End tokens are not part of the text. A cancel is no error: result->stop says so.
 KL_API kl_code kl_session_generate(kl_session* session, int64_t max_tokens, kl_text_callback text, void* user,
                                    kl_generation* result, kl_error* error);
+
+// Which experts the tokens of one batch were routed to.
+typedef struct kl_routing {
+  uint32_t struct_size;
+  size_t token_count;
+  int32_t first_position;
+  bool prompt;              // computed by a prefill, not token by token
+  uint32_t layer_count;     // that have experts
+  uint32_t place_count;     // most experts of a token in a layer
+  uint32_t expert_count;    // most experts of a layer
+  const uint16_t* experts;  // [token_count][layer_count][place_count], the heaviest first; 0xffff: an empty place
+} kl_routing;
+typedef void (*kl_routing_callback)(void* user, const kl_routing* routing);
+// Calls back after every batch, from the thread that computes; NULL: no more. Fails for a model without experts.
+KL_API kl_code kl_session_watch_routing(kl_session* session, kl_routing_callback callback, void* user, kl_error* error);
 
 // Any thread: makes the running call return soon. Has no effect on calls that start later.
 KL_API void kl_session_cancel(kl_session* session);

@@ -23,7 +23,10 @@ absl::StatusOr<const kinglet::Tokenizer*> TokenizerOf(const kl_model* model) {
 
 void kl_model_default_options(kl_model_options* options) {
   if (options == nullptr) return;
-  kinglet::CopyStruct({sizeof(kl_model_options), 0, false, KL_TYPE_NONE, nullptr, nullptr, false}, options);
+  kl_model_options defaults = {};
+  defaults.struct_size = sizeof defaults;
+  defaults.cache_type = KL_TYPE_NONE;
+  kinglet::CopyStruct(defaults, options);
 }
 
 kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_options* options, kl_model** model,
@@ -38,6 +41,12 @@ kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_opti
   wanted.cache_type = given.cache_type;
   wanted.packed_cache = given.packed_cache;
   wanted.progress = kinglet::WrapProgress(given.progress, given.progress_user);
+  if (given.expert_policy != nullptr) wanted.experts.policy = given.expert_policy;
+  if (given.expert_reader != nullptr) wanted.experts.reader = given.expert_reader;
+  if (given.expert_file != nullptr) wanted.expert_file = given.expert_file;
+  wanted.session_context_length = given.session_context_length;
+  wanted.session_batch = given.session_batch;
+  wanted.experts.prefetch = !given.no_expert_prefetch;
   auto loaded = kinglet::Model::Load(runtime->runtime.get(), *std::move(source), wanted);
   if (!loaded.ok()) return FillError(loaded.status(), error);
   auto handle = std::make_unique<kl_model>();

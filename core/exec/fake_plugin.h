@@ -257,6 +257,7 @@ class FakeScheduler : public Scheduler {
   explicit FakeScheduler(int thread_count) : thread_count_(thread_count) {}
   absl::Status Run(NodeRun* nodes, size_t count, const std::atomic<bool>* cancel) override {
     for (size_t n = 0; n < count; ++n) {
+      if (nodes[n].hook != nullptr) return absl::UnimplementedError("the fake scheduler knows no hooks");
       if (cancel != nullptr && cancel->load()) return absl::CancelledError("cancelled");
       kl_run run = nodes[n].run;
       run.worker_count = static_cast<uint32_t>(thread_count_);

@@ -1,16 +1,22 @@
 #include "core/exec/model.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/abi/dtype.h"
+#include "core/base/checked_math.h"
 #include "core/base/checksum.h"
+#include "core/base/process_memory.h"
 #include "core/base/status.h"
+#include "core/exec/expert_file.h"
 #include "core/exec/model_view.h"
 #include "core/exec/plan_builder.h"
 #include "core/exec/weight_bytes.h"
+#include "core/exec/session.h"
+#include "core/memory/kv_cache.h"
 
 namespace kinglet {
 namespace {
@@ -19,6 +25,11 @@ namespace {
 constexpr Extents kTypicalExtents = {512, 512, 4096};
 
 constexpr uint64_t kFingerprintBytesPerTensor = 64;
+
+// What the process still takes once the plugins and the tokenizer are there: stacks, sampler, code that was not run yet,
+// what the allocator keeps.
+constexpr uint64_t kProcessGrowthBytes = 24 << 20;
+constexpr uint64_t kProcessVariationBytes = 2 << 20;
 
 }  // namespace
 
@@ -49,6 +60,14 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   KL_ASSIGN_OR_RETURN(model->prepared_, PreparedPlan::Create(model->plan_, runtime->registry(), kTypicalExtents,
                                                              runtime->thread_count()));
   model->CountBytesPerToken();
+  if (options.plan_only) {
+    for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
+    return model;
+  }
+  if (options.memory_bytes != 0) {
+    absl::Status fits = model->DecideExperts(options, model->ProcessBytes());
+    if (!fits.ok()) return fits;  // names the file itself, behind what must not be cut off
+  }
   for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
   const PackedCacheOptions cache = options.packed_cache ? model->CacheOptions() : PackedCacheOptions();
   const absl::Status loaded = model->prepared_->LoadWeights(
@@ -57,12 +76,114 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
       options.progress, options.packed_cache ? &cache : nullptr);
   if (!loaded.ok()) return Annotate(loaded, data.path);
   KL_RETURN_IF_ERROR(model->CheckFiles());
+  if (options.memory_bytes != 0) {
+    // What was still being read ahead when it was forgotten the first time.
+    for (const auto& file : data.files) file->Forget(0, file->size());
+  }
+  if (model->prepared_->leaves_experts()) {
+    const absl::Status opened = model->OpenExperts(options);
+    if (!opened.ok()) return Annotate(opened, data.path);
+  }
   for (const auto& file : data.files) {
     if (!file->StillBacked()) {
       return absl::DataLossError(absl::StrCat(file->path(), ": the file changed while it was loaded; load it again"));
     }
   }
   return model;
+}
+
+uint64_t Model::ProcessBytes() const {
+  // The header and the vocabulary were read through the mapping; nobody looks at them again.
+  for (const auto& file : source_->files) file->Forget(0, file->size());
+  const auto memory = ReadProcessMemory();
+  const uint64_t now = memory.ok() ? memory->resident_bytes : 0;
+  return now + kProcessGrowthBytes;
+}
+
+absl::Status Model::DecideExperts(const ModelOptions& options, uint64_t process_bytes) {
+  SessionOptions session;
+  session.context_length = options.session_context_length;
+  if (options.session_batch > 0) session.batch = options.session_batch;
+  const bool known = options.session_batch > 0;
+  KL_ASSIGN_OR_RETURN(uint64_t session_bytes,
+                      Session::RequiredBytes(*prepared_, runtime_->planner(), cache_type_, session));
+  if (!known) session_bytes = 0;
+  if (prepared_->experts().streamable().ok()) {
+    // Everything in memory, with a session as long as the model allows?
+    uint64_t wanted = process_bytes + prepared_->resident_bytes() + session_bytes + prepared_->packing_bytes();
+    if (session.context_length == 0) {
+      std::vector<kl_cache_desc> descs;
+      for (const PlanValue& value : plan_.values) {
+        if (value.kind == ValueKind::kCache) descs.push_back(value.cache);
+      }
+      KL_ASSIGN_OR_RETURN(const uint64_t cache, KvCache::RequiredBytes(descs, plan_.facts.context_length,
+                                                                       kTypicalExtents.tokens, cache_type_));
+      wanted += cache;
+    }
+    if (wanted > options.memory_bytes) KL_RETURN_IF_ERROR(prepared_->LeaveExperts());
+  }
+  uint64_t bank_bytes = 0;
+  if (prepared_->leaves_experts()) {
+    KL_RETURN_IF_ERROR(ChooseExpertSource(options));
+    KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
+    KL_ASSIGN_OR_RETURN(bank_bytes,
+                        ExpertBank::LeastBytes(*table, prepared_->experts(), *expert_source_, options.experts));
+  }
+  KL_RETURN_IF_ERROR(CheckSmallest(options, process_bytes, session_bytes, bank_bytes));
+  KL_ASSIGN_OR_RETURN(process_reservation_, budget_->Reserve("the program", process_bytes));
+  return absl::OkStatus();
+}
+
+absl::Status Model::CheckSmallest(const ModelOptions& options, uint64_t process_bytes, uint64_t session_bytes,
+                                  uint64_t bank_bytes) const {
+  const uint64_t weights = prepared_->resident_bytes();
+  const uint64_t smallest =
+      process_bytes + weights + std::max(prepared_->packing_bytes(), bank_bytes + session_bytes);
+  if (smallest <= options.memory_bytes) return absl::OkStatus();
+  // The next process may be a little larger than this one.
+  const uint64_t named = AlignUp(smallest + kProcessVariationBytes, uint64_t{1} << 20);
+  std::string text = absl::StrCat("memory budget: ", options.memory_bytes, " bytes are too few; the smallest budget that works is ",
+                                  named, " bytes (the program ", process_bytes, ", weights ", weights);
+  if (bank_bytes > 0) absl::StrAppend(&text, ", experts of one token ", bank_bytes);
+  if (session_bytes > 0) absl::StrAppend(&text, ", a session ", session_bytes);
+  return absl::OutOfRangeError(absl::StrCat(text, "): ", source_->path));
+}
+
+absl::StatusOr<const kl_bank*> Model::ExpertTable() const {
+  constexpr absl::string_view kBank = "expert_bank";
+  const kl_bank* table = runtime_->registry().FindBank(kBank);
+  if (table != nullptr) return table;
+  return absl::UnimplementedError(absl::StrCat("the budget is too small for all experts, and no loaded plugin brings the "
+                                               "bank \"", kBank, "\" that streams them; is the plugin expert_bank there?"));
+}
+
+absl::Status Model::ChooseExpertSource(const ModelOptions& options) {
+  const ExpertLayout& layout = prepared_->experts();
+  const bool named = !options.expert_file.empty();
+  const std::string path = named ? options.expert_file : ExpertFileBeside(source_->path);
+  std::error_code ignored;
+  if (named || std::filesystem::exists(path, ignored)) {
+    auto prepared = ExpertSource::OfFile(layout, path, Fingerprint());
+    for (const auto& file : source_->files) file->Forget(0, file->size());  // the fingerprint read it
+    if (prepared.ok()) {
+      expert_source_ = *std::move(prepared);
+      return absl::OkStatus();
+    }
+    if (named) return prepared.status();
+    KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
+    const kl_host* host = runtime_->registry().HostOf(table);
+    host->log(host, KL_LOG_WARNING,
+              absl::StrCat("experts are read from the model instead: ", prepared.status().message()).c_str());
+  }
+  expert_source_ = ExpertSource::OfModel(layout);
+  return absl::OkStatus();
+}
+
+absl::Status Model::OpenExperts(const ModelOptions& options) {
+  KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
+  KL_ASSIGN_OR_RETURN(experts_, ExpertBank::Open(*table, runtime_->registry().HostOf(table), prepared_->experts(),
+                                                 std::move(expert_source_), budget_.get(), options.experts));
+  return absl::OkStatus();
 }
 
 absl::Status Model::BuildPlan() {

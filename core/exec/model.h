@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "core/exec/expert_bank.h"
 #include "core/exec/plan.h"
 #include "core/exec/prepared_plan.h"
 #include "core/exec/runtime.h"
@@ -19,12 +20,19 @@ namespace kinglet {
 struct ModelOptions {
   uint64_t memory_bytes = 0;     // budget for everything resident; 0: none
   bool vocabulary_only = false;  // tokenizer and metadata, no plan
+  bool plan_only = false;        // plan and kernels, no weights: it cannot compute
   // Of the KV cache: KL_TYPE_F16 or KL_TYPE_F32. NONE: f32 for a model whose weights are f32, so that the cache is not what
   // limits its precision, else f16.
   kl_dtype cache_type = KL_TYPE_NONE;
   // Keep the packed weights in a file beside the model ("<path>.kinglet-packed"), and map them from there the next time.
   bool packed_cache = false;
   ProgressFunction progress;
+  // Of the sessions that will be made (session.h): loading refuses a budget that would not hold one. 0: not known.
+  int32_t session_context_length = 0;
+  int32_t session_batch = 0;
+  // Of experts that stay in their file because the budget is too small for all of them.
+  ExpertOptions experts;
+  std::string expert_file;  // from `kinglet prepare`; empty: the one beside the model, if it is there and fits
 };
 
 // Immutable and thread safe after loading. Borrows the runtime.
@@ -42,6 +50,8 @@ class Model {
   const Tokenizer* tokenizer() const { return tokenizer_.get(); }   // NULL: the file has no vocabulary
   // What the model and its sessions hold; thread safe.
   Budget* budget() const { return budget_.get(); }
+  // The experts that stay in their file; NULL: everything is in memory.
+  ExpertBank* experts() const { return experts_.get(); }
   kl_dtype cache_type() const { return cache_type_; }
 
   // Weight bytes that one decoded token reads at most: of expert tensors the share in use, of the embedding one row.
@@ -61,6 +71,16 @@ class Model {
   absl::Status BuildPlan();
   // The file of packed weights, and what it has to fit.
   PackedCacheOptions CacheOptions() const;
+  // What the process holds besides the model, now and as it goes on.
+  uint64_t ProcessBytes() const;
+  // Whether experts are left in their file; refuses a budget that is too small.
+  absl::Status DecideExperts(const ModelOptions& options, uint64_t process_bytes);
+  // Refuses a budget that is too small, with the smallest that is not.
+  absl::Status CheckSmallest(const ModelOptions& options, uint64_t process_bytes, uint64_t session_bytes,
+                             uint64_t bank_bytes) const;
+  absl::Status ChooseExpertSource(const ModelOptions& options);
+  absl::Status OpenExperts(const ModelOptions& options);
+  absl::StatusOr<const kl_bank*> ExpertTable() const;
   // That what a plugin built can be run by a session.
   absl::Status CheckPlan() const;
   absl::Status CheckVocabulary() const;
@@ -73,6 +93,9 @@ class Model {
   std::unique_ptr<PreparedPlan> prepared_;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<Budget> budget_;
+  Reservation process_reservation_;
+  std::unique_ptr<ExpertSource> expert_source_;  // until the bank has it
+  std::unique_ptr<ExpertBank> experts_;
   kl_dtype cache_type_ = KL_TYPE_F16;
   uint64_t bytes_per_token_ = 0;
   uint64_t parameter_count_ = 0;

@@ -60,7 +60,8 @@ TEST_F(ModelTest, BudgetTooSmallSaysWhatHoldsHowMuch) {
   const absl::Status status = Refused();
   EXPECT_EQ(CodeFromStatus(status), KL_OUT_OF_BUDGET);
   EXPECT_THAT(std::string(status.message()), HasSubstr("fake.model"));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("512"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("511 bytes are too few; the smallest budget that works is"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("weights 512"));
 }
 
 TEST_F(ModelTest, VocabularyLargerThanTheTableIsRefused) {

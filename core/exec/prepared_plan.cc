@@ -1,5 +1,7 @@
 #include "core/exec/prepared_plan.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/abi/dtype.h"
@@ -7,6 +9,11 @@
 
 namespace kinglet {
 namespace {
+
+// A looked-up row makes at most this much of its file resident: the system maps what is cached around a page that faults.
+constexpr uint64_t kBytesPerLookUp = 64 << 10;
+// How much looked-up rows may hold under a budget, whatever the size of their table.
+constexpr uint64_t kLookedUpBytes = 512 * kBytesPerLookUp;
 
 kl_tensor AbsentTensor() {
   kl_tensor tensor = {};
@@ -103,29 +110,73 @@ absl::StatusOr<std::unique_ptr<PreparedPlan>> PreparedPlan::Create(const Plan& p
     target.host = registry.HostOf(target.kernel);
     prepared->nodes_.push_back(std::move(target));
   }
-  for (size_t n = 0; n < plan.nodes.size(); ++n) {
-    const PreparedNode& node = prepared->nodes_[n];
+  KL_ASSIGN_OR_RETURN(prepared->experts_, ExpertLayout::Create(plan, prepared->nodes_));
+  KL_RETURN_IF_ERROR(prepared->WantWeights());
+  return prepared;
+}
+
+absl::Status PreparedPlan::WantWeights() {
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    const PreparedNode& node = nodes_[n];
     for (uint32_t i = 0; i < node.op->operand_count; ++i) {
-      const kl_value value = plan.nodes[n].operands[i];
-      if (value == KL_NO_VALUE || plan.values[value].kind != ValueKind::kWeight) continue;
-      KL_RETURN_IF_ERROR(prepared->weights_.Want(plan.values[value], &node.operands->node(), i, node.kernel));
+      const kl_value value = plan_.nodes[n].operands[i];
+      if (value == KL_NO_VALUE || plan_.values[value].kind != ValueKind::kWeight) continue;
+      if (leaves_experts_ && experts_->IsExpert(value)) continue;
+      KL_RETURN_IF_ERROR(weights_.Want(plan_.values[value], &node.operands->node(), i, node.kernel));
     }
   }
-  return prepared;
+  return absl::OkStatus();
+}
+
+absl::Status PreparedPlan::LeaveExperts() {
+  KL_RETURN_IF_ERROR(experts_->streamable());
+  leaves_experts_ = true;
+  weights_ = WeightStore();
+  return WantWeights();
+}
+
+uint64_t PreparedPlan::resident_bytes() const {
+  const uint64_t looked_up = weights_.looked_up_bytes();
+  return weights_.packed_bytes() + weights_.mapped_bytes() - looked_up + std::min(looked_up, kLookedUpBytes);
+}
+
+uint64_t PreparedPlan::packing_bytes() const { return std::min(WeightStore::kSliceBytes * static_cast<uint64_t>(thread_count_), weights_.packed_bytes()); }
+
+void PreparedPlan::BoundLookedUp(int64_t tokens) const {
+  if (!bounds_looked_up_) return;
+  constexpr int64_t kMostTokens = kLookedUpBytes / kBytesPerLookUp;
+  if (looked_up_tokens_.fetch_add(tokens) + tokens <= kMostTokens) return;
+  weights_.ForgetLookedUp();
+  looked_up_tokens_.store(tokens);
 }
 
 absl::Status PreparedPlan::LoadWeights(Budget* budget, const ParallelForFunction& parallel_for,
                                        const ProgressFunction& progress, const PackedCacheOptions* cache) {
   if (budget != nullptr) {
-    KL_ASSIGN_OR_RETURN(mapped_reservation_, budget->Reserve("mapped weights", weights_.mapped_bytes()));
+    bounds_looked_up_ = budget->limit_bytes() != 0;
+    const uint64_t mapped_bytes =
+        bounds_looked_up_ ? resident_bytes() - weights_.packed_bytes() : weights_.mapped_bytes();
+    KL_ASSIGN_OR_RETURN(mapped_reservation_, budget->Reserve("mapped weights", mapped_bytes));
     KL_ASSIGN_OR_RETURN(packed_reservation_, budget->Reserve("packed weights", weights_.packed_bytes()));
   }
-  KL_RETURN_IF_ERROR(weights_.Pack(parallel_for, progress, cache));
+  Reservation reading;
+  if (bounds_looked_up_) {
+    KL_ASSIGN_OR_RETURN(reading, budget->Reserve("file being packed", packing_bytes()));
+  }
+  KL_RETURN_IF_ERROR(weights_.Pack(bounds_looked_up_, parallel_for, progress, cache));
+  if (bounds_looked_up_) weights_.ForgetLookedUp();
   for (size_t n = 0; n < nodes_.size(); ++n) {
     PreparedNode& node = nodes_[n];
     for (uint32_t i = 0; i < node.op->operand_count; ++i) {
       const kl_value value = plan_.nodes[n].operands[i];
       if (value == KL_NO_VALUE || plan_.values[value].kind != ValueKind::kWeight) continue;
+      if (leaves_experts_ && experts_->IsExpert(value)) {
+        // The layout is known before the data is: prepare() may look at it.
+        const kl_pack pack = QueryPack(*node.kernel, node.operands->node(), i).value_or(kl_pack{});
+        node.operands->operand(i)->layout = pack.bytes == 0 ? KL_LAYOUT_ROWS : KL_LAYOUT_PACKED;
+        node.operands->operand(i)->data = nullptr;
+        continue;
+      }
       weights_.Bind(plan_.values[value], node.operands->node(), i, *node.kernel, node.operands->operand(i));
     }
   }

@@ -2,6 +2,7 @@
 #ifndef KINGLET_CORE_EXEC_PREPARED_PLAN_H_
 #define KINGLET_CORE_EXEC_PREPARED_PLAN_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/abi/kernel.h"
+#include "core/exec/expert_layout.h"
 #include "core/exec/extents.h"
 #include "core/exec/plan.h"
 #include "core/exec/weight_store.h"
@@ -48,13 +50,26 @@ class PreparedPlan {
   static absl::StatusOr<std::unique_ptr<PreparedPlan>> Create(const Plan& plan, const Registry& registry,
                                                               const Extents& largest, int thread_count);
 
-  // Packs and binds the weights, after reserving their bytes in `budget` (may be NULL). `cache`: see WeightStore::Pack.
+  // Leaves the experts where they are: they are neither packed nor mapped by LoadWeights(), and a program gets them from a
+  // bank. Before LoadWeights(). Error: experts().streamable().
+  absl::Status LeaveExperts();
+
+  // Packs and binds the weights, after reserving their bytes in `budget` (may be NULL). With a limited budget the files'
+  // pages do not stay in the system's cache either. `cache`: see WeightStore::Pack.
   absl::Status LoadWeights(Budget* budget, const ParallelForFunction& parallel_for, const ProgressFunction& progress,
                            const PackedCacheOptions* cache = nullptr);
 
   const Plan& plan() const { return plan_; }
   const std::vector<PreparedNode>& nodes() const { return nodes_; }
   const WeightStore& weights() const { return weights_; }
+  const ExpertLayout& experts() const { return *experts_; }
+  bool leaves_experts() const { return leaves_experts_; }
+  // What LoadWeights() reserves under a budget, and what it needs beside that until it returns.
+  uint64_t resident_bytes() const;
+  uint64_t packing_bytes() const;
+
+  // Under a limited budget, before a run of `tokens` tokens: so that looked-up rows stay within what was reserved.
+  void BoundLookedUp(int64_t tokens) const;
   int thread_count() const { return thread_count_; }
 
   // One line a node: index, op, name, kernel, plugin, operand types and shapes.
@@ -63,11 +78,16 @@ class PreparedPlan {
  private:
   PreparedPlan(const Plan& plan, int thread_count) : plan_(plan), thread_count_(thread_count) {}
   absl::Status CheckOperands(const PlanNode& node, const kl_op& op) const;
+  absl::Status WantWeights();
 
   const Plan& plan_;
   const int thread_count_;
   std::vector<PreparedNode> nodes_;
   WeightStore weights_;
+  std::unique_ptr<ExpertLayout> experts_;
+  bool leaves_experts_ = false;
+  bool bounds_looked_up_ = false;
+  mutable std::atomic<int64_t> looked_up_tokens_{0};  // since they were forgotten
   Reservation mapped_reservation_;
   Reservation packed_reservation_;
 };

@@ -69,17 +69,30 @@ Program::~Program() {
 
 absl::StatusOr<std::unique_ptr<Program>> Program::Create(const PreparedPlan& prepared, const kl_planner& planner,
                                                          const Extents& largest,
-                                                         const CacheTensorFunction& cache_tensor) {
+                                                         const CacheTensorFunction& cache_tensor, Budget* budget,
+                                                         ExpertBank* experts) {
   std::unique_ptr<Program> program(new Program(prepared, largest));
-  for (const PlanValue& value : prepared.plan().values) program->tensors_.push_back(ShapedTensor(value, largest));
-  for (size_t n = 0; n < prepared.nodes().size(); ++n) {
-    program->nodes_.push_back(std::make_unique<Node>(prepared, n, largest));
+  KL_RETURN_IF_ERROR(program->MakeNodes());
+  KL_ASSIGN_OR_RETURN(const uint64_t arena_bytes, program->PlaceValues(planner));
+  if (budget != nullptr) {
+    KL_ASSIGN_OR_RETURN(program->reservation_, budget->Reserve("activations", program->BytesWith(arena_bytes)));
   }
-  KL_RETURN_IF_ERROR(program->PrepareKernels());
-  KL_RETURN_IF_ERROR(program->PlaceValues(planner));
+  KL_ASSIGN_OR_RETURN(program->arena_, AlignedBuffer::Allocate(arena_bytes));
   program->BindTensors(cache_tensor);
+  if (!prepared.experts().layers().empty()) {
+    program->experts_ = std::make_unique<ExpertRun>(prepared.experts(), experts, largest.tokens);
+    program->experts_->Attach(prepared.plan(), &program->runs_, &program->tensors_);
+  }
   program->FindOpenDimensions();
   return program;
+}
+
+absl::Status Program::MakeNodes() {
+  for (const PlanValue& value : prepared_.plan().values) tensors_.push_back(ShapedTensor(value, largest_));
+  for (size_t n = 0; n < prepared_.nodes().size(); ++n) {
+    nodes_.push_back(std::make_unique<Node>(prepared_, n, largest_));
+  }
+  return PrepareKernels();
 }
 
 absl::Status Program::PrepareKernels() {
@@ -112,7 +125,7 @@ absl::Status Program::PrepareKernels() {
   return absl::OkStatus();
 }
 
-absl::Status Program::PlaceValues(const kl_planner& planner) {
+absl::StatusOr<uint64_t> Program::PlaceValues(const kl_planner& planner) {
   const Plan& plan = prepared_.plan();
   const int32_t last_node = static_cast<int32_t>(plan.nodes.size());
   std::vector<kl_memory_request> requests;
@@ -165,8 +178,6 @@ absl::Status Program::PlaceValues(const kl_planner& planner) {
   }
 
   KL_ASSIGN_OR_RETURN(const MemoryPlan placed, PlanMemory(planner, requests, kAlignment));
-  KL_ASSIGN_OR_RETURN(arena_, AlignedBuffer::Allocate(std::max<uint64_t>(placed.peak_bytes, kAlignment)));
-
   offsets_.assign(plan.values.size(), 0);
   for (size_t v = 0; v < plan.values.size(); ++v) {
     if (request_of[v] >= 0) offsets_[v] = placed.offsets[request_of[v]];
@@ -175,7 +186,22 @@ absl::Status Program::PlaceValues(const kl_planner& planner) {
     nodes_[n]->scratch_offset = placed.offsets[scratch_begin + 2 * n];
     nodes_[n]->worker_scratch_offset = placed.offsets[scratch_begin + 2 * n + 1];
   }
-  return absl::OkStatus();
+  return std::max<uint64_t>(placed.peak_bytes, kAlignment);
+}
+
+uint64_t Program::BytesWith(uint64_t arena_bytes) const {
+  uint64_t bytes = arena_bytes + ExpertPredictor::RequiredBytes(prepared_.experts());
+  // A state has pages of its own.
+  for (const auto& node : nodes_) bytes += AlignUp(node->state.size(), uint64_t{4096});
+  return bytes;
+}
+
+absl::StatusOr<uint64_t> Program::RequiredBytes(const PreparedPlan& prepared, const kl_planner& planner,
+                                                const Extents& largest) {
+  Program program(prepared, largest);
+  KL_RETURN_IF_ERROR(program.MakeNodes());
+  KL_ASSIGN_OR_RETURN(const uint64_t arena_bytes, program.PlaceValues(planner));
+  return program.BytesWith(arena_bytes);
 }
 
 void Program::BindTensors(const CacheTensorFunction& cache_tensor) {
@@ -241,8 +267,12 @@ absl::Status Program::Run(Scheduler* scheduler, int64_t tokens, int64_t outputs,
   if (head_is_last_) runs_.back().run.wanted_count = wanted_count;
   for (const OpenDimension& open : open_dimensions_) *open.target = open.outputs ? outputs : tokens;
   const size_t count = outputs == 0 ? hidden_run_count_ : runs_.size();
-  if (!profile_.empty()) return RunProfiled(scheduler, count, tokens, cancel);
-  return scheduler->Run(runs_.data(), count, cancel);
+  prepared_.BoundLookedUp(tokens);
+  if (experts_ != nullptr) experts_->Begin(cancel);
+  const absl::Status status = profile_.empty() ? scheduler->Run(runs_.data(), count, cancel)
+                                               : RunProfiled(scheduler, count, tokens, cancel);
+  if (experts_ != nullptr) experts_->End();
+  return status;
 }
 
 void Program::SetProfiling(bool on) {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "core/abi/planner.h"
 #include "core/base/aligned_buffer.h"
+#include "core/exec/expert_run.h"
 #include "core/exec/prepared_plan.h"
 #include "core/exec/scheduler.h"
 
@@ -31,10 +32,16 @@ struct NodeProfile {
 // One thread at a time. Borrows the prepared plan and the caches' memory.
 class Program {
  public:
-  // `largest` bounds every later run. Errors: a kernel refuses a node, out of memory.
+  // `largest` bounds every later run. `budget` (may be NULL) is asked before the arena is allocated. `experts` holds the
+  // experts of a plan that leaves them in their file, else NULL.
+  // Errors: a kernel refuses a node, out of memory or budget.
   static absl::StatusOr<std::unique_ptr<Program>> Create(const PreparedPlan& prepared, const kl_planner& planner,
                                                          const Extents& largest,
-                                                         const CacheTensorFunction& cache_tensor);
+                                                         const CacheTensorFunction& cache_tensor,
+                                                         Budget* budget = nullptr, ExpertBank* experts = nullptr);
+  // What Create() reserves in the budget. The weights need not be loaded.
+  static absl::StatusOr<uint64_t> RequiredBytes(const PreparedPlan& prepared, const kl_planner& planner,
+                                                const Extents& largest);
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -62,6 +69,8 @@ class Program {
 
   const Extents& largest() const { return largest_; }
   uint64_t arena_bytes() const { return arena_.size(); }
+  // Where the tokens of a run were routed; NULL for a plan without experts.
+  ExpertRun* experts() { return experts_.get(); }
 
  private:
   struct Node;
@@ -72,8 +81,12 @@ class Program {
   };
 
   Program(const PreparedPlan& prepared, const Extents& largest);
+  absl::Status MakeNodes();
   absl::Status PrepareKernels();
-  absl::Status PlaceValues(const kl_planner& planner);
+  // Returns the bytes of the arena.
+  absl::StatusOr<uint64_t> PlaceValues(const kl_planner& planner);
+  // All that Create() allocates, with an arena of this size.
+  uint64_t BytesWith(uint64_t arena_bytes) const;
   void BindTensors(const CacheTensorFunction& cache_tensor);
   void FindOpenDimensions();
   int32_t* InputOf(ValueKind kind);
@@ -88,9 +101,11 @@ class Program {
   size_t hidden_run_count_ = 0;        // runs_ before the tail that only makes logits
   bool head_is_last_ = false;          // the last node makes the logits: only then a wanted_count is passed on
   std::vector<OpenDimension> open_dimensions_;
+  Reservation reservation_;
   AlignedBuffer arena_;
   std::vector<NodeProfile> profile_;
   std::vector<uint64_t> counted_bytes_;  // of the node that runs, by worker
+  std::unique_ptr<ExpertRun> experts_;
 };
 
 }  // namespace kinglet

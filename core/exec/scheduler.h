@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "core/abi/kernel.h"
+#include "core/exec/node_hook.h"
 
 namespace kinglet {
 
@@ -26,6 +27,7 @@ struct NodeRun {
   // Worker w adds the weight bytes that it reads to weight_bytes[w * kWeightBytesStride]; NULL: not asked.
   uint64_t* weight_bytes = nullptr;
   static constexpr int kWeightBytesStride = 16;  // a pair of cache lines each
+  NodeHook* hook = nullptr;  // NULL: the node runs once
 };
 
 // One caller at a time; that caller is worker 0.
@@ -34,7 +36,8 @@ class Scheduler {
   virtual ~Scheduler() = default;
 
   // Runs the nodes in order: all units of a phase before the next phase, all phases before the next
-  // node. `cancel` (may be NULL) is looked at before each node.
+  // node; a node with a hook as often as that says. `cancel` (may be NULL) is looked at before each
+  // run of a node.
   // Errors: KL_CANCELLED; what a kernel returned, with its name and the node's. The nodes after it
   // have not run then.
   virtual absl::Status Run(NodeRun* nodes, size_t count, const std::atomic<bool>* cancel) = 0;

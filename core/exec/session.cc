@@ -18,8 +18,8 @@ int64_t NowNs() {
       .count();
 }
 
-absl::StatusOr<Extents> ChooseExtents(const Model& model, const SessionOptions& options) {
-  const kl_model_facts& facts = model.plan().facts;
+absl::StatusOr<Extents> ChooseExtents(const Plan& plan, const SessionOptions& options) {
+  const kl_model_facts& facts = plan.facts;
   if (options.context_length < 0 || options.batch < 1) {
     return absl::InvalidArgumentError(absl::StrCat("context length must be 0 or more and batch at least 1, found ",
                                                    options.context_length, " and ", options.batch));
@@ -34,13 +34,28 @@ absl::StatusOr<Extents> ChooseExtents(const Model& model, const SessionOptions& 
 
 }  // namespace
 
+absl::StatusOr<uint64_t> Session::RequiredBytes(const PreparedPlan& prepared, const kl_planner& planner,
+                                                kl_dtype cache_type, const SessionOptions& options) {
+  KL_ASSIGN_OR_RETURN(const Extents extents, ChooseExtents(prepared.plan(), options));
+  std::vector<kl_cache_desc> descs;
+  for (const PlanValue& value : prepared.plan().values) {
+    if (value.kind == ValueKind::kCache) descs.push_back(value.cache);
+  }
+  uint64_t bytes = 0;
+  if (options.context_length > 0) {
+    KL_ASSIGN_OR_RETURN(bytes, KvCache::RequiredBytes(descs, extents.context, extents.tokens, cache_type));
+  }
+  KL_ASSIGN_OR_RETURN(const uint64_t activations, Program::RequiredBytes(prepared, planner, extents));
+  return bytes + activations;
+}
+
 absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Model* model, const SessionOptions& options) {
   if (model->prepared() == nullptr) {
     return absl::FailedPreconditionError(
         absl::StrCat(model->source().path, ": loaded with vocabulary_only, it cannot compute; load it in full"));
   }
   std::unique_ptr<Session> session(new Session(model));
-  KL_ASSIGN_OR_RETURN(const Extents extents, ChooseExtents(*model, options));
+  KL_ASSIGN_OR_RETURN(const Extents extents, ChooseExtents(model->plan(), options));
 
   const Plan& plan = model->plan();
   std::vector<kl_cache_desc> descs;
@@ -50,14 +65,18 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Model* model, con
     cache_of[v] = descs.size();
     descs.push_back(plan.values[v].cache);
   }
+  // A context that was asked for is there when it is needed; the model's own, which may be larger than the budget, takes
+  // memory from the experts as the conversation grows.
+  const auto promise = options.context_length > 0 || model->budget()->limit_bytes() == 0 ? KvCache::Promise::kWhole
+                                                                                        : KvCache::Promise::kAsWritten;
   KL_ASSIGN_OR_RETURN(session->cache_, KvCache::Create(descs, extents.context, extents.tokens, model->budget(),
-                                                       model->cache_type()));
+                                                       model->cache_type(), promise));
   const KvCache* cache = session->cache_.get();
   Runtime* runtime = model->runtime();
   KL_ASSIGN_OR_RETURN(session->program_,
                       Program::Create(*model->prepared(), runtime->planner(), extents,
-                                      [&](kl_value value) { return cache->tensor(cache_of[value]); }));
-  KL_ASSIGN_OR_RETURN(session->arena_reservation_, model->budget()->Reserve("activations", session->arena_bytes()));
+                                      [&](kl_value value) { return cache->tensor(cache_of[value]); },
+                                      model->budget(), model->experts()));
   session->full_logits_ = options.full_logits;
   KL_RETURN_IF_ERROR(session->SetSampler(options.sampler));
   return session;
@@ -109,6 +128,7 @@ absl::Status Session::Compute(absl::Span<const int32_t> tokens, int64_t outputs,
   KL_RETURN_IF_ERROR(model_->runtime()->Run(program_.get(), count, outputs, wanted_count, &cancelled_));
   KL_RETURN_IF_ERROR(model_->CheckFiles());
   cache_->Commit(count);
+  ReportRouting(tokens.size());
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
   for (int32_t token : tokens) sampler_->Accept(token);
   if (outputs > 0) {
@@ -118,6 +138,30 @@ absl::Status Session::Compute(absl::Span<const int32_t> tokens, int64_t outputs,
     wanted_count_ = wanted_count;
   }
   return absl::OkStatus();
+}
+
+absl::Status Session::WatchRouting(RoutingFunction routed) {
+  ExpertRun* experts = program_->experts();
+  if (experts == nullptr && routed) {
+    return absl::FailedPreconditionError(absl::StrCat(model_->source().path, ": the model has no experts to route to"));
+  }
+  if (routed) experts->KeepRouting();
+  routed_ = std::move(routed);
+  return absl::OkStatus();
+}
+
+void Session::ReportRouting(size_t token_count) {
+  if (!routed_) return;
+  const ExpertLayout& layout = model_->prepared()->experts();
+  RoutedBatch batch;
+  batch.token_count = token_count;
+  batch.first_position = position();
+  batch.prompt = token_count > 1;
+  batch.layer_count = static_cast<uint32_t>(layout.layers().size());
+  batch.place_count = static_cast<uint32_t>(layout.most_chosen());
+  batch.expert_count = static_cast<uint32_t>(layout.most_experts());
+  batch.experts = program_->experts()->routing();
+  routed_(batch);
 }
 
 absl::Status Session::Prefill(absl::Span<const int32_t> tokens, const ProgressFunction& progress) {

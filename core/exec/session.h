@@ -30,6 +30,17 @@ struct SessionOptions {
   bool full_logits = false;
 };
 
+// Where the tokens of one batch were routed.
+struct RoutedBatch {
+  size_t token_count = 0;
+  int32_t first_position = 0;
+  bool prompt = false;
+  uint32_t layer_count = 0;   // with experts
+  uint32_t place_count = 0;   // most experts of a token in a layer
+  uint32_t expert_count = 0;  // most experts of a layer
+  const uint16_t* experts = nullptr;  // [token_count][layer_count][place_count]; empty places 0xffff
+};
+
 enum class StopReason { kEndToken, kLength, kContext, kCallback, kCancelled };
 
 struct Generation {
@@ -44,7 +55,13 @@ class Session {
   using TextFunction = std::function<bool(absl::string_view text)>;
   using LogitsFunction = std::function<bool(size_t index, absl::Span<const float> logits)>;
 
+  using RoutingFunction = std::function<void(const RoutedBatch& batch)>;
+
   static absl::StatusOr<std::unique_ptr<Session>> Create(const Model* model, const SessionOptions& options);
+
+  // What such a session will reserve in the model's budget: all of its activations, and its cache if the context is asked for.
+  static absl::StatusOr<uint64_t> RequiredBytes(const PreparedPlan& prepared, const kl_planner& planner,
+                                                kl_dtype cache_type, const SessionOptions& options);
 
   const Model& model() const { return *model_; }
   int32_t context_length() const { return static_cast<int32_t>(program_->largest().context); }
@@ -71,6 +88,9 @@ class Session {
   // Samples and decodes. `text` gets whole UTF-8 characters. Needs a tokenizer and logits.
   absl::StatusOr<Generation> Generate(int64_t max_tokens, const TextFunction& text);
 
+  // Called after every batch; empty: no more. Error: the model has no experts.
+  absl::Status WatchRouting(RoutingFunction routed);
+
   // From any thread: the running call stops between two nodes. No effect on later calls.
   void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
 
@@ -91,19 +111,20 @@ class Session {
   absl::Status Compute(absl::Span<const int32_t> tokens, int64_t outputs, uint32_t wanted_count);
   // How many of the largest logits the sampler looks at once `more_count` tokens are accepted; 0: all.
   uint32_t WantedCount(size_t more_count) const;
+  void ReportRouting(size_t token_count);
   absl::Status CheckTokens(absl::Span<const int32_t> tokens) const;
   // The penalties' history from tokens_; the random generator goes on where it is.
   absl::Status RefillSampler();
 
   const Model* const model_;
   std::unique_ptr<KvCache> cache_;
-  Reservation arena_reservation_;
   std::unique_ptr<Program> program_;
   std::unique_ptr<Sampler> sampler_;
   std::vector<int32_t> tokens_;
   absl::Span<const float> logits_;
   bool full_logits_ = false;
   uint32_t wanted_count_ = 0;  // how many of logits_ are there; 0: all
+  RoutingFunction routed_;
   std::atomic<bool> cancelled_{false};
 };
 

@@ -15,10 +15,6 @@ namespace {
 // streaming).
 constexpr uint64_t kHugePageBytes = 2 << 20;
 
-// Of the file, packed before its pages are given back: what is resident twice is this much a
-// thread. Twice a huge page, because a file's pages may be mapped 2 MiB at a time.
-constexpr uint64_t kSliceBytes = 4 << 20;
-
 uint64_t BytesOf(const std::vector<const SourceTensor*>& tensors) {
   uint64_t bytes = 0;
   for (const SourceTensor* tensor : tensors) bytes += tensor->bytes;
@@ -37,7 +33,8 @@ void Discard(const std::vector<const SourceTensor*>& tensors, uint64_t first, ui
   }
 }
 
-// What the kernel wants for this operand; bytes = 0: the weight as it is.
+}  // namespace
+
 absl::StatusOr<kl_pack> QueryPack(const kl_kernel& kernel, const kl_node& node, uint32_t operand) {
   kl_pack pack = {};
   pack.struct_size = sizeof pack;
@@ -45,16 +42,16 @@ absl::StatusOr<kl_pack> QueryPack(const kl_kernel& kernel, const kl_node& node, 
   kl_error error = EmptyError();
   const kl_code code = kernel.pack_query(&node, operand, &pack, &error);
   if (code != KL_OK) {
-    return StatusFromError(code, error, absl::StrCat("kernel ", kernel.name, ", node ", node.name, ", packing"));
+    return StatusFromError(code, error,
+                           absl::StrCat("kernel ", kernel.name, ", node ", node.name, ", packing"));
   }
   if (pack.bytes != 0 && (pack.layout == nullptr || pack.unit_count <= 0)) {
-    return absl::InternalError(absl::StrCat("kernel ", kernel.name, " packs operand ", operand,
-                                            " but names no layout or no units; the plugin is defective"));
+    return absl::InternalError(
+        absl::StrCat("kernel ", kernel.name, " packs operand ", operand,
+                     " but names no layout or no units; the plugin is defective"));
   }
   return pack;
 }
-
-}  // namespace
 
 const void* const* WeightStore::Parts(const Tensors& tensors) const {
   const auto it = parts_.find(tensors);
@@ -70,13 +67,16 @@ absl::Status WeightStore::Want(const PlanValue& weight, const kl_node* node, uin
   KL_ASSIGN_OR_RETURN(const kl_pack pack, QueryPack(*kernel, *node, operand));
   if (pack.bytes == 0) {
     used_as_mapped_.insert(weight.tensors.begin(), weight.tensors.end());
+    auto& how = std::string(node->op) == "embed" ? looked_up_ : read_in_full_;
+    how.insert(weight.tensors.begin(), weight.tensors.end());
     return absl::OkStatus();
   }
   const Key key(weight.tensors, pack.layout);
   Packed& packed = packed_[key];
   if (packed.kernel != nullptr && packed.bytes != pack.bytes) {
-    return absl::InternalError(absl::StrCat("kernels ", packed.kernel->name, " and ", kernel->name, " give layout ",
-                                            pack.layout, " different sizes for ", weight.name));
+    return absl::InternalError(absl::StrCat("kernels ", packed.kernel->name, " and ", kernel->name,
+                                            " give layout ", pack.layout, " different sizes for ",
+                                            weight.name));
   }
   if (packed.kernel == nullptr) packed_order_.push_back(&*packed_.find(key));
   packed.kernel = kernel;
@@ -91,6 +91,22 @@ uint64_t WeightStore::mapped_bytes() const {
   uint64_t bytes = 0;
   for (const SourceTensor* tensor : used_as_mapped_) bytes += tensor->bytes;
   return bytes;
+}
+
+uint64_t WeightStore::looked_up_bytes() const {
+  uint64_t bytes = 0;
+  for (const SourceTensor* tensor : looked_up_) {
+    if (tensor->file != nullptr && read_in_full_.count(tensor) == 0) bytes += tensor->bytes;
+  }
+  return bytes;
+}
+
+void WeightStore::ForgetLookedUp() const {
+  for (const SourceTensor* tensor : looked_up_) {
+    if (tensor->file == nullptr || read_in_full_.count(tensor) != 0) continue;
+    tensor->file->Forget(tensor->file_offset, tensor->bytes);
+    tensor->file->AdviseRandom(tensor->file_offset, tensor->bytes);
+  }
 }
 
 uint64_t WeightStore::packed_bytes() const {
@@ -118,8 +134,8 @@ uint64_t WeightStore::PlacePacked() {
 std::string WeightStore::DescribePacked() const {
   std::string text;
   for (const auto entry : packed_order_) {
-    absl::StrAppend(&text, "weight ", entry->second.offset, " ", entry->second.bytes, " ", entry->first.second, " ",
-                    entry->second.kernel->name);
+    absl::StrAppend(&text, "weight ", entry->second.offset, " ", entry->second.bytes, " ",
+                    entry->first.second, " ", entry->second.kernel->name);
     for (const SourceTensor* tensor : entry->first.first) absl::StrAppend(&text, " ", tensor->name);
     absl::StrAppend(&text, "\n");
   }
@@ -138,37 +154,45 @@ struct WeightStore::Job {
   void Run(int64_t begin, int64_t end) {
     for (int64_t first = begin, last; first < end && code.load() == KL_OK; first = last) {
       last = std::min(end, first + slice_units);
-      const kl_code result = packed.kernel->pack(packed.node, packed.operand, &source, destination, first, last);
+      const kl_code result =
+          packed.kernel->pack(packed.node, packed.operand, &source, destination, first, last);
       if (result != KL_OK) code.store(result);
-      Discard(tensors, static_cast<uint64_t>(first) * unit_bytes, static_cast<uint64_t>(last) * unit_bytes);
+      Discard(tensors, static_cast<uint64_t>(first) * unit_bytes,
+              static_cast<uint64_t>(last) * unit_bytes);
     }
   }
 };
 
 absl::Status WeightStore::PackOne(const Tensors& tensors, const ParallelForFunction& parallel_for,
-                                  const Packed& packed) {
+                                  bool frugal, const Packed& packed) {
   Job job = {packed,
              tensors,
              copy_.data() + packed.offset,
              BytesOf(tensors) / static_cast<uint64_t>(packed.unit_count),
              1,
              *packed.node->operands[packed.operand]};
-  if (job.unit_bytes > 0) job.slice_units = std::max<int64_t>(1, static_cast<int64_t>(kSliceBytes / job.unit_bytes));
+  if (job.unit_bytes > 0)
+    job.slice_units = std::max<int64_t>(1, static_cast<int64_t>(kSliceBytes / job.unit_bytes));
   SetSource(tensors, &job.source);
   parallel_for(
-      packed.unit_count, [](void* context, int64_t begin, int64_t end) { static_cast<Job*>(context)->Run(begin, end); },
+      packed.unit_count,
+      [](void* context, int64_t begin, int64_t end) {
+        static_cast<Job*>(context)->Run(begin, end);
+      },
       &job);
   if (job.code.load() != KL_OK) {
-    return StatusFromCode(job.code.load(),
-                          absl::StrCat("kernel ", packed.kernel->name, " failed to pack ", tensors[0]->name));
+    return StatusFromCode(job.code.load(), absl::StrCat("kernel ", packed.kernel->name,
+                                                        " failed to pack ", tensors[0]->name));
   }
-  GiveBack(tensors);  // the slices' edges too
+  GiveBack(tensors, frugal);  // the slices' edges too
   return absl::OkStatus();
 }
 
-void WeightStore::GiveBack(const Tensors& tensors) const {
+void WeightStore::GiveBack(const Tensors& tensors, bool frugal) const {
   Discard(tensors, 0, UINT64_MAX);
   for (const SourceTensor* tensor : tensors) {
+    // Read-ahead went beyond the tensor, into what nobody will ask for.
+    if (frugal && tensor->file != nullptr) tensor->file->Forget(0, tensor->file->size());
     // Somebody looks rows up in it: the others should not come back with them.
     if (tensor->file != nullptr && used_as_mapped_.count(tensor) > 0) {
       tensor->file->AdviseRandom(tensor->file_offset, tensor->bytes);
@@ -176,41 +200,46 @@ void WeightStore::GiveBack(const Tensors& tensors) const {
   }
 }
 
-absl::Status WeightStore::PackAll(uint64_t copy_bytes, const ParallelForFunction& parallel_for,
+absl::Status WeightStore::PackAll(uint64_t copy_bytes, bool frugal,
+                                  const ParallelForFunction& parallel_for,
                                   const ProgressFunction& progress) {
-  const auto huge_pages =
-      copy_bytes >= kHugePageBytes ? AlignedBuffer::HugePages::kAdvise : AlignedBuffer::HugePages::kNo;
+  const auto huge_pages = copy_bytes >= kHugePageBytes ? AlignedBuffer::HugePages::kAdvise
+                                                       : AlignedBuffer::HugePages::kNo;
   KL_ASSIGN_OR_RETURN(copy_, AlignedBuffer::Allocate(copy_bytes, huge_pages));
   const uint64_t total = packed_bytes();
   uint64_t done = 0;
   for (const auto entry : packed_order_) {
-    if (progress && !progress("pack", done, total)) return absl::CancelledError("loading was stopped");
-    KL_RETURN_IF_ERROR(PackOne(entry->first.first, parallel_for, entry->second));
+    if (progress && !progress("pack", done, total))
+      return absl::CancelledError("loading was stopped");
+    KL_RETURN_IF_ERROR(PackOne(entry->first.first, parallel_for, frugal, entry->second));
     done += entry->second.bytes;
   }
   if (progress && total > 0) progress("pack", total, total);
   return absl::OkStatus();
 }
 
-absl::Status WeightStore::Pack(const ParallelForFunction& parallel_for, const ProgressFunction& progress,
-                               const PackedCacheOptions* cache) {
+absl::Status WeightStore::Pack(bool frugal, const ParallelForFunction& parallel_for,
+                               const ProgressFunction& progress, const PackedCacheOptions* cache) {
   const uint64_t copy_bytes = PlacePacked();
-  if (cache == nullptr || copy_bytes == 0) return PackAll(copy_bytes, parallel_for, progress);
+  if (frugal || cache == nullptr || copy_bytes == 0)
+    return PackAll(copy_bytes, frugal, parallel_for, progress);
   const std::string contents = absl::StrCat(cache->identity, DescribePacked());
   auto opened = PackedCache::Open(cache->path, contents, copy_bytes, parallel_for);
   if (opened.ok()) {
     mapped_copy_ = *std::move(opened);
-    for (const auto entry : packed_order_) GiveBack(entry->first.first);
+    for (const auto entry : packed_order_) GiveBack(entry->first.first, frugal);
     return absl::OkStatus();
   }
   if (opened.status().code() != absl::StatusCode::kNotFound && cache->log != nullptr) {
-    cache->log->Warning("packed cache is not used and will be written anew: ", opened.status().message());
+    cache->log->Warning("packed cache is not used and will be written anew: ",
+                        opened.status().message());
   }
-  KL_RETURN_IF_ERROR(PackAll(copy_bytes, parallel_for, progress));
+  KL_RETURN_IF_ERROR(PackAll(copy_bytes, frugal, parallel_for, progress));
   const absl::Status written =
       PackedCache::Write(cache->path, contents, copy_.data(), copy_bytes, parallel_for, progress);
   if (written.code() == absl::StatusCode::kCancelled) return written;
-  if (!written.ok() && cache->log != nullptr) cache->log->Warning("no packed cache: ", written.message());
+  if (!written.ok() && cache->log != nullptr)
+    cache->log->Warning("no packed cache: ", written.message());
   return absl::OkStatus();
 }
 
@@ -218,15 +247,16 @@ absl::Status WeightStore::CheckIntact() const {
   return mapped_copy_ == nullptr ? absl::OkStatus() : mapped_copy_->CheckIntact();
 }
 
-void WeightStore::Bind(const PlanValue& weight, const kl_node& node, uint32_t operand, const kl_kernel& kernel,
-                       kl_tensor* tensor) const {
+void WeightStore::Bind(const PlanValue& weight, const kl_node& node, uint32_t operand,
+                       const kl_kernel& kernel, kl_tensor* tensor) const {
   const auto pack = QueryPack(kernel, node, operand);
   if (!pack.ok() || pack->bytes == 0) {
     SetSource(weight.tensors, tensor);
     return;
   }
   const auto it = packed_.find(Key(weight.tensors, pack->layout));
-  if (it == packed_.end()) return SetSource(weight.tensors, tensor);  // a pack_query that changes its mind
+  if (it == packed_.end())
+    return SetSource(weight.tensors, tensor);  // a pack_query that changes its mind
   tensor->layout = KL_LAYOUT_PACKED;
   tensor->data = const_cast<uint8_t*>(copy() + it->second.offset);
   tensor->parts = nullptr;

@@ -27,6 +27,9 @@
 
 namespace kinglet {
 
+// What the kernel wants for this operand; bytes = 0: the weight as it is.
+absl::StatusOr<kl_pack> QueryPack(const kl_kernel& kernel, const kl_node& node, uint32_t operand);
+
 // Filled at load by one thread: Want() for every weight operand of every node, then Pack() once, then Bind() for every
 // operand. Immutable and thread safe afterwards. The source must outlive the store.
 class WeightStore {
@@ -37,12 +40,19 @@ class WeightStore {
   // Bytes resident once everything was touched; known after the last Want().
   uint64_t mapped_bytes() const;
   uint64_t packed_bytes() const;
+  // Of the mapped bytes, those of tables that rows are looked up in: only touched rows are resident, and only until
+  // ForgetLookedUp().
+  uint64_t looked_up_bytes() const;
+  void ForgetLookedUp() const;
 
+  // With `frugal`, what was read of the files leaves the system's cache as well, tensor by tensor, and `cache` is not used.
   // With `cache` (may be NULL) the packed copy is mapped from that file where it fits, and written there where it does
   // not: what goes wrong with it is logged and costs time only.
   // Errors: cancelled by `progress`, out of memory, the file changed or became shorter while it was read.
-  absl::Status Pack(const ParallelForFunction& parallel_for, const ProgressFunction& progress,
+  absl::Status Pack(bool frugal, const ParallelForFunction& parallel_for, const ProgressFunction& progress,
                     const PackedCacheOptions* cache = nullptr);
+  // Most of a file that is in memory beside the packed copies while a thread packs.
+  static constexpr uint64_t kSliceBytes = 4 << 20;
 
   // DataLoss when a page of a mapped cache could not be read.
   absl::Status CheckIntact() const;
@@ -70,10 +80,11 @@ class WeightStore {
   uint64_t PlacePacked();
   // One line a packed weight: place, layout, kernel, tensors.
   std::string DescribePacked() const;
-  absl::Status PackAll(uint64_t copy_bytes, const ParallelForFunction& parallel_for, const ProgressFunction& progress);
-  absl::Status PackOne(const Tensors& tensors, const ParallelForFunction& parallel_for, const Packed& packed);
+  absl::Status PackAll(uint64_t copy_bytes, bool frugal, const ParallelForFunction& parallel_for, const ProgressFunction& progress);
+  absl::Status PackOne(const Tensors& tensors, const ParallelForFunction& parallel_for, bool frugal,
+                       const Packed& packed);
   // The pages of what is packed now.
-  void GiveBack(const Tensors& tensors) const;
+  void GiveBack(const Tensors& tensors, bool frugal) const;
   const uint8_t* copy() const { return mapped_copy_ != nullptr ? mapped_copy_->data() : copy_.data(); }
   // Pointers to each outermost slice of a weight made of several tensors.
   const void* const* Parts(const Tensors& tensors) const;
@@ -86,6 +97,8 @@ class WeightStore {
   // One block for all packed weights, so that nearly all of it is huge pages; one of the two.
   AlignedBuffer copy_;
   std::unique_ptr<PackedCache> mapped_copy_;
+  std::set<const SourceTensor*> looked_up_;    // by an embed node
+  std::set<const SourceTensor*> read_in_full_;  // as mapped, by another node
 };
 
 }  // namespace kinglet

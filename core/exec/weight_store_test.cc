@@ -55,7 +55,7 @@ class WeightStoreTest : public testing::Test {
     if (names.size() > 1) value.shape.insert(value.shape.begin(), static_cast<int64_t>(names.size()));
     return value;
   }
-  absl::Status Pack() { return store_.Pack(Serially, nullptr); }
+  absl::Status Pack() { return store_.Pack(false, Serially, nullptr); }
   kl_tensor Bound(const PlanValue& weight, const Use& use) {
     kl_tensor tensor = {};
     store_.Bind(weight, use.node, 1, matmul_, &tensor);
@@ -113,7 +113,7 @@ TEST_F(WeightStoreTest, UnitsPackedOnManyThreadsMakeUpTheWholeWeight) {
     }
     return kl_code{KL_OK};
   };
-  ASSERT_TRUE(store_.Pack(threads, nullptr).ok());
+  ASSERT_TRUE(store_.Pack(false, threads, nullptr).ok());
   ExpectReversed(Bound(a, use), *source_.Find("a"));
 }
 
@@ -192,7 +192,7 @@ TEST_F(WeightStoreTest, ProgressCanStopBetweenTwoWeights) {
   ASSERT_TRUE(store_.Want(a, &first.node, 1, &matmul_).ok());
   ASSERT_TRUE(store_.Want(b, &second.node, 1, &matmul_).ok());
   std::vector<uint64_t> seen;
-  const absl::Status status = store_.Pack(Serially, [&](const char* stage, uint64_t done, uint64_t total) {
+  const absl::Status status = store_.Pack(false, Serially, [&](const char* stage, uint64_t done, uint64_t total) {
     EXPECT_STREQ(stage, "pack");
     EXPECT_EQ(total, store_.packed_bytes());
     seen.push_back(done);

@@ -12,6 +12,7 @@ namespace kinglet {
 namespace {
 
 constexpr uint64_t kAlignment = 64;
+constexpr int64_t kTokensAhead = 128;
 
 // What Serialize() writes: this, then for each cache a CacheHeader and its rows,
 // [head_count][row_count][head_length] of the type.
@@ -84,12 +85,14 @@ absl::StatusOr<uint64_t> KvCache::RequiredBytes(const std::vector<kl_cache_desc>
 absl::StatusOr<std::unique_ptr<KvCache>> KvCache::Create(const std::vector<kl_cache_desc>& descs,
                                                          int64_t context_length,
                                                          int64_t batch_length, Budget* budget,
-                                                         kl_dtype type) {
+                                                         kl_dtype type, Promise promise) {
   KL_ASSIGN_OR_RETURN(const uint64_t bytes,
                       RequiredBytes(descs, context_length, batch_length, type));
   std::unique_ptr<KvCache> result(new KvCache());
   if (budget != nullptr) {
-    KL_ASSIGN_OR_RETURN(result->reservation_, budget->Reserve("cache", bytes));
+    const bool whole = promise == Promise::kWhole;
+    KL_ASSIGN_OR_RETURN(result->reservation_, budget->Reserve("cache", whole ? bytes : 0));
+    if (!whole) result->growing_budget_ = budget;
   }
   KL_ASSIGN_OR_RETURN(result->buffer_, AlignedBuffer::Allocate(bytes));
   result->type_ = type;
@@ -126,6 +129,31 @@ uint8_t* KvCache::RowsOf(const Cache& cache, int64_t head, int64_t position) con
   return static_cast<uint8_t*>(cache.tensor.data) + static_cast<uint64_t>(row) * RowBytes(cache);
 }
 
+uint64_t KvCache::ResidentBytes(int64_t length) const {
+  // The rows of a head lie together; its first and last page may belong to neighbours too.
+  constexpr uint64_t kPageBytes = 4096;
+  uint64_t sum = 0;
+  for (const Cache& cache : caches_) {
+    const uint64_t rows = static_cast<uint64_t>(std::min(cache.rows, length));
+    sum += static_cast<uint64_t>(cache.desc.head_count) *
+           (AlignUp(rows * RowBytes(cache), kPageBytes) + kPageBytes);
+  }
+  return std::min(sum, AlignUp(buffer_.size(), kPageBytes));
+}
+
+absl::Status KvCache::PromiseRows(int64_t length) {
+  if (growing_budget_ == nullptr || ResidentBytes(length) <= reservation_.bytes()) {
+    return absl::OkStatus();
+  }
+  // Further than needed, so that not every token asks.
+  const int64_t ahead = std::min(context_length_, length + kTokensAhead);
+  if (growing_budget_->Grow(&reservation_, ResidentBytes(ahead)).ok()) return absl::OkStatus();
+  const absl::Status grown = growing_budget_->Grow(&reservation_, ResidentBytes(length));
+  if (grown.ok()) return grown;
+  return Annotate(grown, absl::StrCat("KV cache: the budget holds no context of ", length,
+                                      " tokens; start anew, or ask for a larger one"));
+}
+
 absl::Status KvCache::Reserve(int64_t token_count) {
   if (token_count < 0 || token_count > batch_length_) {
     return absl::InvalidArgumentError(absl::StrCat("KV cache: expected a batch of at most ",
@@ -136,6 +164,7 @@ absl::Status KvCache::Reserve(int64_t token_count) {
         absl::StrCat("KV cache: the context of ", context_length_, " tokens holds ", length_, ", ",
                      token_count, " more do not fit; rewind, or use a longer context"));
   }
+  KL_RETURN_IF_ERROR(PromiseRows(length_ + token_count));
   for (Cache& cache : caches_) {
     cache.first_kept = std::max(cache.first_kept, length_ + token_count - cache.rows);
   }
@@ -244,6 +273,7 @@ absl::Status KvCache::DeserializeChecked(const uint8_t* data, uint64_t bytes) {
                      " of type ", header.type, " and ", header.length,
                      "; restore it with the same model and a context that is long enough"));
   }
+  KL_RETURN_IF_ERROR(PromiseRows(header.length));
   for (size_t i = 0; i < caches_.size(); ++i) {
     Cache& cache = caches_[i];
     CacheHeader facts;

@@ -41,12 +41,14 @@ class KvCache {
                                                 kl_dtype type = KL_TYPE_F16);
 
   // One tensor for each desc, in that order. Pages become resident as rows are written. `budget`
-  // (may be NULL) is asked before anything is allocated, under the name "cache". `type` is f16 or
-  // f32.
+  // (may be NULL) is asked under the name "cache": for all rows before anything is allocated, or with
+  // kAsWritten by Reserve() for the rows that are about to be written. `type` is f16 or f32.
+  enum class Promise { kWhole, kAsWritten };
   static absl::StatusOr<std::unique_ptr<KvCache>> Create(const std::vector<kl_cache_desc>& descs,
                                                          int64_t context_length,
                                                          int64_t batch_length, Budget* budget,
-                                                         kl_dtype type = KL_TYPE_F16);
+                                                         kl_dtype type = KL_TYPE_F16,
+                                                         Promise promise = Promise::kWhole);
 
   size_t size() const { return caches_.size(); }
   // [head_count, rows, head_length]; data lives as long as the cache.
@@ -58,7 +60,8 @@ class KvCache {
 
   // Before a run that writes positions length() .. length() + token_count - 1: from now on the
   // rings have lost what these overwrite, whether the run succeeds or not.
-  // Errors: more tokens than a batch, or than are left of the context.
+  // Errors: more tokens than a batch, or than are left of the context or, with kAsWritten, of the
+  // budget.
   absl::Status Reserve(int64_t token_count);
   // After it: these tokens are in the cache. At most what was reserved.
   void Commit(int64_t token_count);
@@ -90,6 +93,9 @@ class KvCache {
   bool IsRing(const Cache& cache) const { return cache.rows < context_length_; }
   uint8_t* RowsOf(const Cache& cache, int64_t head, int64_t position) const;
   uint64_t RowBytes(const Cache& cache) const;
+  // At most so much is resident once that many positions were written.
+  uint64_t ResidentBytes(int64_t length) const;
+  absl::Status PromiseRows(int64_t length);
   absl::Status DeserializeChecked(const uint8_t* data, uint64_t bytes);
 
   kl_dtype type_ = KL_TYPE_F16;
@@ -97,6 +103,7 @@ class KvCache {
   int64_t batch_length_ = 0;
   int64_t length_ = 0;
   std::vector<Cache> caches_;
+  Budget* growing_budget_ = nullptr;  // with kAsWritten
   Reservation reservation_;
   AlignedBuffer buffer_;
 };

@@ -15,6 +15,7 @@
 #include "tools/bench/runner.h"
 #include "tools/common/command.h"
 #include "tools/common/engine.h"
+#include "tools/common/expert_report.h"
 #include "tools/common/files.h"
 #include "tools/common/format.h"
 #include "tools/common/interrupt.h"
@@ -100,6 +101,12 @@ Failure BenchModel(const Settings& settings, EngineFlags engine, const std::stri
   RuntimeHandle runtime;
   ModelHandle model;
   Failure failure = CreateRuntime(kName, engine, &runtime);
+  int64_t context = 1;
+  for (const BenchTest& test : tests) {
+    context = std::max(context, test.depth + test.prompt + test.generation);
+  }
+  engine.session_context_length = static_cast<int32_t>(context);
+  engine.session_batch = static_cast<int32_t>(settings.runner.batch);
   if (failure.ok()) failure = LoadModel(engine, runtime.get(), path, false, &model);
   if (!failure.ok()) return failure;
   const int64_t load_ns = NowNs() - start;
@@ -125,8 +132,14 @@ Failure BenchModel(const Settings& settings, EngineFlags engine, const std::stri
     result.bytes_per_token = info.bytes_per_token;
     result.load_ns = load_ns;
     if (!settings.no_warm_up) failure = runner.WarmUp(tests[i]);
+    const kl_expert_stats before = DescribeExperts(model.get());
     if (failure.ok()) failure = runner.Measure(tests[i], &result);
     progress.Clear();
+    const uint64_t tokens = static_cast<uint64_t>((tests[i].prompt + tests[i].generation) *
+                                                  settings.runner.repetitions);
+    const std::string experts = ExpertReport(before, DescribeExperts(model.get()), tokens);
+    if (engine.verbose && !experts.empty()) std::fprintf(stderr, "%s\n", experts.c_str());
+    if (engine.verbose) std::fputs(kl_model_memory_text(model.get()), stderr);
     if (failure.ok()) results->push_back(std::move(result));
   }
   return failure;

@@ -61,7 +61,10 @@ class Chat {
     Failure failure;
     if (settings_.model.empty()) failure = FindShippedModel(&settings_.model);
     if (failure.ok()) failure = CreateRuntime(kName, engine_, &runtime_);
-    if (failure.ok()) failure = LoadModel(engine_, runtime_.get(), settings_.model, false, &model_);
+    EngineFlags engine = engine_;
+    engine.session_context_length = static_cast<int32_t>(settings_.context);
+    engine.session_batch = static_cast<int32_t>(settings_.batch);
+    if (failure.ok()) failure = LoadModel(engine, runtime_.get(), settings_.model, false, &model_);
     if (!failure.ok()) return failure;
     if (engine_.verbose) {
       std::fprintf(stderr, "kernels:\n%s", SummarisePlan(kl_model_plan_text(model_.get())).c_str());

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "tools/common/engine.h"
+#include "tools/common/expert_report.h"
 #include "tools/common/files.h"
 #include "tools/common/format.h"
 
@@ -150,6 +151,8 @@ Failure Stats(const std::string&, ChatState* state) {
                    FormatBytes(info.peak_resident_bytes), " at most; weights ",
                    FormatBytes(model.weight_bytes), ", KV cache ", FormatBytes(info.cache_bytes),
                    ", activations ", FormatBytes(info.arena_bytes)));
+  const std::string experts = ExpertReport({}, DescribeExperts(state->model), 0);
+  if (!experts.empty()) Say(experts);
   return Success();
 }
 

@@ -82,10 +82,20 @@ void EngineFlags::Declare(OptionTable* options) {
 
 void EngineFlags::DeclareMemory(OptionTable* options) {
   options->Bytes({"--memory"}, "SIZE", &memory_bytes,
-                 "budget for all that stays in memory, such as 1GiB; a model that does not fit is "
-                 "refused; 0: none");
+                 "budget for all that stays in memory, such as 1GiB; experts that do not fit are "
+                 "read from storage when they are needed; 0: none");
   options->Choice({"--cache-type"}, {"auto", "f16", "f32"}, &cache_type,
                   "of the KV cache; auto: f32 for a model of f32 weights, f16 for all others");
+  options->Text({"--experts"}, "FILE", &expert_file,
+                "read experts from this file of kinglet prepare; without it from the one beside "
+                "the model, or from the model");
+  options->Text({"--expert-policy"}, "NAME", &expert_policy,
+                "which experts stay in memory: lru, lfu, s3fifo ...; without it the one that "
+                "measured best");
+  options->Choice({"--expert-reader"}, {"auto", "io_uring", "pread", "buffered"}, &expert_reader,
+                  "how experts are read; auto: the first of these that the system allows");
+  options->Flag({"--no-prefetch"}, &no_prefetch,
+                "read only the experts that were chosen, guess at none");
   options->Flag({"--packed-cache"}, &packed_cache,
                 "keep the weights as the kernels want them in a file beside the model, "
                 "MODEL.kinglet-packed, and map it the next time instead of packing anew");
@@ -138,6 +148,12 @@ Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::stri
   kl_model_default_options(&options);
   options.memory_bytes = flags.memory_bytes;
   options.vocabulary_only = vocabulary_only;
+  if (!flags.expert_policy.empty()) options.expert_policy = flags.expert_policy.c_str();
+  if (flags.expert_reader != "auto") options.expert_reader = flags.expert_reader.c_str();
+  if (!flags.expert_file.empty()) options.expert_file = flags.expert_file.c_str();
+  options.no_expert_prefetch = flags.no_prefetch;
+  options.session_context_length = flags.session_context_length;
+  options.session_batch = flags.session_batch;
   if (flags.cache_type == "f16") options.cache_type = KL_TYPE_F16;
   if (flags.cache_type == "f32") options.cache_type = KL_TYPE_F32;
   options.packed_cache = flags.packed_cache;

@@ -45,13 +45,20 @@ struct EngineFlags {
   uint64_t memory_bytes = 0;
   std::string cache_type = "auto";
   bool packed_cache = false;
+  std::string expert_policy;
+  std::string expert_reader = "auto";
+  std::string expert_file;
+  bool no_prefetch = false;
+  // Of the session that the command will make; set by the command. session_batch 0: not known.
+  int32_t session_context_length = 0;
+  int32_t session_batch = 0;
   bool verbose = false;
 
   // -t, unless the command has its own (bench, which takes a list).
   void DeclareThreads(OptionTable* options);
   // --scheduler, --plugin, --plugin-folder, --disable-plugin, --plugin-option, --kernel, -v.
   void Declare(OptionTable* options);
-  // --memory, --cache-type and --packed-cache.
+  // --memory, --cache-type, --packed-cache, --expert-policy, --expert-reader, --experts, --no-prefetch.
   void DeclareMemory(OptionTable* options);
 };
 

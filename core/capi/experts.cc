@@ -1,0 +1,84 @@
+// kl_model: experts that stay in their file. kl_session: where tokens are routed.
+#include "absl/strings/str_cat.h"
+#include "core/base/status.h"
+#include "core/capi/handles.h"
+#include "core/exec/expert_file.h"
+
+using kinglet::FillError;
+
+kl_code kl_model_expert_stats(const kl_model* model, kl_expert_stats* stats) {
+  if (model == nullptr || stats == nullptr) return KL_INVALID_ARGUMENT;
+  kl_expert_stats facts = {};
+  facts.description = "";
+  kinglet::ExpertBank* experts = model->model->experts();
+  if (experts != nullptr) {
+    const kl_bank_stats bank = experts->bank()->Stats();
+    model->expert_text = experts->bank()->Describe();
+    facts.streamed = true;
+    facts.prepared = experts->source().prepared();
+    facts.description = model->expert_text.c_str();
+    facts.record_count = bank.record_count;
+    facts.slot_count = bank.slot_count;
+    facts.slot_bytes = experts->source().abi().slot_bytes;
+    facts.budget_bytes = experts->budget_bytes();
+    facts.hit_count = bank.hit_count;
+    facts.miss_count = bank.miss_count;
+    facts.read_bytes = bank.read_bytes;
+    facts.stall_ns = bank.stall_ns;
+    facts.prefetch_count = bank.prefetch_count;
+    facts.useful_prefetch_count = bank.useful_prefetch_count;
+    facts.useless_prefetch_count = bank.useless_prefetch_count;
+  }
+  kinglet::CopyStruct(facts, stats);
+  return KL_OK;
+}
+
+const char* kl_model_memory_text(const kl_model* model) {
+  if (model == nullptr) return "";
+  model->memory_text.clear();
+  for (const auto& entry : model->model->budget()->Usage()) {
+    absl::StrAppend(&model->memory_text, entry.second, " ", entry.first, "\n");
+  }
+  return model->memory_text.c_str();
+}
+
+kl_code kl_model_prepare_experts(kl_runtime* runtime, const char* model_path, const char* path,
+                                 kl_progress_callback progress, void* user, uint64_t* bytes, kl_error* error) {
+  if (runtime == nullptr || model_path == nullptr) return kinglet::NullArgument("kl_model_prepare_experts", error);
+  auto source = kinglet::LoadAnySource(model_path);
+  if (!source.ok()) return FillError(source.status(), error);
+  kinglet::ModelOptions options;
+  options.plan_only = true;
+  const auto model = kinglet::Model::Load(runtime->runtime.get(), *std::move(source), options);
+  if (!model.ok()) return FillError(model.status(), error);
+  const std::string target = path == nullptr ? kinglet::ExpertFileBeside((*model)->source().path) : path;
+  auto written = kinglet::WriteExpertFile((*model)->prepared()->experts(), target, (*model)->Fingerprint(),
+                                          kinglet::WrapProgress(progress, user));
+  // A page of the model that was lost on the way was packed as zeros.
+  const absl::Status intact = (*model)->CheckFiles();
+  if (written.ok() && !intact.ok()) {
+    remove(target.c_str());
+    return FillError(intact, error);
+  }
+  if (!written.ok()) return FillError(written.status(), error);
+  if (bytes != nullptr) *bytes = *written;
+  return KL_OK;
+}
+
+kl_code kl_session_watch_routing(kl_session* session, kl_routing_callback callback, void* user, kl_error* error) {
+  if (session == nullptr) return kinglet::NullArgument("kl_session_watch_routing", error);
+  if (callback == nullptr) return FillError(session->session->WatchRouting(nullptr), error);
+  return FillError(session->session->WatchRouting([callback, user](const kinglet::RoutedBatch& batch) {
+                     kl_routing routing = {};
+                     routing.struct_size = sizeof routing;
+                     routing.token_count = batch.token_count;
+                     routing.first_position = batch.first_position;
+                     routing.prompt = batch.prompt;
+                     routing.layer_count = batch.layer_count;
+                     routing.place_count = batch.place_count;
+                     routing.expert_count = batch.expert_count;
+                     routing.experts = batch.experts;
+                     callback(user, &routing);
+                   }),
+                   error);
+}

@@ -98,7 +98,7 @@ absl::StatusOr<int32_t> Sampler::Sample(const float* logits, int32_t count) {
   candidates_.erase(std::remove_if(candidates_.begin(), candidates_.end(),
                                    [](const Candidate& c) { return c.logit == kLowest; }),
                     candidates_.end());
-  KeepTopK();
+  KeepTopK(static_cast<size_t>(count));
   KeepTopP();
   KeepMinP();
   return Draw();
@@ -149,9 +149,10 @@ void Sampler::Penalise() {
   }
 }
 
-void Sampler::KeepTopK() {
-  const size_t k = options_.top_k <= 0 ? candidates_.size() : static_cast<size_t>(options_.top_k);
-  if (k >= candidates_.size()) return;
+void Sampler::KeepTopK(size_t logit_count) {
+  if (options_.top_k <= 0 || static_cast<size_t>(options_.top_k) >= logit_count) return;
+  // Sorted also where the head left no more than k: what follows adds probabilities in this order.
+  const size_t k = std::min(static_cast<size_t>(options_.top_k), candidates_.size());
   std::partial_sort(candidates_.begin(), candidates_.begin() + k, candidates_.end(), Better);
   candidates_.resize(k);
 }

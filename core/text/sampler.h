@@ -94,7 +94,7 @@ class Sampler {
 
   absl::Status Load(const float* logits, int32_t count);
   void Penalise();
-  void KeepTopK();
+  void KeepTopK(size_t logit_count);
   void KeepTopP();
   void KeepMinP();
   int32_t Draw();

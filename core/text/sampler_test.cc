@@ -1,7 +1,10 @@
 #include "core/text/sampler.h"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <random>
 #include <set>
 
 #include "gmock/gmock.h"
@@ -330,6 +333,73 @@ TEST(SamplerTest, RefusesADamagedState) {
   state.recent.clear();
   state.generator = {};
   EXPECT_THAT(std::string(sampler.Restore(state).message()), HasSubstr("all zero"));
+}
+
+TEST(SamplerWantedCount, FollowsTheOptions) {
+  const auto wanted = [](const SamplerOptions& options) { return Sampler::Create(options)->WantedCount(64); };
+  SamplerOptions options;
+  options.seed = 1;
+  EXPECT_EQ(wanted(options), 40u);
+  options.top_k = 0;
+  EXPECT_EQ(wanted(options), 0u);
+  options.temperature = 0;
+  EXPECT_EQ(wanted(options), 1u);
+  options.repeat_penalty = 1.1f;
+  EXPECT_EQ(wanted(options), 1u + 64u);
+  options.repeat_last_n = 10;
+  EXPECT_EQ(wanted(options), 1u + 10u);
+  options.repeat_last_n = 0;
+  EXPECT_EQ(wanted(options), 1u);
+  options.repeat_last_n = 10;
+  options.presence_penalty = -0.5f;
+  EXPECT_EQ(wanted(options), 0u);
+  options.presence_penalty = 0.5f;
+  options.repeat_penalty = 0.9f;
+  EXPECT_EQ(wanted(options), 0u);
+  options.repeat_penalty = 1;
+  options.top_k = 7;
+  options.temperature = 1;
+  EXPECT_EQ(wanted(options), 7u + 10u);
+  options.top_k = std::numeric_limits<int32_t>::max();
+  EXPECT_EQ(wanted(options), 0x7fffffffu + 10u);
+}
+
+TEST(SamplerWantedCount, TheOthersMayBeMinusInfinity) {
+  constexpr int32_t kCount = 500;
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal(0, 3);
+  for (const float penalty : {1.0f, 1.3f}) {
+    for (const float temperature : {0.0f, 0.9f}) {
+      SamplerOptions options;
+      options.seed = 11;
+      options.temperature = temperature;
+      options.top_k = 12;
+      options.top_p = 1;  // draws in the order that top-k left
+      options.min_p = 0;
+      options.repeat_penalty = penalty;
+      options.repeat_last_n = 20;
+      Sampler full = *Sampler::Create(options);
+      Sampler sparse = *Sampler::Create(options);
+      for (int step = 0; step < 400; ++step) {
+        std::vector<float> logits(kCount);
+        for (float& logit : logits) logit = normal(random);
+        std::vector<float> sorted = logits;
+        std::sort(sorted.begin(), sorted.end(), std::greater<float>());
+        std::vector<float> few = logits;
+        for (float& logit : few) {
+          if (logit < sorted[static_cast<size_t>(sparse.WantedCount(0) - 1)]) {
+            logit = -std::numeric_limits<float>::infinity();
+          }
+        }
+        const auto expected = full.Sample(logits.data(), kCount);
+        const auto found = sparse.Sample(few.data(), kCount);
+        ASSERT_TRUE(expected.ok() && found.ok());
+        ASSERT_EQ(*found, *expected) << "step " << step;
+        full.Accept(*expected);
+        sparse.Accept(*found);
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -34,9 +34,9 @@ constexpr int64_t kMostWanted = 256;
 // Best estimates that are computed beside the wanted ones: an estimate errs, the best may be the
 // third.
 constexpr int64_t kHeadSpareRows = 15;
-// More candidates than one row in 8: the exact rows cost more than the estimates save.
-constexpr int64_t kHeadRowsPerCandidate = 8;
-constexpr uint32_t kFullRunsAfterTooMany = 32;
+// More candidates than one row in 5: the exact rows cost what the estimates save.
+constexpr int64_t kHeadRowsPerCandidate = 5;
+constexpr uint32_t kFullRunsAfterTooMany = 8;
 
 struct HeadState {
   MatmulState shape;

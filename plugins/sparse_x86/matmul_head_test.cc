@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <numeric>
@@ -31,6 +32,11 @@ std::vector<float> Normal(Random* random, int64_t count) {
   for (float& value : values) value = static_cast<float>(NextNormal(random));
   return values;
 }
+
+// A few in an ordinary run; matmul_head_misses_test asks for more.
+#ifndef KL_HEAD_STATES
+#define KL_HEAD_STATES 200
+#endif
 
 // A matrix of `rows` x 512 random weights, and both kernels on it.
 class HeadTest : public ::testing::Test {
@@ -123,6 +129,45 @@ TEST_F(HeadTest, WantedLogitsHaveTheBitsOfTheFullProduct) {
       EXPECT_GT(left_out, 200 * rows_ / 2);
     }
   }
+}
+
+// Hidden states of four kinds: noise, along one row, along the sum of a few rows, rows in noise. Run with
+//   bazel test //plugins/sparse_x86:matmul_head_misses_test --test_tag_filters=slow
+TEST_F(HeadTest, CountsMisses) {
+  constexpr int64_t states = KL_HEAD_STATES;
+  MakeWeights(8000);
+  std::vector<float> x(kColumns);
+  std::vector<float> row(kColumns);
+  std::vector<float> y(static_cast<size_t>(rows_));
+  std::vector<float> full(static_cast<size_t>(rows_));
+  KernelRunner dense(kl_table_sparse_x86_matmul_q4_0_avx2.kernels[0], nullptr, 0);
+  ASSERT_EQ(KL_OK, dense.Prepare(Operands(1, x.data(), full.data()), true));
+  KernelRunner sparse(head(), &mark_, 1);
+  sparse.set_wanted_count(1);
+  ASSERT_EQ(KL_OK, sparse.Prepare(Operands(1, x.data(), y.data()), true));
+  int64_t misses = 0;
+  int64_t sparse_states = 0;
+  for (int64_t state = 0; state < states; ++state) {
+    const int kind = static_cast<int>(state % 4);
+    x = Normal(&random_, kColumns);
+    if (kind == 1 || kind == 2) std::fill(x.begin(), x.end(), 0.0f);
+    const int64_t row_count = kind == 0 ? 0 : kind == 2 ? 2 + state / 4 % 5 : 1;
+    for (int64_t r = 0; r < row_count; ++r) {
+      const int64_t token = NextInteger(&random_, 0, rows_ - 1);
+      DequantizeRow(KL_TYPE_Q4_0, weights_.data() + kl_row_bytes(KL_TYPE_Q4_0, kColumns) * token,
+                    kColumns, row.data());
+      for (int64_t k = 0; k < kColumns; ++k) x[k] += row[k];
+    }
+    ASSERT_EQ(KL_OK, dense.Run());
+    ASSERT_EQ(KL_OK, sparse.Run());
+    sparse_states += std::count(y.begin(), y.end(), kLeftOut) > 0 ? 1 : 0;
+    const int64_t best = std::max_element(full.begin(), full.end()) - full.begin();
+    if (memcmp(&full[best], &y[best], sizeof(float)) != 0) ++misses;
+  }
+  std::printf("%lld states, %lld computed sparsely, %lld misses\n", static_cast<long long>(states),
+              static_cast<long long>(sparse_states), static_cast<long long>(misses));
+  EXPECT_EQ(0, misses);
+  EXPECT_GT(sparse_states, states / 4);
 }
 
 TEST_F(HeadTest, FlatLogitsAreFullProducts) {

@@ -77,8 +77,13 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   if (!loaded.ok()) return Annotate(loaded, data.path);
   KL_RETURN_IF_ERROR(model->CheckFiles());
   if (options.memory_bytes != 0) {
-    // What was still being read ahead when it was forgotten the first time.
-    for (const auto& file : data.files) file->Forget(0, file->size());
+    // Small weights that are used as they lie in the file (norms, routers) are faulted in while the model runs. Without this
+    // each fault reads megabytes around it, which are page cache that nobody asked for, and in a full cgroup never ending
+    // reads. Then goes what was still being read ahead when it was forgotten the first time.
+    for (const auto& file : data.files) {
+      file->AdviseRandom(0, file->size());
+      file->Forget(0, file->size());
+    }
   }
   if (model->prepared_->leaves_experts()) {
     const absl::Status opened = model->OpenExperts(options);

@@ -14,7 +14,7 @@
 // the activations: then 4e-11 of a normal distribution lies beyond 6.5 sigma. Hidden values that
 // point along a row depend on its lower bits: they add up to 1.25 / (variance of its upper bits
 // + 1.25) of the estimate, 0.16 where weights are as narrow as 2.6 steps. A wanted logit beyond its
-// bound is missed; README.md has the counts: none. The threshold depends on the numbers alone, so
+// bound is missed; README.md has the counts. The threshold depends on the numbers alone, so
 // the same rows are computed for every number of threads.
 //
 // Where estimates leave too many rows (flat logits, many wanted) the next products are full ones.

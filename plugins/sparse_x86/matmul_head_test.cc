@@ -149,7 +149,9 @@ TEST_F(HeadTest, CountsMisses) {
   int64_t sparse_states = 0;
   for (int64_t state = 0; state < states; ++state) {
     const int kind = static_cast<int>(state % 4);
-    x = Normal(&random_, kColumns);
+    // In place: the kernels hold the address.
+    const std::vector<float> noise = Normal(&random_, kColumns);
+    std::copy(noise.begin(), noise.end(), x.begin());
     if (kind == 1 || kind == 2) std::fill(x.begin(), x.end(), 0.0f);
     const int64_t row_count = kind == 0 ? 0 : kind == 2 ? 2 + state / 4 % 5 : 1;
     for (int64_t r = 0; r < row_count; ++r) {

@@ -19,11 +19,6 @@ namespace reference {
 namespace {
 
 enum { kX, kScale, kZeroPoint, kY };
-struct NodeState {
-  int64_t channels;
-  int64_t inner;  // elements of one index of the axis
-};
-
 constexpr kl_operand kOperands[] = {Input("x"), Input("scale"), OptionalInput("zero_point"),
                                     Result("y")};
 constexpr kl_attribute kSecond[] = {IntAttribute("axis", 1)};
@@ -46,29 +41,19 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   check.Type(kScale, KL_TYPE_F32);
   check.Type(kY, KL_TYPE_F32);
   if (!check.ok()) return check.code();
-  NodeState* s = static_cast<NodeState*>(state);
   const kl_tensor* x = node->operands[kX];
   check.RequireOperand(kX, IsByteType(x->type) || x->type == KL_TYPE_I16 || x->type == KL_TYPE_I32,
                        "i8, u8, i16 or i32");
   check.Type(kZeroPoint, x->type);
   check.SameShape(kY, kX);
-  s->channels = s->inner = 1;
-  if (kl_element_count(node->operands[kScale]) != 1) {
-    const int64_t axis = kl_attribute_int(node, "axis", 0);
-    check.Require(axis >= 0 && axis < x->rank, "attribute axis within the rank of x", axis);
-    if (!check.ok()) return check.code();
-    s->channels = x->shape[axis];
-    for (int64_t d = axis + 1; d < x->rank; ++d) s->inner *= x->shape[d];
-  }
-  CheckOneOrCount(node, kScale, s->channels, &check);
-  CheckOneOrCount(node, kZeroPoint, s->channels, &check);
+  ReadChannels(node, kX, kScale, kZeroPoint, &check, static_cast<Channels*>(state));
   return check.code();
 }
 
 void Work(const kl_run* run, kl_work* work) { ElementWork(run->operands[kY], work); }
 
 kl_code Run(const kl_run* run) {
-  const NodeState* s = static_cast<const NodeState*>(run->state);
+  const Channels* s = static_cast<const Channels*>(run->state);
   const kl_tensor* x = run->operands[kX];
   float* y = static_cast<float*>(run->operands[kY]->data);
   const int64_t end = EndElement(run, run->operands[kY]);
@@ -83,7 +68,7 @@ kl_code Run(const kl_run* run) {
 }
 
 constexpr kl_kernel kKernel =
-    ReferenceKernel(kOp, "dequantize_linear_reference", sizeof(NodeState), Prepare, Work, Run);
+    ReferenceKernel(kOp, "dequantize_linear_reference", sizeof(Channels), Prepare, Work, Run);
 constexpr const kl_kernel* kKernels[] = {&kKernel};
 
 }  // namespace

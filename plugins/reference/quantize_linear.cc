@@ -19,11 +19,6 @@ namespace reference {
 namespace {
 
 enum { kX, kScale, kZeroPoint, kY };
-struct NodeState {
-  int64_t channels;
-  int64_t inner;  // elements of one index of the axis
-};
-
 constexpr kl_operand kOperands[] = {Input("x"), Input("scale"), OptionalInput("zero_point"),
                                     Result("y")};
 constexpr kl_attribute kSecond[] = {IntAttribute("axis", 1)};
@@ -43,28 +38,17 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   check.Type(kX, KL_TYPE_F32);
   check.Type(kScale, KL_TYPE_F32);
   if (!check.ok()) return check.code();
-  NodeState* s = static_cast<NodeState*>(state);
-  const kl_tensor* x = node->operands[kX];
   check.RequireOperand(kY, IsByteType(node->operands[kY]->type), "i8 or u8");
   check.Type(kZeroPoint, node->operands[kY]->type);
   check.SameShape(kY, kX);
-  s->channels = s->inner = 1;
-  if (kl_element_count(node->operands[kScale]) != 1) {
-    const int64_t axis = kl_attribute_int(node, "axis", 0);
-    check.Require(axis >= 0 && axis < x->rank, "attribute axis within the rank of x", axis);
-    if (!check.ok()) return check.code();
-    s->channels = x->shape[axis];
-    for (int64_t d = axis + 1; d < x->rank; ++d) s->inner *= x->shape[d];
-  }
-  CheckOneOrCount(node, kScale, s->channels, &check);
-  CheckOneOrCount(node, kZeroPoint, s->channels, &check);
+  ReadChannels(node, kX, kScale, kZeroPoint, &check, static_cast<Channels*>(state));
   return check.code();
 }
 
 void Work(const kl_run* run, kl_work* work) { ElementWork(run->operands[kY], work); }
 
 kl_code Run(const kl_run* run) {
-  const NodeState* s = static_cast<const NodeState*>(run->state);
+  const Channels* s = static_cast<const Channels*>(run->state);
   const float* x = static_cast<const float*>(run->operands[kX]->data);
   const kl_tensor* y = run->operands[kY];
   const CodeRange range = CodesOf(y->type);
@@ -84,7 +68,7 @@ kl_code Run(const kl_run* run) {
 }
 
 constexpr kl_kernel kKernel =
-    ReferenceKernel(kOp, "quantize_linear_reference", sizeof(NodeState), Prepare, Work, Run);
+    ReferenceKernel(kOp, "quantize_linear_reference", sizeof(Channels), Prepare, Work, Run);
 constexpr const kl_kernel* kKernels[] = {&kKernel};
 
 }  // namespace

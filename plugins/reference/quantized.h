@@ -90,6 +90,28 @@ inline void CheckOneOrCount(const kl_node* node, uint32_t index, int64_t count, 
   check->RequireOperand(index, found == 1 || found == count, "one element or one a channel");
 }
 
+// Which scale and zero point an element of x has: those of channel (element / inner) % channels.
+struct Channels {
+  int64_t channels;
+  int64_t inner;  // elements of one index of the axis
+};
+
+// One channel where there is one scale, else those of attribute "axis".
+inline void ReadChannels(const kl_node* node, uint32_t x, uint32_t scale, uint32_t zero_point,
+                         Check* check, Channels* channels) {
+  *channels = {1, 1};
+  const kl_tensor* tensor = node->operands[x];
+  if (kl_element_count(node->operands[scale]) != 1) {
+    const int64_t axis = kl_attribute_int(node, "axis", 0);
+    check->Require(axis >= 0 && axis < tensor->rank, "attribute axis within the rank of x", axis);
+    if (!check->ok()) return;
+    channels->channels = tensor->shape[axis];
+    for (int64_t d = axis + 1; d < tensor->rank; ++d) channels->inner *= tensor->shape[d];
+  }
+  CheckOneOrCount(node, scale, channels->channels, check);
+  CheckOneOrCount(node, zero_point, channels->channels, check);
+}
+
 constexpr kl_case_operand Codes(kl_dtype type, CaseShape shape) {
   return Fill(type, shape, KL_FILL_INTEGERS, type == KL_TYPE_U8 ? 0 : -128,
               type == KL_TYPE_U8 ? 256 : 128);

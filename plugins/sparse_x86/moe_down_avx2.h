@@ -44,7 +44,6 @@ struct NeuronMajorDown {
     return (uint64_t)(neurons / kGroupNeurons) * NeuronMajor::GroupBytes(outputs);
   }
   static KL_INLINE uint64_t PanelBytes(int64_t neurons) { return ::PanelBytes(neurons / 32); }
-  static KL_INLINE float Dot(const uint8_t*, int64_t, int64_t, const void*) { return 0.0f; }
   template <class Store>
   static KL_INLINE void Multiply(const uint8_t* matrix, int64_t outputs, int64_t neurons,
                                  int64_t first, int64_t, const void* const* vectors,
@@ -95,14 +94,16 @@ static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeG
         ExpertAt(down, groups.expert[a], Down::MatrixBytes(self.length, self.neurons));
     const int32_t* slots = groups.slots + groups.start[a];
     const int64_t slot_count = groups.start[a + 1] - groups.start[a];
-    if (slot_count < Down::kVectorsForPanel) {
-      for (int64_t s = 0; s < slot_count; ++s) {
-        for (int64_t r = 0; r < rows; ++r) {
-          products[slots[s] * kPanelRows + r] =
-              Down::Dot(matrix, first + r, self.neurons, h + (uint64_t)slots[s] * self.h_bytes);
+    if constexpr (Down::kVectorsForPanel > 1) {
+      if (slot_count < Down::kVectorsForPanel) {
+        for (int64_t s = 0; s < slot_count; ++s) {
+          for (int64_t r = 0; r < rows; ++r) {
+            products[slots[s] * kPanelRows + r] =
+                Down::Dot(matrix, first + r, self.neurons, h + (uint64_t)slots[s] * self.h_bytes);
+          }
         }
+        continue;
       }
-      continue;
     }
     for (int64_t pass = 0; pass < slot_count; pass += kDownSlotsPerPass) {
       const void* vectors[kDownSlotsPerPass];

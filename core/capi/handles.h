@@ -43,6 +43,7 @@ struct kl_model {
   std::string plan_text;
   mutable std::string expert_text;
   mutable std::string memory_text;
+  mutable std::string bank_text;
 };
 
 struct kl_session {
@@ -98,6 +99,9 @@ kl_code NullArgument(const char* function, kl_error* error);
 
 // Every format that this build reads.
 absl::StatusOr<std::unique_ptr<ModelSource>> LoadAnySource(absl::string_view path);
+
+// What a caller asks for, in the core's words.
+ModelOptions ModelOptionsOf(const kl_model_options& given);
 
 ProgressFunction WrapProgress(kl_progress_callback callback, void* user);
 

@@ -21,6 +21,29 @@ absl::StatusOr<const kinglet::Tokenizer*> TokenizerOf(const kl_model* model) {
 
 }  // namespace
 
+namespace kinglet {
+
+ModelOptions ModelOptionsOf(const kl_model_options& given) {
+  ModelOptions wanted;
+  wanted.memory_bytes = given.memory_bytes;
+  wanted.vocabulary_only = given.vocabulary_only;
+  wanted.cache_type = given.cache_type;
+  wanted.packed_cache = given.packed_cache;
+  wanted.progress = WrapProgress(given.progress, given.progress_user);
+  if (given.expert_policy != nullptr) wanted.experts.policy = given.expert_policy;
+  if (given.expert_reader != nullptr) wanted.experts.reader = given.expert_reader;
+  if (given.expert_file != nullptr) wanted.expert_file = given.expert_file;
+  wanted.session_context_length = given.session_context_length;
+  wanted.session_batch = given.session_batch;
+  wanted.experts.prefetch = !given.no_expert_prefetch;
+  wanted.plan_only = given.plan_only;
+  wanted.layer_limit = given.layer_limit;
+  wanted.program_bytes = given.program_bytes;
+  return wanted;
+}
+
+}  // namespace kinglet
+
 void kl_model_default_options(kl_model_options* options) {
   if (options == nullptr) return;
   kl_model_options defaults = {};
@@ -35,18 +58,7 @@ kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_opti
   const kl_model_options given = kinglet::OptionsOr(options, kl_model_default_options);
   auto source = kinglet::LoadAnySource(path);
   if (!source.ok()) return FillError(source.status(), error);
-  kinglet::ModelOptions wanted;
-  wanted.memory_bytes = given.memory_bytes;
-  wanted.vocabulary_only = given.vocabulary_only;
-  wanted.cache_type = given.cache_type;
-  wanted.packed_cache = given.packed_cache;
-  wanted.progress = kinglet::WrapProgress(given.progress, given.progress_user);
-  if (given.expert_policy != nullptr) wanted.experts.policy = given.expert_policy;
-  if (given.expert_reader != nullptr) wanted.experts.reader = given.expert_reader;
-  if (given.expert_file != nullptr) wanted.expert_file = given.expert_file;
-  wanted.session_context_length = given.session_context_length;
-  wanted.session_batch = given.session_batch;
-  wanted.experts.prefetch = !given.no_expert_prefetch;
+  const kinglet::ModelOptions wanted = kinglet::ModelOptionsOf(given);
   auto loaded = kinglet::Model::Load(runtime->runtime.get(), *std::move(source), wanted);
   if (!loaded.ok()) return FillError(loaded.status(), error);
   auto handle = std::make_unique<kl_model>();

@@ -29,7 +29,6 @@ constexpr uint64_t kFingerprintBytesPerTensor = 64;
 // What the process still takes once the plugins and the tokenizer are there: stacks, sampler, code that was not run yet,
 // what the allocator keeps.
 constexpr uint64_t kProcessGrowthBytes = 24 << 20;
-constexpr uint64_t kProcessVariationBytes = 2 << 20;
 
 }  // namespace
 
@@ -38,6 +37,7 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   std::unique_ptr<Model> model(new Model(runtime, std::move(source)));
   ModelSource& data = *model->source_;
   model->budget_ = std::make_unique<Budget>(options.memory_bytes);
+  if (options.layer_limit > 0) KL_RETURN_IF_ERROR(model->LimitLayers(options.layer_limit));
   if (data.vocabulary.has_value()) {
     auto tokenizer = Tokenizer::Create(*std::move(data.vocabulary));
     if (!tokenizer.ok()) return Annotate(tokenizer.status(), data.path);
@@ -60,12 +60,14 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   KL_ASSIGN_OR_RETURN(model->prepared_, PreparedPlan::Create(model->plan_, runtime->registry(), kTypicalExtents,
                                                              runtime->thread_count()));
   model->CountBytesPerToken();
+  if (options.plan_only || options.memory_bytes != 0) model->program_now_bytes_ = model->ProgramNow();
   if (options.plan_only) {
     for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
+    model->plan_only_ = true;
     return model;
   }
   if (options.memory_bytes != 0) {
-    absl::Status fits = model->DecideExperts(options, model->ProcessBytes());
+    absl::Status fits = model->DecideExperts(options);
     if (!fits.ok()) return fits;  // names the file itself, behind what must not be cut off
   }
   for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
@@ -97,61 +99,75 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   return model;
 }
 
-uint64_t Model::ProcessBytes() const {
-  // The header and the vocabulary were read through the mapping; nobody looks at them again.
-  for (const auto& file : source_->files) file->Forget(0, file->size());
-  const auto memory = ReadProcessMemory();
-  const uint64_t now = memory.ok() ? memory->resident_bytes : 0;
-  return now + kProcessGrowthBytes;
-}
-
-absl::Status Model::DecideExperts(const ModelOptions& options, uint64_t process_bytes) {
-  SessionOptions session;
-  session.context_length = options.session_context_length;
-  if (options.session_batch > 0) session.batch = options.session_batch;
-  const bool known = options.session_batch > 0;
-  KL_ASSIGN_OR_RETURN(uint64_t session_bytes,
-                      Session::RequiredBytes(*prepared_, runtime_->planner(), cache_type_, session));
-  if (!known) session_bytes = 0;
-  if (prepared_->experts().streamable().ok()) {
-    // Everything in memory, with a session as long as the model allows?
-    uint64_t wanted = process_bytes + prepared_->resident_bytes() + session_bytes + prepared_->packing_bytes();
-    if (session.context_length == 0) {
-      std::vector<kl_cache_desc> descs;
-      for (const PlanValue& value : plan_.values) {
-        if (value.kind == ValueKind::kCache) descs.push_back(value.cache);
-      }
-      KL_ASSIGN_OR_RETURN(const uint64_t cache, KvCache::RequiredBytes(descs, plan_.facts.context_length,
-                                                                       kTypicalExtents.tokens, cache_type_));
-      wanted += cache;
-    }
-    if (wanted > options.memory_bytes) KL_RETURN_IF_ERROR(prepared_->LeaveExperts());
+// Reads the metadata as if the file ended there: the tensors of further layers are not asked for.
+absl::Status Model::LimitLayers(int64_t limit) {
+  const std::string key = absl::StrCat(source_->architecture, ".block_count");
+  const std::optional<int64_t> count = source_->metadata.Int(key);
+  if (!count.has_value()) {
+    return absl::UnimplementedError(absl::StrCat(source_->path, ": no ", key, " in the file, so no way to leave layers out"));
   }
-  uint64_t bank_bytes = 0;
-  if (prepared_->leaves_experts()) {
-    KL_RETURN_IF_ERROR(ChooseExpertSource(options));
-    KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
-    KL_ASSIGN_OR_RETURN(bank_bytes,
-                        ExpertBank::LeastBytes(*table, prepared_->experts(), *expert_source_, options.experts));
-  }
-  KL_RETURN_IF_ERROR(CheckSmallest(options, process_bytes, session_bytes, bank_bytes));
-  KL_ASSIGN_OR_RETURN(process_reservation_, budget_->Reserve("the program", process_bytes));
+  source_->DropVocabulary();
+  source_->metadata.Erase(key);
+  source_->metadata.Insert(key, std::min(*count, limit));
   return absl::OkStatus();
 }
 
-absl::Status Model::CheckSmallest(const ModelOptions& options, uint64_t process_bytes, uint64_t session_bytes,
-                                  uint64_t bank_bytes) const {
-  const uint64_t weights = prepared_->resident_bytes();
-  const uint64_t smallest =
-      process_bytes + weights + std::max(prepared_->packing_bytes(), bank_bytes + session_bytes);
-  if (smallest <= options.memory_bytes) return absl::OkStatus();
-  // The next process may be a little larger than this one.
-  const uint64_t named = AlignUp(smallest + kProcessVariationBytes, uint64_t{1} << 20);
-  std::string text = absl::StrCat("memory budget: ", options.memory_bytes, " bytes are too few; the smallest budget that works is ",
-                                  named, " bytes (the program ", process_bytes, ", weights ", weights);
-  if (bank_bytes > 0) absl::StrAppend(&text, ", experts of one token ", bank_bytes);
-  if (session_bytes > 0) absl::StrAppend(&text, ", a session ", session_bytes);
-  return absl::OutOfRangeError(absl::StrCat(text, "): ", source_->path));
+uint64_t Model::ProgramNow() const {
+  // The header and the vocabulary were read through the mapping; nobody looks at them again.
+  for (const auto& file : source_->files) file->Forget(0, file->size());
+  const auto memory = ReadProcessMemory();
+  return memory.ok() ? memory->resident_bytes : 0;
+}
+
+absl::StatusOr<MemoryNeeds> Model::Needs(const ModelOptions& options) const {
+  MemoryNeeds needs;
+  needs.program = options.program_bytes != 0 ? options.program_bytes : program_now_bytes_ + kProcessGrowthBytes;
+  KL_ASSIGN_OR_RETURN(needs.whole, prepared_->NeedsWith(/*experts=*/true));
+  SessionOptions session;
+  session.context_length = options.session_context_length;
+  if (options.session_batch > 0) session.batch = options.session_batch;
+  KL_ASSIGN_OR_RETURN(needs.session, Session::Needs(*prepared_, runtime_->planner(), cache_type_, session));
+  if (options.session_batch <= 0) needs.session = SessionNeeds();
+  const ExpertLayout& experts = prepared_->experts();
+  if (!experts.streamable().ok()) return needs;
+  KL_ASSIGN_OR_RETURN(needs.without_experts, prepared_->NeedsWith(/*experts=*/false));
+  needs.expert_count = experts.record_count();
+  if (session.context_length == 0) {
+    std::vector<kl_cache_desc> descs;
+    for (const PlanValue& value : plan_.values) {
+      if (value.kind == ValueKind::kCache) descs.push_back(value.cache);
+    }
+    KL_ASSIGN_OR_RETURN(needs.longest_cache, KvCache::RequiredBytes(descs, plan_.facts.context_length,
+                                                                    kTypicalExtents.tokens, cache_type_));
+  }
+  return needs;
+}
+
+absl::Status Model::AddBankNeeds(const ExpertSource& source, const ExpertOptions& options, MemoryNeeds* needs) const {
+  KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
+  KL_ASSIGN_OR_RETURN(needs->bank, ExpertBank::Needs(*table, prepared_->experts(), source, options));
+  return absl::OkStatus();
+}
+
+absl::Status Model::DecideExperts(const ModelOptions& options) {
+  KL_ASSIGN_OR_RETURN(MemoryNeeds needs, Needs(options));
+  if (needs.without_experts.has_value() && WholeBytes(needs) > options.memory_bytes) {
+    KL_ASSIGN_OR_RETURN(expert_source_, ChooseExpertSource(options));
+    KL_RETURN_IF_ERROR(AddBankNeeds(*expert_source_, options.experts, &needs));
+  }
+  const MemorySplit split = SplitMemory(needs, options.memory_bytes);
+  if (!split.fits) {
+    std::string text = absl::StrCat(
+        "memory budget: ", options.memory_bytes, " bytes are too few; the smallest budget that works is ",
+        SafeBudget(split.smallest_bytes), " bytes (the program ", needs.program, ", weights ",
+        (split.leaves_experts ? *needs.without_experts : needs.whole).resident_bytes());
+    if (split.leaves_experts) absl::StrAppend(&text, ", experts of one token ", needs.bank.least_bytes);
+    if (needs.session.sum() > 0) absl::StrAppend(&text, ", a session ", needs.session.sum());
+    return absl::OutOfRangeError(absl::StrCat(text, "): ", source_->path));
+  }
+  if (split.leaves_experts) KL_RETURN_IF_ERROR(prepared_->LeaveExperts());
+  KL_ASSIGN_OR_RETURN(process_reservation_, budget_->Reserve("the program", needs.program));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<const kl_bank*> Model::ExpertTable() const {
@@ -162,7 +178,7 @@ absl::StatusOr<const kl_bank*> Model::ExpertTable() const {
                                                "bank \"", kBank, "\" that streams them; is the plugin expert_bank there?"));
 }
 
-absl::Status Model::ChooseExpertSource(const ModelOptions& options) {
+absl::StatusOr<std::unique_ptr<ExpertSource>> Model::ChooseExpertSource(const ModelOptions& options) const {
   const ExpertLayout& layout = prepared_->experts();
   const bool named = !options.expert_file.empty();
   const std::string path = named ? options.expert_file : ExpertFileBeside(source_->path);
@@ -170,18 +186,13 @@ absl::Status Model::ChooseExpertSource(const ModelOptions& options) {
   if (named || std::filesystem::exists(path, ignored)) {
     auto prepared = ExpertSource::OfFile(layout, path, Fingerprint());
     for (const auto& file : source_->files) file->Forget(0, file->size());  // the fingerprint read it
-    if (prepared.ok()) {
-      expert_source_ = *std::move(prepared);
-      return absl::OkStatus();
-    }
-    if (named) return prepared.status();
+    if (prepared.ok() || named) return prepared;
     KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
     const kl_host* host = runtime_->registry().HostOf(table);
     host->log(host, KL_LOG_WARNING,
               absl::StrCat("experts are read from the model instead: ", prepared.status().message()).c_str());
   }
-  expert_source_ = ExpertSource::OfModel(layout);
-  return absl::OkStatus();
+  return ExpertSource::OfModel(layout);
 }
 
 absl::Status Model::OpenExperts(const ModelOptions& options) {

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/exec/expert_bank.h"
+#include "core/exec/memory_split.h"
 #include "core/exec/plan.h"
 #include "core/exec/prepared_plan.h"
 #include "core/exec/runtime.h"
@@ -33,6 +34,29 @@ struct ModelOptions {
   // Of experts that stay in their file because the budget is too small for all of them.
   ExpertOptions experts;
   std::string expert_file;  // from `kinglet prepare`; empty: the one beside the model, if it is there and fits
+  // > 0: only the first layers, and no tokenizer: to learn from a part how fast the whole will be.
+  int64_t layer_limit = 0;
+  // What the process holds besides the model, instead of looking: tests want equal budgets to be equal. 0: look.
+  uint64_t program_bytes = 0;
+};
+
+// How a budget would be used, known before any weight is read.
+struct MemoryForecast {
+  MemoryNeeds needs;
+  MemorySplit split;
+  uint64_t program_now_bytes = 0;  // of needs.program, what was there when it was measured
+  // Of the bank; zeros and empty: all experts would be in memory.
+  uint64_t slot_count = 0;
+  uint64_t slot_bytes = 0;
+  bool prepared = false;
+  std::string bank_text;
+};
+
+// Records of a bank read for the first time, `together` at once, one group after the other.
+struct ExpertProbe {
+  uint64_t group_count = 0;
+  uint64_t read_bytes = 0;  // with what alignment adds
+  int64_t ns = 0;           // of all groups: from asking to having the last of each, verified and unpacked
 };
 
 // Immutable and thread safe after loading. Borrows the runtime.
@@ -47,6 +71,7 @@ class Model {
   const ModelSource& source() const { return *source_; }
   const Plan& plan() const { return plan_; }
   const PreparedPlan* prepared() const { return prepared_.get(); }  // NULL for vocabulary_only
+  bool plan_only() const { return plan_only_; }                     // it cannot compute
   const Tokenizer* tokenizer() const { return tokenizer_.get(); }   // NULL: the file has no vocabulary
   // What the model and its sessions hold; thread safe.
   Budget* budget() const { return budget_.get(); }
@@ -60,6 +85,13 @@ class Model {
   kl_dtype main_type() const { return main_type_; }
   uint64_t parameter_count() const { return parameter_count_; }
 
+  // What Load() would make of these options (memory_bytes, session_*, experts, expert_file); the same code decides. Of a
+  // budget that is too small it says how things would be with the smallest one.
+  absl::StatusOr<MemoryForecast> Forecast(const ModelOptions& options) const;
+  // Reads records through a bank as Load() would open it with these options, for about `most_ns`, at least one group. What
+  // the system has of the files in its cache is dropped before. Error: the experts cannot be left in their file; the bank's.
+  absl::StatusOr<ExpertProbe> ProbeExperts(const ModelOptions& options, uint32_t together, int64_t most_ns) const;
+
   // DataLoss when a page of the file could not be read since loading.
   absl::Status CheckFiles() const;
 
@@ -71,14 +103,15 @@ class Model {
   absl::Status BuildPlan();
   // The file of packed weights, and what it has to fit.
   PackedCacheOptions CacheOptions() const;
-  // What the process holds besides the model, now and as it goes on.
-  uint64_t ProcessBytes() const;
+  // What the process holds besides the model.
+  uint64_t ProgramNow() const;
   // Whether experts are left in their file; refuses a budget that is too small.
-  absl::Status DecideExperts(const ModelOptions& options, uint64_t process_bytes);
-  // Refuses a budget that is too small, with the smallest that is not.
-  absl::Status CheckSmallest(const ModelOptions& options, uint64_t process_bytes, uint64_t session_bytes,
-                             uint64_t bank_bytes) const;
-  absl::Status ChooseExpertSource(const ModelOptions& options);
+  absl::Status DecideExperts(const ModelOptions& options);
+  // All but the bank's.
+  absl::StatusOr<MemoryNeeds> Needs(const ModelOptions& options) const;
+  absl::Status AddBankNeeds(const ExpertSource& source, const ExpertOptions& options, MemoryNeeds* needs) const;
+  absl::StatusOr<std::unique_ptr<ExpertSource>> ChooseExpertSource(const ModelOptions& options) const;
+  absl::Status LimitLayers(int64_t limit);
   absl::Status OpenExperts(const ModelOptions& options);
   absl::StatusOr<const kl_bank*> ExpertTable() const;
   // That what a plugin built can be run by a session.
@@ -97,6 +130,8 @@ class Model {
   std::unique_ptr<ExpertSource> expert_source_;  // until the bank has it
   std::unique_ptr<ExpertBank> experts_;
   kl_dtype cache_type_ = KL_TYPE_F16;
+  bool plan_only_ = false;
+  uint64_t program_now_bytes_ = 0;  // when the plan was there
   uint64_t bytes_per_token_ = 0;
   uint64_t parameter_count_ = 0;
   kl_dtype main_type_ = KL_TYPE_NONE;

@@ -35,6 +35,16 @@ class NodeOperands {
   kl_node node_ = {};
 };
 
+// What a model's weights take under a budget.
+struct WeightNeeds {
+  uint64_t packed_bytes = 0;
+  uint64_t mapped_bytes = 0;     // in memory as they are in the file, tables that rows are looked up in left out
+  uint64_t looked_up_bytes = 0;  // the most that looked-up rows hold
+  uint64_t packing_bytes = 0;    // beside all these until LoadWeights() returns
+
+  uint64_t resident_bytes() const { return packed_bytes + mapped_bytes + looked_up_bytes; }
+};
+
 struct PreparedNode {
   const kl_op* op = nullptr;
   const kl_kernel* kernel = nullptr;
@@ -64,9 +74,9 @@ class PreparedPlan {
   const WeightStore& weights() const { return weights_; }
   const ExpertLayout& experts() const { return *experts_; }
   bool leaves_experts() const { return leaves_experts_; }
-  // What LoadWeights() reserves under a budget, and what it needs beside that until it returns.
-  uint64_t resident_bytes() const;
-  uint64_t packing_bytes() const;
+  // What LoadWeights() reserves under a budget, as things are, and with or without the experts.
+  WeightNeeds needs() const { return NeedsOf(weights_); }
+  absl::StatusOr<WeightNeeds> NeedsWith(bool experts) const;
 
   // Under a limited budget, before a run of `tokens` tokens: so that looked-up rows stay within what was reserved.
   void BoundLookedUp(int64_t tokens) const;
@@ -78,7 +88,9 @@ class PreparedPlan {
  private:
   PreparedPlan(const Plan& plan, int thread_count) : plan_(plan), thread_count_(thread_count) {}
   absl::Status CheckOperands(const PlanNode& node, const kl_op& op) const;
-  absl::Status WantWeights();
+  // Every weight that is to be loaded, registered.
+  absl::StatusOr<WeightStore> WantedWeights(bool experts) const;
+  WeightNeeds NeedsOf(const WeightStore& weights) const;
 
   const Plan& plan_;
   const int thread_count_;

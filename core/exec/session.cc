@@ -34,25 +34,30 @@ absl::StatusOr<Extents> ChooseExtents(const Plan& plan, const SessionOptions& op
 
 }  // namespace
 
-absl::StatusOr<uint64_t> Session::RequiredBytes(const PreparedPlan& prepared, const kl_planner& planner,
-                                                kl_dtype cache_type, const SessionOptions& options) {
+absl::StatusOr<SessionNeeds> Session::Needs(const PreparedPlan& prepared, const kl_planner& planner,
+                                            kl_dtype cache_type, const SessionOptions& options) {
   KL_ASSIGN_OR_RETURN(const Extents extents, ChooseExtents(prepared.plan(), options));
   std::vector<kl_cache_desc> descs;
   for (const PlanValue& value : prepared.plan().values) {
     if (value.kind == ValueKind::kCache) descs.push_back(value.cache);
   }
-  uint64_t bytes = 0;
+  SessionNeeds needs;
   if (options.context_length > 0) {
-    KL_ASSIGN_OR_RETURN(bytes, KvCache::RequiredBytes(descs, extents.context, extents.tokens, cache_type));
+    KL_ASSIGN_OR_RETURN(needs.cache_bytes,
+                        KvCache::RequiredBytes(descs, extents.context, extents.tokens, cache_type));
   }
-  KL_ASSIGN_OR_RETURN(const uint64_t activations, Program::RequiredBytes(prepared, planner, extents));
-  return bytes + activations;
+  KL_ASSIGN_OR_RETURN(needs.activation_bytes, Program::RequiredBytes(prepared, planner, extents));
+  return needs;
 }
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Model* model, const SessionOptions& options) {
   if (model->prepared() == nullptr) {
     return absl::FailedPreconditionError(
         absl::StrCat(model->source().path, ": loaded with vocabulary_only, it cannot compute; load it in full"));
+  }
+  if (model->plan_only()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(model->source().path, ": loaded with plan_only, it has no weights to compute with; load it in full"));
   }
   std::unique_ptr<Session> session(new Session(model));
   KL_ASSIGN_OR_RETURN(const Extents extents, ChooseExtents(model->plan(), options));

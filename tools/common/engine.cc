@@ -140,14 +140,11 @@ Failure CreateRuntime(const char* command, const EngineFlags& flags, RuntimeHand
   return Success();
 }
 
-Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::string& path,
-                  bool vocabulary_only, ModelHandle* model) {
-  LoadContext context;
+kl_model_options ModelOptionsOf(const EngineFlags& flags) {
   kl_model_options options = {};
   options.struct_size = sizeof options;
   kl_model_default_options(&options);
   options.memory_bytes = flags.memory_bytes;
-  options.vocabulary_only = vocabulary_only;
   if (!flags.expert_policy.empty()) options.expert_policy = flags.expert_policy.c_str();
   if (flags.expert_reader != "auto") options.expert_reader = flags.expert_reader.c_str();
   if (!flags.expert_file.empty()) options.expert_file = flags.expert_file.c_str();
@@ -157,8 +154,21 @@ Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::stri
   if (flags.cache_type == "f16") options.cache_type = KL_TYPE_F16;
   if (flags.cache_type == "f32") options.cache_type = KL_TYPE_F32;
   options.packed_cache = flags.packed_cache;
+  return options;
+}
+
+Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::string& path,
+                  bool vocabulary_only, ModelHandle* model) {
+  LoadContext context;
+  kl_model_options options = ModelOptionsOf(flags);
+  options.vocabulary_only = vocabulary_only;
   options.progress = ShowLoading;
   options.progress_user = &context;
+  return LoadModel(options, runtime, path, model);
+}
+
+Failure LoadModel(const kl_model_options& options, kl_runtime* runtime, const std::string& path,
+                  ModelHandle* model) {
   kl_error error = NoError();
   kl_model* loaded = nullptr;
   const kl_code code = kl_model_load(runtime, path.c_str(), &options, &loaded, &error);

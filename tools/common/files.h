@@ -43,6 +43,9 @@ class AtomicFile {
   uint64_t length_ = 0;
 };
 
+// A file of this content, whole or not at all.
+Failure WriteFile(const std::string& path, const std::string& content);
+
 // The folder that holds the running program, links resolved; empty when unknown.
 std::string ProgramFolder();
 

@@ -101,9 +101,11 @@ absl::StatusOr<ExpertProbe> Model::ProbeExperts(const ModelOptions& options, uin
                                 needs, split, options.experts));
   // As deep as under the budget, but few slots, used again and again: pages that are written for the first time cost more
   // than reading does.
-  trial->bank->Cap(needs.bank.least_bytes + uint64_t{2} * together * needs.bank.bytes_per_slot);
-  trial->bank->Rebalance();
   Bank& bank = *trial->bank->bank();
+  const uint64_t wanted = std::max<uint64_t>(uint64_t{2} * together, prepared_->experts().most_chosen());
+  const uint64_t spare = bank.Stats().slot_count - std::min(bank.Stats().slot_count, wanted);
+  trial->bank->Cap(trial->bank->budget_bytes() - spare * needs.bank.bytes_per_slot);
+  trial->bank->Rebalance();
   const uint64_t record_count = prepared_->experts().record_count();
   const uint64_t slot_count = bank.Stats().slot_count;
   const uint64_t group = std::min<uint64_t>({std::max<uint32_t>(1, together), slot_count, record_count});

@@ -98,12 +98,11 @@ class Part {
   int64_t layers_ = 0;
 };
 
-template <typename Function>
-Failure Best(const Function& measure, int64_t* best_ns) {
-  *best_ns = INT64_MAX;
+// Lowers *best_ns to the best of some passes.
+Failure DecodeBest(Part* part, int64_t* best_ns) {
   for (int i = 0; i < kPasses; ++i) {
     int64_t ns = 0;
-    const Failure failure = measure(&ns);
+    const Failure failure = part->Decode(&ns);
     if (!failure.ok()) return failure;
     *best_ns = std::min(*best_ns, ns);
   }
@@ -139,12 +138,10 @@ void ReadProfile(const Part& part, double token_ns, Speeds* speeds) {
   speeds->rest_weight_bytes = rest_bytes / tokens;
 }
 
-Failure MeasurePart(Part* part, int64_t prompt_tokens, Speeds* speeds) {
+Failure MeasurePart(Part* part, int64_t decode_ns, int64_t prompt_tokens, Speeds* speeds) {
   int64_t ns = 0;
-  const auto decode = [part](int64_t* taken) { return part->Decode(taken); };
-  Failure failure = part->Decode(&ns);  // brings the experts
-  if (failure.ok()) failure = Best(decode, &ns);
-  const double token_ns = static_cast<double>(ns) / kDecodedTokens;
+  Failure failure;
+  const double token_ns = static_cast<double>(decode_ns) / kDecodedTokens;
   kl_error error = NoError();
   if (failure.ok() && kl_session_set_profiling(part->session(), true, &error) != KL_OK) {
     failure = FailureOf(error.code, error);
@@ -198,14 +195,18 @@ Failure MeasureSpeeds(kl_runtime* runtime, const kl_model* planned, const std::s
   kl_error error = NoError();
   const kl_code code = kl_model_plan_memory(planned, &options, &plan, &error);
   if (code != KL_OK) return FailureOf(code, error);
-  Failure failure;
-  if (plan.expert_count > 0) {
+  Part part;
+  int64_t ns = 0, best_ns = INT64_MAX;
+  Failure failure = part.Load(runtime, path, options);
+  if (failure.ok()) failure = part.Decode(&ns);  // brings the experts
+  // Before and after the reads: who shares the machine may be busy for some hundred milliseconds.
+  if (failure.ok()) failure = DecodeBest(&part, &best_ns);
+  if (failure.ok() && plan.expert_count > 0) {
     const kl_model_info info = Describe(planned);
     failure = MeasureReads(planned, options, static_cast<uint32_t>(info.expert_used_count), speeds);
   }
-  Part part;
-  if (failure.ok()) failure = part.Load(runtime, path, options);
-  if (failure.ok()) failure = MeasurePart(&part, prompt_tokens, speeds);
+  if (failure.ok()) failure = DecodeBest(&part, &best_ns);
+  if (failure.ok()) failure = MeasurePart(&part, best_ns, prompt_tokens, speeds);
   speeds->probe_seconds = static_cast<double>(NowNs() - begin) / 1e9;
   return failure;
 }

@@ -1,7 +1,6 @@
-// How a pruned product is computed, and whether it should be: layout, tiles, and a cost model.
+// How a pruned product is computed: the layout of its weights, the tiles of its pixels.
 //
-// Costs are in clock cycles of one thread. The constants were fitted on Zen 3 (README.md has the
-// table against measurements); what decides is the ratio to the dense product of the same shape.
+// The rules come from measurements on Zen 3 (README.md); nothing depends on the number of threads.
 #ifndef PLUGINS_SPARSE_X86_SPMM_PLAN_H_
 #define PLUGINS_SPARSE_X86_SPMM_PLAN_H_
 
@@ -21,6 +20,7 @@ constexpr double kSpmmFull = 0.9;
 // A tile of this many columns fits the L1 cache with room for entries and sums.
 constexpr int64_t kSpmmChunk = 128;
 constexpr int64_t kSpmmUnchunked = 192;
+constexpr int64_t kSpmmNarrow = 96;
 
 KL_INLINE bool BlockIsFull(const SpmmSource& w, const SpmmCount& count, int block_index) {
   const int64_t block = kSpmmBlocks[block_index];
@@ -35,10 +35,13 @@ KL_INLINE double NonzeroShare(const SpmmSource& w, const SpmmCount& count) {
 
 KL_INLINE SpmmLayout ChooseLayout(const SpmmSource& w, const SpmmCount& count) {
   SpmmLayout layout = {0, Maximum(1, w.columns)};
-  if (BlockIsFull(w, count, 2)) {
-    layout.block_index = 2;
-  } else if (BlockIsFull(w, count, 1)) {
-    layout.block_index = 1;
+  // With few columns a row block has few entries, and its wide tiles of single rows are faster.
+  if (w.columns > kSpmmNarrow) {
+    if (BlockIsFull(w, count, 2)) {
+      layout.block_index = 2;
+    } else if (BlockIsFull(w, count, 1)) {
+      layout.block_index = 1;
+    }
   }
   // Chunks cost a round trip of Y each: few entries a chunk do not pay for it.
   if (w.columns > kSpmmUnchunked && NonzeroShare(w, count) > 0.15) layout.chunk = kSpmmChunk;

@@ -113,13 +113,14 @@ kl_code Run(const kl_run* run) {
   const ConvShape& shape = s.shape;
   const float* bias = ConvBias(run);
   float* planes = (float*)run->worker_scratch;
+  ZeroPlane(s.planes, planes);
   for (int64_t unit = run->begin; unit < run->end; ++unit) {
     const int64_t channel = unit % shape.channels;
     const float* x = (const float*)run->operands[kConvX]->data + unit * shape.rows * shape.columns;
     float* y = (float*)run->operands[kConvY]->data + unit * shape.out_rows * shape.out_columns;
     const float* w =
         (const float*)run->operands[kConvW]->data + channel * shape.kernel[0] * shape.kernel[1];
-    FillPlane(s.planes, x, 0, s.planes.padded_rows, planes);
+    CopyPlane(s.planes, x, planes);
     const float offset = bias != nullptr ? bias[channel] : 0.0f;
     if (s.tap_count == 9) {
       ComputePlane<9>(s, planes, w, offset, y);

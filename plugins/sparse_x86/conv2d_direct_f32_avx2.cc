@@ -124,9 +124,10 @@ kl_code Run(const kl_run* run) {
   float* planes = (float*)run->scratch;
   if (run->phase == 0) {
     for (int64_t unit = run->begin; unit < run->end; ++unit) {
-      FillPlane(s.planes,
-                (const float*)run->operands[kConvX]->data + unit * shape.rows * shape.columns, 0,
-                s.planes.padded_rows, planes + unit * s.planes.plane_floats);
+      float* to = planes + unit * s.planes.plane_floats;
+      ZeroPlane(s.planes, to);
+      CopyPlane(s.planes,
+                (const float*)run->operands[kConvX]->data + unit * shape.rows * shape.columns, to);
     }
     return KL_OK;
   }

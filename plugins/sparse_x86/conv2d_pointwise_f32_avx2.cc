@@ -12,13 +12,16 @@
 
 namespace {
 
+constexpr int64_t kTilePixels = kTileVectors * kLanes;
 constexpr int64_t kChunk = 256;  // channels: 16 KiB of pixels and 6 KiB of weights in the L1 cache
+constexpr int64_t kStripFloats = 4096;
+constexpr int64_t kMostTiles = 8;  // of two vectors, in a strip
 constexpr int64_t kUnits = 16;
 
 struct State {
   ConvShape shape;
   int64_t pixels;
-  int64_t tile_count, split_count;
+  int64_t strip_tiles, strip_count, split_count;
   int64_t groups;  // of six output channels
 };
 
@@ -53,9 +56,12 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   KL_TRY(ReadConv(node, &s->shape, error));
   KL_TRY(ExpectTilePack(node, node->operands[kConvW], error));
   s->pixels = s->shape.rows * s->shape.columns;
-  s->tile_count = CeilDivide(s->pixels, kTileVectors * kLanes);
+  const int64_t channels = Minimum(kChunk, s->shape.channels);
+  const int64_t tile_count = CeilDivide(s->pixels, kTilePixels);
+  s->strip_tiles = Maximum(1, Minimum(kMostTiles, kStripFloats / (channels * kTilePixels)));
+  s->strip_count = CeilDivide(tile_count, s->strip_tiles);
   s->groups = CeilDivide(s->shape.outputs, kTileOutputs);
-  s->split_count = Minimum(CeilDivide(kUnits, s->tile_count), s->groups);
+  s->split_count = Minimum(CeilDivide(kUnits, s->strip_count), s->groups);
   const int64_t channels = Minimum(kChunk, s->shape.channels);
   requirements->worker_scratch_bytes = (uint64_t)(channels * kTileVectors * kLanes) * sizeof(float);
   return KL_OK;
@@ -63,19 +69,14 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
 
 void Work(const kl_run* run, kl_work* work) {
   const State* s = (const State*)run->state;
-  OnePhase(work, s->shape.images * s->tile_count * s->split_count);
+  OnePhase(work, s->shape.images * s->strip_count * s->split_count);
 }
 
-// Groups [first, last) of output channels for one tile of an image.
-void RunTile(const State& s, const float* x, const float* weights, const float* bias, float* y,
-             int64_t tile_index, int64_t first, int64_t last, float* packed) {
-  const int64_t channels = s.shape.channels, begin = tile_index * kTileVectors * kLanes;
-  const int64_t count = Minimum(kTileVectors * kLanes, s.pixels - begin);
-  const int64_t vectors = CeilDivide(count, kLanes);
+// Groups [first, last) of output channels for pixels [begin, end) of an image.
+void RunStrip(const State& s, const float* x, const float* weights, const float* bias, float* y,
+              int64_t begin, int64_t end, int64_t first, int64_t last, float* packed) {
+  const int64_t channels = s.shape.channels;
   DenseTile tile = {};
-  tile.from = packed;
-  tile.pitch = vectors * kLanes;
-  tile.last_pixels = count - (vectors - 1) * kLanes;
   tile.y_pitch = s.pixels;
   tile.low = s.shape.low;
   tile.high = s.shape.high;
@@ -83,18 +84,28 @@ void RunTile(const State& s, const float* x, const float* weights, const float* 
     tile.tap_count = Minimum(kChunk, channels - channel);
     tile.first = channel == 0;
     tile.last = channel + tile.tap_count == channels;
-    PackPixels(x + channel * s.pixels + begin, s.pixels, tile.tap_count, vectors, tile.last_pixels,
-               packed);
+    const int64_t tile_floats = tile.tap_count * kTilePixels;
+    for (int64_t p = begin, i = 0; p < end; p += kTilePixels, ++i) {
+      const int64_t count = Minimum(kTilePixels, end - p), vectors = CeilDivide(count, kLanes);
+      PackPixels(x + channel * s.pixels + p, s.pixels, tile.tap_count, vectors,
+                 count - (vectors - 1) * kLanes, packed + i * tile_floats);
+    }
     for (int64_t group = first; group < last; ++group) {
       const int64_t output = group * kTileOutputs;
       tile.weights = weights + (group * channels + channel) * kTileOutputs;
       tile.bias = bias != nullptr ? bias + output : nullptr;
       tile.outputs = Minimum(kTileOutputs, s.shape.outputs - output);
-      tile.y = y + output * s.pixels + begin;
-      if (vectors == 2) {
-        ComputeDenseTile<2>(tile);
-      } else {
-        ComputeDenseTile<1>(tile);
+      for (int64_t p = begin, i = 0; p < end; p += kTilePixels, ++i) {
+        const int64_t count = Minimum(kTilePixels, end - p), vectors = CeilDivide(count, kLanes);
+        tile.from = packed + i * tile_floats;
+        tile.pitch = vectors * kLanes;
+        tile.last_pixels = count - (vectors - 1) * kLanes;
+        tile.y = y + output * s.pixels + p;
+        if (vectors == 2) {
+          ComputeDenseTile<2>(tile);
+        } else {
+          ComputeDenseTile<1>(tile);
+        }
       }
     }
   }
@@ -104,15 +115,17 @@ kl_code Run(const kl_run* run) {
   const State& s = *(const State*)run->state;
   const float* weights = (const float*)run->operands[kConvW]->data;
   for (int64_t unit = run->begin; unit < run->end;) {
-    // Consecutive units of a tile in one go.
-    const int64_t tile = unit / s.split_count, first = unit % s.split_count;
+    // Consecutive units of a strip in one go.
+    const int64_t strip = unit / s.split_count, first = unit % s.split_count;
     const int64_t last = Minimum(s.split_count, first + (run->end - unit));
-    const int64_t image = tile / s.tile_count;
-    RunTile(s, (const float*)run->operands[kConvX]->data + image * s.shape.channels * s.pixels,
-            weights, ConvBias(run),
-            (float*)run->operands[kConvY]->data + image * s.shape.outputs * s.pixels,
-            tile % s.tile_count, s.groups * first / s.split_count, s.groups * last / s.split_count,
-            (float*)run->worker_scratch);
+    const int64_t image = strip / s.strip_count;
+    const int64_t begin = strip % s.strip_count * s.strip_tiles * kTilePixels;
+    RunStrip(s, (const float*)run->operands[kConvX]->data + image * s.shape.channels * s.pixels,
+             weights, ConvBias(run),
+             (float*)run->operands[kConvY]->data + image * s.shape.outputs * s.pixels, begin,
+             Minimum(s.pixels, begin + s.strip_tiles * kTilePixels),
+             s.groups * first / s.split_count, s.groups * last / s.split_count,
+             (float*)run->worker_scratch);
     unit += last - first;
   }
   return KL_OK;

@@ -21,6 +21,7 @@ struct Planes {
   int64_t pitch;         // floats from one row of a phase to the next
   int64_t phase_floats;  // from one phase to the next
   int64_t plane_floats;  // from one plane to the next
+  int64_t row_end;       // rows of the image before it are reached by windows
 
   // Where tap (kh, kw) of output (0, 0) lies in a plane.
   KL_INLINE int64_t TapOffset(int64_t kh, int64_t kw) const {
@@ -41,6 +42,7 @@ KL_INLINE Planes PlanesFor(const ConvShape& shape) {
   planes.pitch = RoundUp(RoundUp(shape.out_columns, kLanes) + shift, kLanes);
   planes.phase_floats = planes.padded_rows * planes.pitch;
   planes.plane_floats = planes.stride * planes.phase_floats;
+  planes.row_end = Minimum(shape.rows, planes.padded_rows - planes.top);
   return planes;
 }
 
@@ -51,51 +53,62 @@ KL_INLINE void ZeroFloats(float* p, int64_t count) {
   for (; i < count; ++i) p[i] = 0.0f;
 }
 
-// Columns phase, phase + stride, .. of a padded row, `count` of them, from the image's row.
-KL_INLINE void TakeColumns(const Planes& planes, const float* row, int64_t phase, float* to) {
-  const int64_t stride = planes.stride;
-  // First and last i whose column i * stride + phase - left lies in the image.
-  const int64_t behind = planes.left - phase;
-  int64_t first = behind > 0 ? CeilDivide(behind, stride) : 0;
-  int64_t end = planes.columns + behind > 0 ? CeilDivide(planes.columns + behind, stride) : 0;
-  end = Minimum(end, planes.pitch);
-  first = Minimum(first, end);
-  ZeroFloats(to, first);
-  const float* from = row + first * stride - behind;
-  int64_t i = first;
-  if (stride == 1) {
-    for (; i + kLanes <= end; i += kLanes, from += kLanes) StoreVector(to + i, LoadVector(from));
-    const Mask mask = FirstMask(end - i);
-    if (i < end) StoreMasked(to + i, mask, LoadMasked(from, mask));
-  } else if (stride == 2) {
-    // Sixteen columns a step; the last of them may be behind the row's end, hence 2 * 8 - 1.
-    const float* row_end = row + planes.columns;
-    for (; i + 8 <= end && from + 16 <= row_end; i += 8, from += 16) {
-      const __m256 pairs =
-          _mm256_shuffle_ps(_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8), 0x88);
-      const __m256i lanes = _mm256_permute4x64_epi64(_mm256_castps_si256(pairs), 0xd8);
-      _mm256_storeu_ps(to + i, _mm256_castsi256_ps(lanes));
-    }
-    for (; i < end; ++i, from += 2) to[i] = *from;
-  } else {
-    for (; i < end; ++i, from += stride) to[i] = *from;
-  }
-  ZeroFloats(to + end, planes.pitch - end);
+KL_INLINE void CopyFloats(const float* from, int64_t count, float* to) {
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) StoreVector(to + i, LoadVector(from + i));
+  if (i == count) return;
+  const Mask mask = FirstMask(count - i);
+  StoreMasked(to + i, mask, LoadMasked(from + i, mask));
 }
 
-// Rows [begin, end) of all phases of a padded plane.
-KL_INLINE void FillPlane(const Planes& planes, const float* image, int64_t begin, int64_t end,
-                         float* to) {
-  for (int64_t row = begin; row < end; ++row) {
-    const int64_t source = row - planes.top;
-    for (int64_t phase = 0; phase < planes.stride; ++phase) {
-      float* out = to + phase * planes.phase_floats + row * planes.pitch;
-      if (source < 0 || source >= planes.rows) {
-        ZeroFloats(out, planes.pitch);
-      } else {
-        TakeColumns(planes, image + source * planes.columns, phase, out);
-      }
+// Even columns go to one phase, odd ones to the other; each at most to its `.._end`.
+KL_INLINE void SplitColumns(const float* from, int64_t count, float* even, const float* even_end,
+                            float* odd, const float* odd_end) {
+  for (; count > 0; from += 16, even += 8, odd += 8, count -= 16) {
+    const __m256 low = count >= 8 ? _mm256_loadu_ps(from) : LoadFirst(from, count);
+    const __m256 high = count >= 16 ? _mm256_loadu_ps(from + 8)
+                        : count > 8 ? LoadFirst(from + 8, count - 8)
+                                    : _mm256_setzero_ps();
+    const auto pick = [](__m256 pairs) {
+      return _mm256_castsi256_ps(_mm256_permute4x64_epi64(_mm256_castps_si256(pairs), 0xd8));
+    };
+    const __m256 evens = pick(_mm256_shuffle_ps(low, high, 0x88));
+    const __m256 odds = pick(_mm256_shuffle_ps(low, high, 0xdd));
+    if (count >= 16 && even + 8 <= even_end && odd + 8 <= odd_end) {
+      _mm256_storeu_ps(even, evens);
+      _mm256_storeu_ps(odd, odds);
+    } else {
+      StoreFirst(even, Minimum((count + 1) / 2, even_end - even), evens);
+      StoreFirst(odd, Minimum(count / 2, odd_end - odd), odds);
     }
+  }
+}
+
+// Column c lies in phase (c + left) % stride at (c + left) / stride; those at a row's end that no
+// window reaches are left out.
+KL_INLINE void CopyRow(const Planes& planes, const float* row, float* to) {
+  const int64_t left = planes.left;
+  if (planes.stride == 1) {
+    CopyFloats(row, Minimum(planes.columns, planes.pitch - left), to + left);
+  } else if (planes.stride == 2) {
+    float* even = to + left % 2 * planes.phase_floats;
+    float* odd = to + (left + 1) % 2 * planes.phase_floats;
+    SplitColumns(row, planes.columns, even + left / 2, even + planes.pitch, odd + (left + 1) / 2,
+                 odd + planes.pitch);
+  } else {
+    for (int64_t c = 0; c < planes.columns; ++c) {
+      const int64_t i = (c + left) / planes.stride;
+      if (i < planes.pitch) to[(c + left) % planes.stride * planes.phase_floats + i] = row[c];
+    }
+  }
+}
+
+// Padding and all: once for scratch that planes of one shape are then copied to.
+KL_INLINE void ZeroPlane(const Planes& planes, float* to) { ZeroFloats(to, planes.plane_floats); }
+
+KL_INLINE void CopyPlane(const Planes& planes, const float* image, float* to) {
+  for (int64_t row = 0; row < planes.row_end; ++row) {
+    CopyRow(planes, image + row * planes.columns, to + (row + planes.top) * planes.pitch);
   }
 }
 

@@ -62,8 +62,8 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   s->strip_count = CeilDivide(tile_count, s->strip_tiles);
   s->groups = CeilDivide(s->shape.outputs, kTileOutputs);
   s->split_count = Minimum(CeilDivide(kUnits, s->strip_count), s->groups);
-  const int64_t channels = Minimum(kChunk, s->shape.channels);
-  requirements->worker_scratch_bytes = (uint64_t)(channels * kTileVectors * kLanes) * sizeof(float);
+  requirements->worker_scratch_bytes =
+      (uint64_t)(s->strip_tiles * channels * kTilePixels) * sizeof(float);
   return KL_OK;
 }
 

@@ -46,7 +46,7 @@ Fault Flip() {
 class FaultTest : public testing::Test {
  protected:
   void SetUp() override {
-    path_ = MakeStreamedModel(folder_.path(), "q4_0", 3);
+    path_ = MakeModel();
     const Handle<kl_runtime> runtime = MakeRuntime(WithThreads(2));
     prompt_ = StreamedPrompt();
     Handle<kl_model> model;
@@ -56,6 +56,8 @@ class FaultTest : public testing::Test {
     expected_ = Continue(MakeStreamedSession(model.get()).get(), prompt_, kTokens);
     ASSERT_EQ(expected_.size(), size_t{kTokens});
   }
+
+  virtual std::string MakeModel() const { return MakeStreamedModel(folder_.path(), "q4_0", 3); }
 
   std::string Prepare() {
     const std::string prepared = folder_.path() + "/prepared";
@@ -380,7 +382,9 @@ TEST_F(FaultTest, CancellingInTheMiddleOfAPrefetchHarmsNobody) {
     EXPECT_EQ(Stats().leased_count, 0u);
   }
   EXPECT_GT(Stats().prefetch_count + Stats().dropped_prefetch_count, 0u) << "nothing was guessed";
-  if (Decoded() == 6) ASSERT_TRUE(Decode(expected_[6]).ok());
+  if (Decoded() == 6) {
+    ASSERT_TRUE(Decode(expected_[6]).ok());
+  }
   ExpectTheRightTokens();
 }
 
@@ -433,6 +437,68 @@ TEST_F(FaultTest, TwoSessionsFailTogetherAndGoOnTogether) {
     ExpectTheRightTokens();
     std::swap(first, session_);
   }
+}
+
+// Attention weights and the head are streamed as well.
+class WeightFaultTest : public FaultTest {
+ protected:
+  std::string MakeModel() const override {
+    return MakeLargeWeightsModel(folder_.path(), "q4_0", /*dense=*/false);
+  }
+  void LoadStreamed() {
+    Load();
+    ASSERT_NE(model_, nullptr);
+    ASSERT_NE(model_->weight_stream(), nullptr);
+    ASSERT_NE(storage_.weight_disk(), nullptr);
+  }
+  kl_bank_stats WeightStats() const { return model_->weight_stream()->bank()->Stats(); }
+  void HealWeights() {
+    EXPECT_TRUE(Within10Seconds([this] { return WeightStats().pending_count == 0; }));
+    storage_.weight_disk()->Always(Fault());
+  }
+};
+
+TEST_F(WeightFaultTest, FaultsThatPassChangeNoToken) {
+  LoadStreamed();
+  storage_.weight_disk()->Script({Error(EIO), Error(EAGAIN), Short(4096), Error(EINTR)});
+  ASSERT_TRUE(Prefill().ok());
+  storage_.weight_disk()->Script({Short(100), Fault(), Error(EAGAIN)});
+  ExpectTheRightTokens();
+  EXPECT_GE(WeightStats().retry_count, 6u);
+}
+
+TEST_F(WeightFaultTest, AFailingDiskNamesTheNodeAndTheSessionGoesOn) {
+  LoadStreamed();
+  storage_.weight_disk()->Always(Error(EIO));
+  ExpectError(Prefill(), KL_IO_ERROR, {"node blk.0.attn_q: ", "record ", "Input/output error"});
+  HealWeights();
+  ASSERT_TRUE(Prefill().ok());
+  ExpectTheNextToken();
+  storage_.weight_disk()->Script({Fault(), Fault(), Fault(), Fault(), Fault(), Fault(), Fault(),
+                                  Fault(), Error(EIO), Error(EIO), Error(EIO), Error(EIO),
+                                  Error(EIO), Error(EIO), Error(EIO), Error(EIO)});
+  ExpectError(Decode(expected_[1]), KL_IO_ERROR, {"node blk.", "Input/output error"});
+  EXPECT_EQ(WeightStats().leased_count, 0u);
+  storage_.weight_disk()->Script({});
+  HealWeights();
+  ASSERT_TRUE(Decode(expected_[1]).ok());
+  ExpectTheRightTokens();
+}
+
+TEST_F(WeightFaultTest, CancellingWhileTheDiskHangsReturnsAtOnce) {
+  LoadStreamed();
+  ASSERT_TRUE(Prefill().ok());
+  storage_.weight_disk()->Hold();
+  absl::Status status;
+  std::thread decoding([&] { status = Decode(expected_[0]); });
+  ASSERT_TRUE(Within10Seconds([this] { return storage_.weight_disk()->waiting() > 0; }));
+  session_->Cancel();
+  decoding.join();
+  ExpectError(status, KL_CANCELLED, {"waited for its weights"});
+  storage_.weight_disk()->LetAll();
+  ASSERT_TRUE(Decode(expected_[0]).ok());
+  ExpectTheRightTokens();
+  EXPECT_EQ(WeightStats().leased_count, 0u);
 }
 
 }  // namespace

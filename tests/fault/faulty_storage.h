@@ -3,12 +3,14 @@
 //   plugins of the build, without expert_bank   +   an adopted table: BankFace(open with
 //   FaultReader)
 //
-// One FaultyStorage at a time; disk() is the reader of the bank that was opened last.
+// One FaultyStorage at a time. disk() is the reader of the bank that was opened last: the experts'.
+// weight_disk() is that of the bank before: of the weights, where they are streamed as well.
 #ifndef TESTS_FAULT_FAULTY_STORAGE_H_
 #define TESTS_FAULT_FAULTY_STORAGE_H_
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "core/abi/plugin.h"
 #include "core/base/cpu_info.h"
@@ -26,7 +28,7 @@ namespace kinglet {
 class FaultyStorage {
  public:
   FaultyStorage() {
-    Disk() = nullptr;
+    Disks().clear();
     RegistryOptions options;
     options.cpu = ProbeCpu();
     options.plugin_folder = TestPluginFolder();
@@ -45,20 +47,23 @@ class FaultyStorage {
   FaultyStorage& operator=(const FaultyStorage&) = delete;
 
   Runtime* runtime() { return runtime_.get(); }
-  // NULL before a bank was opened; lives as long as that bank.
-  expert_bank::FaultReader* disk() { return Disk(); }
+  // NULL when no such bank was opened; they live as long as their bank.
+  expert_bank::FaultReader* disk() { return Disks().empty() ? nullptr : Disks().back(); }
+  expert_bank::FaultReader* weight_disk() {
+    return Disks().size() < 2 ? nullptr : Disks()[Disks().size() - 2];
+  }
 
  private:
-  static expert_bank::FaultReader*& Disk() {
-    static expert_bank::FaultReader* disk = nullptr;
-    return disk;
+  static std::vector<expert_bank::FaultReader*>& Disks() {
+    static std::vector<expert_bank::FaultReader*> disks;
+    return disks;
   }
   static kl_code Open(const kl_host* host, const kl_bank_options* options, kl_bank_handle** bank,
                       kl_error* error) {
     expert_bank::Surroundings surroundings;
     surroundings.wrap = [](std::unique_ptr<expert_bank::Reader> inner) {
       auto reader = std::make_unique<expert_bank::FaultReader>(std::move(inner));
-      Disk() = reader.get();
+      Disks().push_back(reader.get());
       return reader;
     };
     return expert_bank::OpenHandle(host, *options, surroundings, bank, error);

@@ -37,6 +37,10 @@ constexpr int64_t kHeadSpareRows = 15;
 // More candidates than one row in 5: the exact rows cost what the estimates save.
 constexpr int64_t kHeadRowsPerCandidate = 5;
 constexpr uint32_t kFullRunsAfterTooMany = 8;
+// Candidates lie apart: rows fetched before the one that is computed, and rows whose candidates are
+// listed first so that there are some to fetch.
+constexpr int64_t kHeadRowsAhead = 4;
+constexpr int64_t kHeadRowsPerList = 1024;
 
 struct HeadState {
   MatmulState shape;
@@ -180,8 +184,9 @@ struct HeadMatmul {
     if (tokens < 4) {
       for (int64_t n = first; n < end; ++n) {
         for (int64_t t = 0; t < tokens; ++t) {
-          y[t * shape.rows + n] = Planes::Dot(planes.Upper(n, groups), planes.Lower(n, groups),
-                                              groups, scratch.groups + t * groups);
+          y[t * shape.rows + n] =
+              Planes::Dot<kPrefetchAhead>(planes.Upper(n, groups), planes.Lower(n, groups), groups,
+                                          scratch.groups + t * groups);
         }
       }
       return;
@@ -206,25 +211,35 @@ struct HeadMatmul {
                                                         const HeadScratch& scratch) {
     const int64_t groups = shape.columns / 256;
     const Planes planes = Planes::At(run->operands[kMatmulWeights]->data, shape.rows, groups);
+    alignas(32) float estimates[kHeadRowsPerUnit];
     for (int64_t unit = run->begin; unit < run->end; ++unit) {
       const int64_t first = unit * kHeadRowsPerUnit;
       const int64_t end = Minimum(first + kHeadRowsPerUnit, shape.rows);
+      for (int64_t n = first; n < end; n += 8) {
+        __m256 lanes[8];
+        __m256 variances[8];
+        for (int64_t i = 0; i < 8; ++i) {
+          const int64_t row = Minimum(n + i, end - 1);
+          Planes::EstimateRow(planes.Upper(row, groups), groups, scratch.groups, scratch.estimates,
+                              lanes + i, variances + i);
+        }
+        const __m256 estimate = SumEachFloat(lanes);
+        const __m256 deviation = _mm256_sqrt_ps(SumEachFloat(variances));
+        const __m256 aligned = _mm256_mul_ps(_mm256_set1_ps(kHeadAlignment),
+                                             _mm256_max_ps(estimate, _mm256_setzero_ps()));
+        _mm256_store_ps(estimates + (n - first), estimate);
+        _mm256_storeu_ps(scratch.bounds + n, _mm256_fmadd_ps(_mm256_set1_ps(kHeadSigmas), deviation,
+                                                             _mm256_add_ps(estimate, aligned)));
+      }
       float best_bound = -__builtin_inff();
       float best = -__builtin_inff();
       int64_t best_row = first;
       for (int64_t n = first; n < end; ++n) {
-        float variance;
-        const float estimate = Planes::Estimate(planes.Upper(n, groups), groups, scratch.groups,
-                                                scratch.estimates, &variance);
-        const float aligned = estimate > 0.0f ? kHeadAlignment * estimate : 0.0f;
-        const float bound = estimate + aligned + kHeadSigmas * __builtin_sqrtf(variance);
-        scratch.bounds[n] = bound;
         // A NaN becomes the best: its row is computed, and the sampler reports it.
-        best_bound = !(bound <= best_bound) ? bound : best_bound;
-        if (estimate > best) {
-          best = estimate;
-          best_row = n;
-        }
+        best_bound = !(scratch.bounds[n] <= best_bound) ? scratch.bounds[n] : best_bound;
+        const bool better = estimates[n - first] > best;
+        best = better ? estimates[n - first] : best;
+        best_row = better ? n : best_row;
       }
       kl_count_weight_bytes(run, (uint64_t)((end - first) * groups) * Planes::kUpperBytes);
       scratch.best_bound[unit] = best_bound;
@@ -266,8 +281,8 @@ struct HeadMatmul {
     int32_t unused[kMostWanted];
     for (int64_t i = 0; i < wanted; ++i) exact[i] = -__builtin_inff();
     for (int64_t i = 0; i < tried && values[i] > -__builtin_inff(); ++i) {
-      const float dot = Planes::Dot(planes.Upper(rows[i], groups), planes.Lower(rows[i], groups),
-                                    groups, scratch.groups);
+      const float dot = Planes::Dot<0>(planes.Upper(rows[i], groups), planes.Lower(rows[i], groups),
+                                       groups, scratch.groups);
       Insert(dot, rows[i], wanted, exact, unused);
       // Known to be as large as it is, whatever its bound says.
       if (scratch.bounds[rows[i]] < dot) scratch.bounds[rows[i]] = dot;
@@ -296,21 +311,23 @@ struct HeadMatmul {
     const Planes planes = Planes::At(run->operands[kMatmulWeights]->data, shape.rows, groups);
     float* y = (float*)run->operands[kMatmulY]->data;
     const float threshold = *scratch.threshold;
-    for (int64_t unit = run->begin; unit < run->end; ++unit) {
-      const int64_t first = unit * kHeadRowsPerUnit;
-      const int64_t end = Minimum(first + kHeadRowsPerUnit, shape.rows);
-      const bool none = scratch.best_bound[unit] < threshold;
-      int64_t computed = 0;
-      for (int64_t n = first; n < end; ++n) {
-        if (none || scratch.bounds[n] < threshold) {
-          y[n] = -__builtin_inff();
-          continue;
-        }
-        y[n] =
-            Planes::Dot(planes.Upper(n, groups), planes.Lower(n, groups), groups, scratch.groups);
-        ++computed;
+    const int64_t end = Minimum(run->end * kHeadRowsPerUnit, shape.rows);
+    int32_t candidates[kHeadRowsPerList];
+    for (int64_t first = run->begin * kHeadRowsPerUnit; first < end; first += kHeadRowsPerList) {
+      int64_t count = 0;
+      for (int64_t n = first; n < Minimum(first + kHeadRowsPerList, end); ++n) {
+        y[n] = -__builtin_inff();
+        candidates[count] = (int32_t)n;
+        count += scratch.bounds[n] < threshold ? 0 : 1;
       }
-      kl_count_weight_bytes(run, (uint64_t)(computed * groups) * Planes::kBytes);
+      for (int64_t i = -kHeadRowsAhead; i < count; ++i) {
+        if (i + kHeadRowsAhead < count) planes.Prefetch(candidates[i + kHeadRowsAhead], groups);
+        if (i < 0) continue;
+        const int64_t n = candidates[i];
+        y[n] = Planes::Dot<0>(planes.Upper(n, groups), planes.Lower(n, groups), groups,
+                              scratch.groups);
+      }
+      kl_count_weight_bytes(run, (uint64_t)(count * groups) * Planes::kBytes);
     }
   }
 };

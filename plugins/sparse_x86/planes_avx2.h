@@ -94,39 +94,37 @@ struct Planes {
   static KL_INLINE __m256i DotFields(const uint8_t* vectors, const ActivationGroup& a) {
     const __m256i two = _mm256_set1_epi8(3);
     const __m256i* q = (const __m256i*)a.q;
-    __m256i even = _mm256_setzero_si256();
-    __m256i odd = even;
-#pragma GCC unroll 2
-    for (int i = 0; i < 2; ++i) {
-      const __m256i v = _mm256_loadu_si256((const __m256i*)vectors + i);
-      even = _mm256_add_epi16(
-          even, _mm256_maddubs_epi16(_mm256_and_si256(v, two), _mm256_load_si256(q + 4 * i)));
-      odd =
-          _mm256_add_epi16(odd, _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(v, 2), two),
-                                                     _mm256_load_si256(q + 4 * i + 1)));
-      even = _mm256_add_epi16(even,
-                              _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(v, 4), two),
-                                                   _mm256_load_si256(q + 4 * i + 2)));
-      odd =
-          _mm256_add_epi16(odd, _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(v, 6), two),
-                                                     _mm256_load_si256(q + 4 * i + 3)));
+    const __m256i v = _mm256_loadu_si256((const __m256i*)vectors);
+    const __m256i w = _mm256_loadu_si256((const __m256i*)vectors + 1);
+    __m256i first = _mm256_maddubs_epi16(_mm256_and_si256(v, two), _mm256_load_si256(q));
+    __m256i second = _mm256_maddubs_epi16(_mm256_and_si256(w, two), _mm256_load_si256(q + 4));
+#pragma GCC unroll 3
+    for (int f = 1; f < 4; ++f) {
+      first = _mm256_add_epi16(
+          first, _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(v, 2 * f), two),
+                                      _mm256_load_si256(q + f)));
+      KL_KEEP(first);
+      second = _mm256_add_epi16(
+          second, _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(w, 2 * f), two),
+                                       _mm256_load_si256(q + 4 + f)));
+      KL_KEEP(second);
     }
-    return _mm256_add_epi16(even, odd);
+    return _mm256_add_epi16(first, second);
   }
 
   static KL_INLINE __m256 Scales(const uint8_t* upper) {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)upper));
   }
 
-  // The estimate of a row's product; *variance gets that of its error.
-  static KL_INLINE float Estimate(const uint8_t* upper, int64_t groups, const ActivationGroup* a,
-                                  const EstimateGroup* e, float* variance) {
+  // The lanes of a row's estimate and of the variance of its error: SumEachFloat of eight rows'
+  // adds them up.
+  static KL_INLINE void EstimateRow(const uint8_t* upper, int64_t groups, const ActivationGroup* a,
+                                    const EstimateGroup* e, __m256* estimate, __m256* variance) {
     const __m256i eight = _mm256_set1_epi16(8);
     __m256 sum = _mm256_setzero_ps();
     __m256 error = sum;
     for (int64_t g = 0; g < groups; ++g, upper += kUpperBytes) {
       _mm_prefetch((const char*)upper + kPrefetchAhead, _MM_HINT_T0);
-      if (g % 4 == 0) _mm_prefetch((const char*)upper + kPrefetchAhead + 64, _MM_HINT_T0);
       const __m256 scales = Scales(upper);
       const __m256i twice = _mm256_add_epi32(_mm256_madd_epi16(DotFields(upper + 16, a[g]), eight),
                                              _mm256_load_si256((const __m256i*)e[g].offset));
@@ -134,19 +132,23 @@ struct Planes {
                             _mm256_mul_ps(scales, _mm256_load_ps(e[g].half_d)), sum);
       error = _mm256_fmadd_ps(_mm256_mul_ps(scales, scales), _mm256_load_ps(e[g].variance), error);
     }
-    *variance = SumAcross(error);
-    return SumAcross(sum);
+    *estimate = sum;
+    *variance = error;
   }
 
-  // The product of a row: the bits of K8Rows::Dot and of the panels.
+  // The product of a row: the bits of K8Rows::Dot and of the panels. Fetches kAhead bytes further
+  // on, 0 where rows do not follow each other.
+  template <int64_t kAhead>
   static KL_INLINE float Dot(const uint8_t* upper, const uint8_t* lower, int64_t groups,
                              const ActivationGroup* a) {
     const __m256i ones = _mm256_set1_epi16(1);
     __m256 sum = _mm256_setzero_ps();
     for (int64_t g = 0; g < groups; ++g, upper += kUpperBytes, lower += kLowerBytes) {
-      _mm_prefetch((const char*)upper + kPrefetchAhead, _MM_HINT_T0);
-      _mm_prefetch((const char*)lower + kPrefetchAhead, _MM_HINT_T0);
-      if (g % 4 == 0) _mm_prefetch((const char*)upper + kPrefetchAhead + 64, _MM_HINT_T0);
+      if (kAhead > 0) {
+        _mm_prefetch((const char*)upper + kAhead, _MM_HINT_T0);
+        _mm_prefetch((const char*)lower + kAhead, _MM_HINT_T0);
+        if (g % 4 == 0) _mm_prefetch((const char*)upper + kAhead + 64, _MM_HINT_T0);
+      }
       // Wrapping: the sum fits 16 bits once the offset is in.
       const __m256i pairs =
           _mm256_add_epi16(_mm256_add_epi16(_mm256_slli_epi16(DotFields(upper + 16, a[g]), 2),
@@ -156,6 +158,16 @@ struct Planes {
                             _mm256_mul_ps(Scales(upper), _mm256_load_ps(a[g].d)), sum);
     }
     return SumAcross(sum);
+  }
+
+  // Both halves of a row into the L1 cache.
+  KL_INLINE void Prefetch(int64_t row, int64_t groups) const {
+    for (int64_t at = 0; at < groups * (int64_t)kUpperBytes + 63; at += 64) {
+      _mm_prefetch((const char*)Upper(row, groups) + at, _MM_HINT_T0);
+    }
+    for (int64_t at = 0; at < groups * (int64_t)kLowerBytes + 63; at += 64) {
+      _mm_prefetch((const char*)Lower(row, groups) + at, _MM_HINT_T0);
+    }
   }
 
   // Unpacks rows [first, first + count <= 16); missing rows repeat the last.

@@ -138,7 +138,7 @@ struct HeadMatmul {
     if (run->phase == 0) {
       Quantise(run, *self, packed, scratch);
     } else if (!packed) {
-      QuantisedMatmul<FileRows<TypeQ4_0>, FileRows<TypeQ4_0>>::Multiply<FileRows<TypeQ4_0>>(run);
+      FileMatmul<TypeQ4_0>::Multiply<QuantisedEngine<FileRows<TypeQ4_0>>>(run);
     } else if (!self->sparse) {
       Multiply(run, self->shape, tokens, scratch);
     } else if (run->phase == 1) {

@@ -6,7 +6,7 @@ namespace {
 
 constexpr kl_kernel MakeKernel(const kl_dtype* types) {
   kl_kernel kernel = MatmulKernel<HeadMatmul>("matmul_q4_0_head_avx2", types, kQuantisedTolerance);
-  kernel.priority = kAvx2Priority + 5;  // before the kernel for any product
+  kernel.priority = kIsaPriority + 5;  // before the kernel for any product
   kernel.flags = KL_KERNEL_COUNTS_WEIGHT_BYTES;
   kernel.state_bytes = sizeof(HeadState);
   kernel.supports = HeadMatmul::Supports;

@@ -24,6 +24,9 @@
 
 namespace {
 
+// Rows that MultiplyRows takes at once.
+constexpr int64_t kEngineRows = 16;
+
 template <class Rows>
 struct QuantisedEngine {
   static constexpr bool kWholeBlocks = true;

@@ -15,7 +15,12 @@
 //   LoadHalf8(p) StoreHalf8(p, v) LoadBrain8(p)        f16 (to nearest even) and bf16 in memory
 //   Below8(a, b) NotZero8(v) FirstLanes8(n)            masks: all ones or all zeros
 //   Select(mask, a, b) Keep(mask, v)                   a or b; v or 0
+//   MaskBits(mask) FirstLane(v)                        bit i: lane i of a mask; lane 0
 //   TwoToThe(n)                                        2^n of whole numbers n in [-127, 127]
+//   LoadTwice4(p) SwapPairs(v) NegateEven(v)
+//                               p0 p0 p1 p1 ..; v1 v0 v3 v2 ..; -v0 v1 -v2 v3 ..
+//   KeepInRegisters(&v)         the compiler then does not repeat its load
+//   Prefetch(p) PrefetchL2(p)   the line at p, into the L1 or L2 cache
 //
 // Thread safety: pure functions.
 #ifndef PLUGINS_COMMON_KERNELS_F32X8_H_

@@ -75,8 +75,20 @@ KL_INLINE F8 LoadBrain8(const void* p) {
 }
 KL_INLINE float HalfToFloat(uint16_t half) { return _cvtsh_ss(half); }
 
-// Fetches the line at `p` into the L1 cache.
+KL_INLINE int MaskBits(F8 mask) { return _mm256_movemask_ps(mask); }
+KL_INLINE float FirstLane(F8 v) { return _mm256_cvtss_f32(v); }
+KL_INLINE F8 LoadTwice4(const float* p) {
+  return _mm256_permutevar8x32_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)),
+                                  _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3));
+}
+KL_INLINE F8 SwapPairs(F8 v) { return _mm256_permute_ps(v, 0xb1); }
+KL_INLINE F8 NegateEven(F8 v) {
+  return _mm256_xor_ps(v, _mm256_setr_ps(-0.0f, 0.0f, -0.0f, 0.0f, -0.0f, 0.0f, -0.0f, 0.0f));
+}
+
+KL_INLINE void KeepInRegisters(F8* v) { asm("" : "+x"(*v)); }
 KL_INLINE void Prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
+KL_INLINE void PrefetchL2(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T1); }
 
 }  // namespace
 

@@ -118,8 +118,27 @@ KL_INLINE float HalfToFloat(uint16_t half) {
   return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(half))), 0);
 }
 
-// Fetches the line at `p` into the L1 cache.
+KL_INLINE int MaskBits(F8 mask) {
+  const uint32x4_t low = {1, 2, 4, 8};
+  const uint32x4_t high = {16, 32, 64, 128};
+  return (int)vaddvq_u32(vorrq_u32(vandq_u32(vreinterpretq_u32_f32(mask.low), low),
+                                   vandq_u32(vreinterpretq_u32_f32(mask.high), high)));
+}
+KL_INLINE float FirstLane(F8 v) { return vgetq_lane_f32(v.low, 0); }
+KL_INLINE F8 LoadTwice4(const float* p) {
+  const float32x4_t v = vld1q_f32(p);
+  return {vzip1q_f32(v, v), vzip2q_f32(v, v)};
+}
+KL_INLINE F8 SwapPairs(F8 v) { return {vrev64q_f32(v.low), vrev64q_f32(v.high)}; }
+KL_INLINE F8 NegateEven(F8 v) {
+  const uint32x4_t signs = {0x80000000u, 0, 0x80000000u, 0};
+  return {vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(v.low), signs)),
+          vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(v.high), signs))};
+}
+
+KL_INLINE void KeepInRegisters(F8* v) { asm("" : "+w"(v->low), "+w"(v->high)); }
 KL_INLINE void Prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
+KL_INLINE void PrefetchL2(const void* p) { __builtin_prefetch(p, 0, 2); }
 
 }  // namespace
 

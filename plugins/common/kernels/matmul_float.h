@@ -2,11 +2,12 @@
 //
 // One or two tokens read rows as a stream. More tokens: 16 rows are widened into the worker's
 // scratch and multiplied in tiles of 2 rows and 3 tokens. Both give the same bits.
-#ifndef PLUGINS_SPARSE_X86_MATMUL_FLOAT_AVX2_H_
-#define PLUGINS_SPARSE_X86_MATMUL_FLOAT_AVX2_H_
+#ifndef PLUGINS_COMMON_KERNELS_MATMUL_FLOAT_H_
+#define PLUGINS_COMMON_KERNELS_MATMUL_FLOAT_H_
 
-#include "plugins/sparse_x86/floats_avx2.h"
-#include "plugins/sparse_x86/matmul_shapes_avx2.h"
+#include "plugins/common/kernels/floats.h"
+#include "plugins/common/kernels/matmul_shapes.h"
+#include "plugins/common/table.h"
 
 namespace {
 
@@ -91,13 +92,12 @@ struct FloatMatmul {
 }  // namespace
 
 // A kernel file of a float type, all but its includes.
-#define KL_FLOAT_MATMUL(stem, kernel_name, type, kernel_tolerance)                \
-  namespace {                                                                     \
-  const kl_dtype kTypes[] = {KL_TYPE_F32, type::kType, KL_TYPE_ANY, KL_TYPE_F32}; \
-  const kl_kernel kKernel =                                                       \
-      MatmulKernel<FloatMatmul<type>>(kernel_name, kTypes, kernel_tolerance);     \
-  const kl_kernel* const kKernels[] = {&kKernel};                                 \
-  }                                                                               \
-  KL_TABLE(sparse_x86, stem) = {nullptr, kKernels, 1}
+#define KL_FLOAT_MATMUL(plugin, stem, type, kernel_tolerance)                                 \
+  namespace {                                                                                 \
+  const kl_dtype kTypes[] = {KL_TYPE_F32, type::kType, KL_TYPE_ANY, KL_TYPE_F32};             \
+  const kl_kernel kKernel = MatmulKernel<FloatMatmul<type>>(#stem, kTypes, kernel_tolerance); \
+  const kl_kernel* const kKernels[] = {&kKernel};                                             \
+  }                                                                                           \
+  KL_TABLE(plugin, stem) = {nullptr, kKernels, 1}
 
-#endif  // PLUGINS_SPARSE_X86_MATMUL_FLOAT_AVX2_H_
+#endif  // PLUGINS_COMMON_KERNELS_MATMUL_FLOAT_H_

@@ -3,12 +3,12 @@
 // Units of 16 rows of down (elements of y). Every element of y is a chain of fused multiply-adds
 // in order of i, each of one expert's product, so it has the same bits for every batch size and
 // number of threads.
-#ifndef PLUGINS_SPARSE_X86_MOE_DOWN_AVX2_H_
-#define PLUGINS_SPARSE_X86_MOE_DOWN_AVX2_H_
+#ifndef PLUGINS_COMMON_KERNELS_MOE_DOWN_H_
+#define PLUGINS_COMMON_KERNELS_MOE_DOWN_H_
 
-#include "plugins/sparse_x86/moe_engine_avx2.h"
-#include "plugins/sparse_x86/moe_plan_avx2.h"
-#include "plugins/sparse_x86/neuron_major_avx2.h"
+#include "plugins/common/kernels/moe_engine.h"
+#include "plugins/common/kernels/moe_plan.h"
+#include "plugins/common/kernels/neuron_major_layout.h"
 
 namespace {
 
@@ -37,26 +37,28 @@ struct RowMajorDown {
   }
 };
 
-// One in the neuron-major layout; one or two tokens go through moe_streamed_avx2.h.
+// One in the neuron-major layout; one or two tokens go through moe_streamed.h.
+template <class NeuronMajor>
 struct NeuronMajorDown {
   static constexpr int64_t kVectorsForPanel = 1;
   static KL_INLINE uint64_t MatrixBytes(int64_t outputs, int64_t neurons) {
     return (uint64_t)(neurons / kGroupNeurons) * NeuronMajor::GroupBytes(outputs);
   }
-  static KL_INLINE uint64_t PanelBytes(int64_t neurons) { return ::PanelBytes(neurons / 32); }
+  static KL_INLINE uint64_t PanelBytes(int64_t neurons) {
+    return NeuronMajor::PanelBytes(neurons / 32);
+  }
   template <class Store>
   static KL_INLINE void Multiply(const uint8_t* matrix, int64_t outputs, int64_t neurons,
                                  int64_t first, int64_t, const void* const* vectors,
                                  int64_t vector_count, void* memory, const Store& store) {
-    const Panel panel = PanelAt(memory, neurons / 32);
-    NeuronMajor::Unpack(matrix, outputs, first, neurons / kGroupNeurons, panel);
-    MultiplyPanelTokens<kUnsigned, false, kNatural>(
-        panel, neurons / 32, (const ActivationGroup* const*)vectors, vector_count, store);
+    NeuronMajor::MultiplyPanel(matrix, outputs, first, neurons / kGroupNeurons,
+                               (const ActivationGroup* const*)vectors, vector_count, memory, store);
   }
 };
 
 KL_INLINE uint64_t DownScratchBytes(uint64_t panel_bytes, int64_t slots) {
-  return (uint64_t)RoundUp((int64_t)panel_bytes, 64) + (uint64_t)slots * kPanelRows * sizeof(float);
+  return (uint64_t)RoundUp((int64_t)panel_bytes, 64) +
+         (uint64_t)slots * kEngineRows * sizeof(float);
 }
 
 // Rows [first, first + rows) for one token.
@@ -98,7 +100,7 @@ static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeG
       if (slot_count < Down::kVectorsForPanel) {
         for (int64_t s = 0; s < slot_count; ++s) {
           for (int64_t r = 0; r < rows; ++r) {
-            products[slots[s] * kPanelRows + r] =
+            products[slots[s] * kEngineRows + r] =
                 Down::Dot(matrix, first + r, self.neurons, h + (uint64_t)slots[s] * self.h_bytes);
           }
         }
@@ -113,20 +115,20 @@ static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeG
       }
       Down::Multiply(matrix, self.length, self.neurons, first, rows, vectors, some,
                      run->worker_scratch, [&](int64_t s, const float* y16) {
-                       float* out = products + slots[pass + s] * kPanelRows;
-                       _mm256_storeu_ps(out, _mm256_load_ps(y16));
-                       _mm256_storeu_ps(out + 8, _mm256_load_ps(y16 + 8));
+                       float* out = products + slots[pass + s] * kEngineRows;
+                       Store8(out, Load8(y16));
+                       Store8(out + 8, Load8(y16 + 8));
                      });
     }
   }
   for (int64_t t = 0; t < tokens; ++t) {
-    __m256 low = _mm256_setzero_ps();
-    __m256 high = _mm256_setzero_ps();
+    F8 low = Zero8();
+    F8 high = Zero8();
     for (int64_t i = 0; i < self.chosen; ++i) {
       const int64_t slot = t * self.chosen + i;
-      const __m256 w = _mm256_set1_ps(weights[slot]);
-      low = _mm256_fmadd_ps(w, _mm256_loadu_ps(products + slot * kPanelRows), low);
-      high = _mm256_fmadd_ps(w, _mm256_loadu_ps(products + slot * kPanelRows + 8), high);
+      const F8 w = Splat8(weights[slot]);
+      low = MultiplyAdd(w, Load8(products + slot * kEngineRows), low);
+      high = MultiplyAdd(w, Load8(products + slot * kEngineRows + 8), high);
     }
     float* y = (float*)run->operands[kMoeY]->data + t * self.length + first;
     StoreFirst(y, rows, low);
@@ -139,17 +141,17 @@ static inline void ComputePanelsDown(const kl_run* run) {
   const MoeState& self = *(const MoeState*)run->state;
   const int64_t tokens = RowsOf(run->operands[kMoeX]);
   const int64_t slots = tokens * self.chosen;
-  const int64_t end = Minimum(run->end * kPanelRows, self.length);
+  const int64_t end = Minimum(run->end * kEngineRows, self.length);
   const MoeGroups groups =
       GroupsAt((uint8_t*)run->scratch + self.groups_at, MostActive(self, slots), slots);
-  for (int64_t n = run->begin * kPanelRows; n < end; n += kPanelRows) {
-    PanelDown<Down>(run, self, groups, tokens, n, Minimum(kPanelRows, end - n));
+  for (int64_t n = run->begin * kEngineRows; n < end; n += kEngineRows) {
+    PanelDown<Down>(run, self, groups, tokens, n, Minimum(kEngineRows, end - n));
   }
   // All rows of all experts at hand; neuron by neuron or not, an expert's rows share its bytes
   // alike.
   kl_count_weight_bytes(
       run, (uint64_t)*groups.active_count * Down::MatrixBytes(self.length, self.neurons) /
-               (uint64_t)self.length * (uint64_t)Maximum(0, end - run->begin * kPanelRows));
+               (uint64_t)self.length * (uint64_t)Maximum(0, end - run->begin * kEngineRows));
 }
 
 template <class Engine>
@@ -160,17 +162,18 @@ static inline __attribute__((noinline)) void ComputeDown(const kl_run* run) {
     ComputePanelsDown<RowMajorDown<Engine>>(run);
     return;
   }
-  const int64_t first = run->begin * kPanelRows;
-  const int64_t end = Minimum(run->end * kPanelRows, self.length);
+  const int64_t first = run->begin * kEngineRows;
+  const int64_t end = Minimum(run->end * kEngineRows, self.length);
   for (int64_t t = 0; t < tokens; ++t) StreamDownRows<Engine>(run, self, t, first, end - first);
   kl_count_weight_bytes(
       run, (uint64_t)(tokens * self.chosen * (end - first)) * Engine::RowBytes(self.neurons));
 }
 
+template <class NeuronMajor>
 static inline __attribute__((noinline)) void ComputeNeuronMajorDown(const kl_run* run) {
-  ComputePanelsDown<NeuronMajorDown>(run);
+  ComputePanelsDown<NeuronMajorDown<NeuronMajor>>(run);
 }
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_MOE_DOWN_AVX2_H_
+#endif  // PLUGINS_COMMON_KERNELS_MOE_DOWN_H_

@@ -4,11 +4,11 @@
 // units at hand are streamed, then the up rows of the neurons that are not zero. More slots: both
 // matrices in panels of 16 rows (skipping neurons does not pay there: few are zero for all slots).
 // Either way h has the same bits.
-#ifndef PLUGINS_SPARSE_X86_MOE_HIDDEN_AVX2_H_
-#define PLUGINS_SPARSE_X86_MOE_HIDDEN_AVX2_H_
+#ifndef PLUGINS_COMMON_KERNELS_MOE_HIDDEN_H_
+#define PLUGINS_COMMON_KERNELS_MOE_HIDDEN_H_
 
-#include "plugins/sparse_x86/moe_engine_avx2.h"
-#include "plugins/sparse_x86/moe_plan_avx2.h"
+#include "plugins/common/kernels/moe_engine.h"
+#include "plugins/common/kernels/moe_plan.h"
 
 namespace {
 
@@ -36,12 +36,12 @@ struct HiddenWork {
 KL_INLINE void CombineBlock(Activation activation, const float* gate, const float* up,
                             int64_t count, float* h) {
   for (int64_t i = 0; i < kNeuronsPerUnit; i += 8) {
-    const __m256 a = Activate(activation, LoadFirst(gate + i, count - i));
-    __m256 v = _mm256_mul_ps(a, LoadFirst(up + i, count - i));
+    const F8 a = Activate(activation, LoadFirst(gate + i, count - i));
+    F8 v = a * LoadFirst(up + i, count - i);
     // A neuron that is off stays 0 whatever its up product.
-    const __m256 on = _mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_NEQ_UQ);
-    v = _mm256_and_ps(v, on);
-    _mm256_store_ps(h + i, v);
+    const F8 on = NotZero8(a);
+    v = Keep(v, on);
+    Store8(h + i, v);
   }
 }
 
@@ -92,14 +92,14 @@ static inline void PanelHidden(const HiddenWork& work, const int32_t* slots, int
     for (int64_t s = 0; s < some; ++s) {
       x[s] = work.x + (uint64_t)(slots[pass + s] / self.chosen) * self.x_bytes;
     }
-    for (int64_t half = 0; half < count; half += kPanelRows) {
-      const int64_t rows = Minimum(kPanelRows, count - half);
+    for (int64_t half = 0; half < count; half += kEngineRows) {
+      const int64_t rows = Minimum(kEngineRows, count - half);
       const uint64_t at = (uint64_t)(first + half) * row_bytes;
       const auto keep = [&](float* products) {
         return [=](int64_t s, const float* y16) {
           float* out = products + s * kNeuronsPerUnit + half;
-          _mm256_store_ps(out, _mm256_load_ps(y16));
-          _mm256_store_ps(out + 8, _mm256_load_ps(y16 + 8));
+          Store8(out, Load8(y16));
+          Store8(out + 8, Load8(y16 + 8));
         };
       };
       Engine::MultiplyRows(work.gate + at, rows, self.length, x, some, work.panel,
@@ -173,4 +173,4 @@ static inline __attribute__((noinline)) void ComputeHidden(const kl_run* run, St
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_MOE_HIDDEN_AVX2_H_
+#endif  // PLUGINS_COMMON_KERNELS_MOE_HIDDEN_H_

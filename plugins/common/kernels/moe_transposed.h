@@ -4,10 +4,10 @@
 // read: a tile of 8 rows is widened to f32 and added to the sums of every slot that has the neuron.
 // Every element of y is a sum over neurons in order, for each expert, then a chain of fused
 // multiply-adds in order of i: the same bits for every batch size and number of threads.
-#ifndef PLUGINS_SPARSE_X86_MOE_TRANSPOSED_AVX2_H_
-#define PLUGINS_SPARSE_X86_MOE_TRANSPOSED_AVX2_H_
+#ifndef PLUGINS_COMMON_KERNELS_MOE_TRANSPOSED_H_
+#define PLUGINS_COMMON_KERNELS_MOE_TRANSPOSED_H_
 
-#include "plugins/sparse_x86/moe_plan_avx2.h"
+#include "plugins/common/kernels/moe_plan.h"
 
 namespace {
 
@@ -26,8 +26,8 @@ KL_INLINE uint64_t TransposedScratchBytes(int64_t chosen) {
 
 // Bit j: neuron j of the tile is not zero.
 KL_INLINE int ActiveMask(const float* h, int64_t neurons) {
-  const __m256 v = LoadFirst(h, neurons);
-  return _mm256_movemask_ps(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_NEQ_UQ));
+  const F8 v = LoadFirst(h, neurons);
+  return MaskBits(NotZero8(v));
 }
 
 // sums[c] += h[j] * tile[j][c] for the neurons j of the tile whose h is not zero, in order.
@@ -36,26 +36,26 @@ KL_INLINE void AddTile(const float* tile, int64_t stride, int64_t columns, const
   const int active = ActiveMask(h, neurons);
   if (active == 0) return;
   for (int64_t c = 0; c < columns; c += 64) {
-    __m256 sum[8];
+    F8 sum[8];
 #pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) sum[i] = _mm256_load_ps(sums + c + 8 * i);
+    for (int i = 0; i < 8; ++i) sum[i] = Load8(sums + c + 8 * i);
     for (int left = active; left != 0; left &= left - 1) {
       const int j = __builtin_ctz((unsigned)left);
-      const __m256 v = _mm256_set1_ps(h[j]);
+      const F8 v = Splat8(h[j]);
       const float* row = tile + j * stride + c;
 #pragma GCC unroll 8
-      for (int i = 0; i < 8; ++i) sum[i] = _mm256_fmadd_ps(v, _mm256_load_ps(row + 8 * i), sum[i]);
+      for (int i = 0; i < 8; ++i) sum[i] = MultiplyAdd(v, Load8(row + 8 * i), sum[i]);
     }
 #pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) _mm256_store_ps(sums + c + 8 * i, sum[i]);
+    for (int i = 0; i < 8; ++i) Store8(sums + c + 8 * i, sum[i]);
   }
 }
 
 KL_INLINE void AddWeighted(float weight, const float* sums, int64_t columns, bool first, float* y) {
-  const __m256 w = _mm256_set1_ps(weight);
+  const F8 w = Splat8(weight);
   for (int64_t c = 0; c < columns; c += 8) {
-    const __m256 before = first ? _mm256_setzero_ps() : LoadFirst(y + c, columns - c);
-    StoreFirst(y + c, columns - c, _mm256_fmadd_ps(w, _mm256_load_ps(sums + c), before));
+    const F8 before = first ? Zero8() : LoadFirst(y + c, columns - c);
+    StoreFirst(y + c, columns - c, MultiplyAdd(w, Load8(sums + c), before));
   }
 }
 
@@ -83,7 +83,7 @@ static inline void StreamTransposed(const kl_run* run, const MoeState& self, int
         const int64_t next = f + j + kTileNeurons;
         if (next < self.neurons && h[next] != 0.0f) {
           for (uint64_t line = 0; line < slice_bytes; line += 64) {
-            _mm_prefetch((const char*)matrix + (uint64_t)next * row_bytes + line, _MM_HINT_T0);
+            Prefetch(matrix + (uint64_t)next * row_bytes + line);
           }
         }
         if (h[f + j] == 0.0f) continue;
@@ -133,7 +133,7 @@ static inline void TileTransposed(const kl_run* run, const MoeState& self, const
         kl_count_weight_bytes(run, slice_bytes);
         const uint8_t* row = matrix + (uint64_t)(f + j) * row_bytes;
         for (uint64_t line = 0; line < slice_bytes; line += 64) {
-          _mm_prefetch((const char*)row + kTileNeurons * row_bytes + line, _MM_HINT_T0);
+          Prefetch(row + kTileNeurons * row_bytes + line);
         }
         Reader::Read(row, columns, 1.0f, tile + j * kStreamColumns);
       }
@@ -184,4 +184,4 @@ static inline __attribute__((noinline)) void ComputeTransposed(const kl_run* run
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_MOE_TRANSPOSED_AVX2_H_
+#endif  // PLUGINS_COMMON_KERNELS_MOE_TRANSPOSED_H_

@@ -1,47 +1,59 @@
-// op "moe_ffn": the kernel as a whole. moe_plan_avx2.h says what it computes.
+// op "moe_ffn": the kernel as a whole. moe_plan.h says what it computes.
 //
 // Phase 0 prepares the activations (units: tokens) and groups slots by expert (one unit more),
-// phase 1 computes h (moe_hidden_avx2.h), phase 2 y (moe_down_avx2.h, moe_transposed_avx2.h). With
-// a neuron-major down matrix and few tokens phase 1 goes all the way (moe_streamed_avx2.h). Between
+// phase 1 computes h (moe_hidden.h), phase 2 y (moe_down.h, moe_transposed.h). With
+// a neuron-major down matrix and few tokens phase 1 goes all the way (moe_streamed.h). Between
 // the phases h is kept in 8 bits where the down matrix is quantised along its neurons, in f32
 // otherwise.
-#ifndef PLUGINS_SPARSE_X86_MOE_FFN_AVX2_H_
-#define PLUGINS_SPARSE_X86_MOE_FFN_AVX2_H_
+#ifndef PLUGINS_COMMON_KERNELS_MOE_FFN_H_
+#define PLUGINS_COMMON_KERNELS_MOE_FFN_H_
 
-#include "plugins/sparse_x86/dequantise_avx2.h"
-#include "plugins/sparse_x86/k8_avx2.h"
-#include "plugins/sparse_x86/k8_pack_avx2.h"
-#include "plugins/sparse_x86/moe_down_avx2.h"
-#include "plugins/sparse_x86/moe_hidden_avx2.h"
-#include "plugins/sparse_x86/moe_streamed_avx2.h"
-#include "plugins/sparse_x86/moe_transposed_avx2.h"
+#include "plugins/common/kernels/k8_layout.h"
+#include "plugins/common/kernels/moe_down.h"
+#include "plugins/common/kernels/moe_hidden.h"
+#include "plugins/common/kernels/moe_streamed.h"
+#include "plugins/common/kernels/moe_transposed.h"
+#include "plugins/common/kernels/readers.h"
+#include "plugins/common/table.h"
 
 namespace {
 
-// How a kernel reads one weight type: as in the file, packed, and neuron by neuron; and how down is
-// packed, in the packed rows of gate and up or neuron by neuron.
-template <class Type>
-struct MoeQuantised {
-  static constexpr kl_dtype kType = Type::kType;
-  using File = QuantisedEngine<FileRows<Type>>;
+// How a kernel reads one weight type is a struct with
+//   kType
+//   File, Packed            engines of rows as in the file and as Packing leaves them
+//   Reader                  rows one by one, for transposed down
+//   Packing, DownPacking    of gate and up, and of down
+//   kNeuronMajorDown        DownPacking leaves the layout of NeuronMajor, else that of Packed
+
+// Quantised rows that are used as they are in the file.
+template <class FileRows>
+struct MoeFile {
+  static constexpr kl_dtype kType = FileRows::kType;
+  using File = QuantisedEngine<FileRows>;
   using Packed = File;
-  using Reader = QuantisedReader<Type>;
+  using Reader = QuantisedReader<FileRows>;
   using Packing = NoPacking;
   using DownPacking = NoPacking;
+  using NeuronMajor = void;
   static constexpr bool kNeuronMajorDown = false;
 };
-template <class Format>
+// Packed in the K8 layout.
+template <class FileRows, class K8Rows>
 struct MoeK8 {
-  static constexpr kl_dtype kType = Format::Type::kType;
-  using File = QuantisedEngine<FileRows<typename Format::Type>>;
-  using Packed = QuantisedEngine<K8Rows<Format>>;
-  using Reader = QuantisedReader<typename Format::Type>;
-  using Packing = K8Packing<Format>;
-  using DownPacking = K8Packing<Format>;
+  static constexpr kl_dtype kType = FileRows::kType;
+  using File = QuantisedEngine<FileRows>;
+  using Packed = QuantisedEngine<K8Rows>;
+  using Reader = QuantisedReader<FileRows>;
+  using Packing = K8Packing<typename K8Rows::Bytes>;
+  using DownPacking = Packing;
+  using NeuronMajor = void;
   static constexpr bool kNeuronMajorDown = false;
 };
-struct MoeQ4_0 : MoeK8<K8Q4_0> {
-  using DownPacking = NeuronMajorPacking;
+// The same, and down neuron by neuron.
+template <class FileRows, class K8Rows, class NeuronMajorRows>
+struct MoeNeuronMajor : MoeK8<FileRows, K8Rows> {
+  using NeuronMajor = NeuronMajorRows;
+  using DownPacking = NeuronMajorPacking<NeuronMajor>;
   static constexpr bool kNeuronMajorDown = true;
 };
 template <class Type>
@@ -52,6 +64,7 @@ struct MoeFloat {
   using Reader = FloatReader<Type>;
   using Packing = NoPacking;
   using DownPacking = NoPacking;
+  using NeuronMajor = void;
   static constexpr bool kNeuronMajorDown = false;
 };
 
@@ -142,7 +155,7 @@ struct MoeFfn {
     work->unit_count[1] =
         MostActive(self, tokens * self.chosen) * CeilDivide(self.neurons, kNeuronsPerUnit);
     work->unit_count[2] =
-        CeilDivide(self.length, self.transposed ? kMoeColumnsPerUnit : kPanelRows);
+        CeilDivide(self.length, self.transposed ? kMoeColumnsPerUnit : kEngineRows);
   }
 
   static kl_code Run(const kl_run* run) {
@@ -156,19 +169,26 @@ struct MoeFfn {
       return up_packed ? Begin<typename Up::Packed>(run, self)
                        : Begin<typename Up::File>(run, self);
     }
-    if (IsStreamed(run, self)) {
-      if (run->phase == 2) {
-        AddStreamed(run);
-      } else if (up_packed) {
-        ComputeStreamed<typename Up::Packed>(run);
-      } else {
-        ComputeStreamed<typename Up::File>(run);
+    if constexpr (Down::kNeuronMajorDown) {
+      using NeuronMajor = typename Down::NeuronMajor;
+      if (IsStreamed(run, self)) {
+        if (run->phase == 2) {
+          AddStreamed(run);
+        } else if (up_packed) {
+          ComputeStreamed<typename Up::Packed, NeuronMajor>(run);
+        } else {
+          ComputeStreamed<typename Up::File, NeuronMajor>(run);
+        }
+        return KL_OK;
       }
-      return KL_OK;
+      if (run->phase == 2 && NeuronMajorDownOf(run, self)) {
+        ComputeNeuronMajorDown<NeuronMajor>(run);
+        return KL_OK;
+      }
     }
     if (run->phase == 1) {
       const StoreHidden store = self.transposed                ? StoreFloats
-                                : NeuronMajorDownOf(run, self) ? StoreNaturalBlock
+                                : NeuronMajorDownOf(run, self) ? StoreNeuronMajorBlock
                                 : down_packed                  ? StoreBlock<typename Down::Packed>
                                                                : StoreBlock<typename Down::File>;
       if (up_packed) {
@@ -178,8 +198,6 @@ struct MoeFfn {
       }
     } else if (self.transposed) {
       ComputeTransposed<typename Down::Reader>(run);
-    } else if (NeuronMajorDownOf(run, self)) {
-      ComputeNeuronMajorDown(run);
     } else if (down_packed) {
       ComputeDown<typename Down::Packed>(run);
     } else {
@@ -219,8 +237,10 @@ struct MoeFfn {
   static void StoreFloats(const float* h, int64_t block, int64_t count, void* vector) {
     memcpy((float*)vector + 32 * block, h, (size_t)count * sizeof(float));
   }
-  static void StoreNaturalBlock(const float* h, int64_t block, int64_t, void* vector) {
-    QuantiseBlock(h, NeuronMajor::kForm, (ActivationGroup*)vector + block / 8, block % 8);
+  static void StoreNeuronMajorBlock(const float* h, int64_t block, int64_t, void* vector) {
+    if constexpr (Down::kNeuronMajorDown) {
+      Down::NeuronMajor::QuantiseBlock(h, (ActivationGroup*)vector + block / 8, block % 8);
+    }
   }
   template <class Engine>
   static void StoreBlock(const float* h, int64_t block, int64_t count, void* vector) {
@@ -245,13 +265,13 @@ KL_INLINE constexpr kl_kernel MoeKernel(const char* name, const kl_dtype* types,
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_MOE_FFN(stem, kernel_name, up, down, kernel_tolerance)                       \
-  namespace {                                                                           \
-  const kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_I32, KL_TYPE_F32, up::kType,          \
-                             up::kType,   down::kType, KL_TYPE_F32};                    \
-  const kl_kernel kKernel = MoeKernel<up, down>(kernel_name, kTypes, kernel_tolerance); \
-  const kl_kernel* const kKernels[] = {&kKernel};                                       \
-  }                                                                                     \
-  KL_TABLE(sparse_x86, stem) = {nullptr, kKernels, 1}
+#define KL_MOE_FFN(plugin, stem, up, down, kernel_tolerance)                      \
+  namespace {                                                                     \
+  const kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_I32, KL_TYPE_F32, up::kType,    \
+                             up::kType,   down::kType, KL_TYPE_F32};              \
+  const kl_kernel kKernel = MoeKernel<up, down>(#stem, kTypes, kernel_tolerance); \
+  const kl_kernel* const kKernels[] = {&kKernel};                                 \
+  }                                                                               \
+  KL_TABLE(plugin, stem) = {nullptr, kKernels, 1}
 
-#endif  // PLUGINS_SPARSE_X86_MOE_FFN_AVX2_H_
+#endif  // PLUGINS_COMMON_KERNELS_MOE_FFN_H_

@@ -7,13 +7,13 @@
 // neurons go to the scratch; a phase later they are added up.
 //
 // Numbers: an output of an expert has eight partial sums, one for the blocks j, j + 8, ..., as in
-// every quantised product here (panel_avx2.h). A quarter holds two of them, which are the first
+// every quantised product. A quarter holds two of them, which are the first
 // that SumAcross adds: the result has the bits of the other paths.
-#ifndef PLUGINS_SPARSE_X86_MOE_STREAMED_AVX2_H_
-#define PLUGINS_SPARSE_X86_MOE_STREAMED_AVX2_H_
+#ifndef PLUGINS_COMMON_KERNELS_MOE_STREAMED_H_
+#define PLUGINS_COMMON_KERNELS_MOE_STREAMED_H_
 
-#include "plugins/sparse_x86/moe_hidden_avx2.h"
-#include "plugins/sparse_x86/neuron_major_avx2.h"
+#include "plugins/common/kernels/moe_hidden.h"
+#include "plugins/common/kernels/neuron_major_layout.h"
 
 namespace {
 
@@ -32,7 +32,7 @@ KL_INLINE uint64_t StreamedScratchBytes(const MoeState& self) {
 // Into the L2 cache: until they are used, more rows come by than the L1 cache holds.
 KL_INLINE void PrefetchLines(const uint8_t* p, uint64_t bytes) {
   for (uint64_t line = 0; line < bytes; line += 64) {
-    _mm_prefetch((const char*)p + line, _MM_HINT_T1);
+    PrefetchL2(p + line);
   }
 }
 
@@ -80,7 +80,7 @@ KL_INLINE void StreamGates(const StreamedUnit& unit, int64_t b, int64_t ahead,
 }
 
 // Up products of the active neurons; fetches their rows of down and the first rows of `next`.
-template <class Engine>
+template <class Engine, class NeuronMajor>
 KL_INLINE void StreamUps(const StreamedUnit& unit, const StreamedBlock* next,
                          StreamedBlock* block) {
   const MoeState& self = *unit.self;
@@ -106,20 +106,21 @@ KL_INLINE void StreamUps(const StreamedUnit& unit, const StreamedBlock* next,
   }
 }
 
+template <class NeuronMajor>
 KL_INLINE void StreamDown(const StreamedUnit& unit, const StreamedBlock& block) {
   if (block.active_count == 0) return;
   const MoeState& self = *unit.self;
   alignas(32) float h[kGroupNeurons];
   CombineBlock(self.activation, block.gates, block.ups, kGroupNeurons, h);
   ActivationGroup quantised;
-  QuantiseBlock(h, NeuronMajor::kForm, &quantised, 0);
+  NeuronMajor::QuantiseBlock(h, &quantised, 0);
   float* sums = unit.sums + (block.number % 8 < kQuarters ? 0 : self.length);
   NeuronMajor::AddGroup(unit.down + (uint64_t)block.number * NeuronMajor::GroupBytes(self.length),
                         self.length, quantised.q, quantised.d[0], sums);
 }
 
 // Returns the weight bytes read.
-template <class Engine>
+template <class Engine, class NeuronMajor>
 static inline uint64_t StreamQuarter(const StreamedUnit& unit, float* partial) {
   constexpr int64_t kMostBlocks = 16;
   const int64_t length = unit.self->length;
@@ -134,10 +135,10 @@ static inline uint64_t StreamQuarter(const StreamedUnit& unit, float* partial) {
                           &blocks[count++]);
     }
     for (int64_t i = 0; i < count; ++i) {
-      StreamUps<Engine>(unit, i + 1 < count ? &blocks[i + 1] : nullptr, &blocks[i]);
-      if (i > 0) StreamDown(unit, blocks[i - 1]);
+      StreamUps<Engine, NeuronMajor>(unit, i + 1 < count ? &blocks[i + 1] : nullptr, &blocks[i]);
+      if (i > 0) StreamDown<NeuronMajor>(unit, blocks[i - 1]);
     }
-    if (count > 0) StreamDown(unit, blocks[count - 1]);
+    if (count > 0) StreamDown<NeuronMajor>(unit, blocks[count - 1]);
     for (int64_t i = 0; i < count; ++i) {
       const uint64_t active = (uint64_t)blocks[i].active_count;
       bytes += kGroupNeurons * row_bytes + active * (row_bytes + NeuronMajor::RowBytes(length));
@@ -145,14 +146,13 @@ static inline uint64_t StreamQuarter(const StreamedUnit& unit, float* partial) {
     }
   }
   for (int64_t o = 0; o < length; o += 8) {
-    _mm256_store_ps(partial + o, _mm256_add_ps(_mm256_load_ps(unit.sums + o),
-                                               _mm256_load_ps(unit.sums + length + o)));
+    Store8(partial + o, Load8(unit.sums + o) + Load8(unit.sums + length + o));
   }
   return bytes;
 }
 
 // Phase 1: units [begin, end) of tokens * chosen * kQuarters.
-template <class Engine>
+template <class Engine, class NeuronMajor>
 static inline __attribute__((noinline)) void ComputeStreamed(const kl_run* run) {
   const MoeState& self = *(const MoeState*)run->state;
   uint8_t* scratch = (uint8_t*)run->scratch;
@@ -170,8 +170,8 @@ static inline __attribute__((noinline)) void ComputeStreamed(const kl_run* run) 
                          (uint64_t)unit.blocks * NeuronMajor::GroupBytes(self.length));
     unit.x = scratch + (uint64_t)(slot / self.chosen) * self.x_bytes;
     unit.quarter = u % kQuarters;
-    kl_count_weight_bytes(
-        run, StreamQuarter<Engine>(unit, (float*)(scratch + self.partials_at) + u * self.length));
+    kl_count_weight_bytes(run, StreamQuarter<Engine, NeuronMajor>(
+                                   unit, (float*)(scratch + self.partials_at) + u * self.length));
   }
 }
 
@@ -186,20 +186,19 @@ static inline __attribute__((noinline)) void AddStreamed(const kl_run* run) {
   for (int64_t t = 0; t < tokens; ++t) {
     float* y = (float*)run->operands[kMoeY]->data + t * self.length;
     for (int64_t o = run->begin * kMoeColumnsPerUnit; o < end; o += 8) {
-      __m256 sum = _mm256_setzero_ps();
+      F8 sum = Zero8();
       for (int64_t i = 0; i < self.chosen; ++i) {
         const int64_t slot = t * self.chosen + i;
         const float* p = partials + slot * kQuarters * self.length + o;
-        const __m256 even = _mm256_add_ps(_mm256_load_ps(p), _mm256_load_ps(p + 2 * self.length));
-        const __m256 odd =
-            _mm256_add_ps(_mm256_load_ps(p + self.length), _mm256_load_ps(p + 3 * self.length));
-        sum = _mm256_fmadd_ps(_mm256_set1_ps(weights[slot]), _mm256_add_ps(even, odd), sum);
+        const F8 even = Load8(p) + Load8(p + 2 * self.length);
+        const F8 odd = Load8(p + self.length) + Load8(p + 3 * self.length);
+        sum = MultiplyAdd(Splat8(weights[slot]), even + odd, sum);
       }
-      _mm256_storeu_ps(y + o, sum);
+      Store8(y + o, sum);
     }
   }
 }
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_MOE_STREAMED_AVX2_H_
+#endif  // PLUGINS_COMMON_KERNELS_MOE_STREAMED_H_

@@ -3,11 +3,12 @@
 //   ids i32 [T]   table any [V, D]   y f32 [T, D]
 //
 // Work: one unit a token. run() returns KL_INVALID_ARGUMENT for an id outside the table.
-#ifndef PLUGINS_SPARSE_X86_EMBED_AVX2_H_
-#define PLUGINS_SPARSE_X86_EMBED_AVX2_H_
+#ifndef PLUGINS_COMMON_KERNELS_EMBED_H_
+#define PLUGINS_COMMON_KERNELS_EMBED_H_
 
-#include "plugins/sparse_x86/dequantise_avx2.h"
-#include "plugins/sparse_x86/kernel_avx2.h"
+#include "plugins/common/kernels/entry.h"
+#include "plugins/common/kernels/readers.h"
+#include "plugins/common/table.h"
 
 namespace {
 
@@ -62,16 +63,15 @@ struct Embed {
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_EMBED(stem, kernel_name, ...)                                                  \
-  namespace {                                                                             \
-  using Implementation = Embed<__VA_ARGS__>;                                              \
-  const kl_dtype kTypes[] = {KL_TYPE_I32, __VA_ARGS__::kType, KL_TYPE_F32};               \
-  const kl_kernel kKernel =                                                               \
-      SimpleKernel("embed", kernel_name, kTypes, 3, sizeof(Implementation::State), 1e-5f, \
-                   Implementation::Prepare, Implementation::Work, Implementation::Run,    \
-                   Implementation::Supports);                                             \
-  const kl_kernel* const kKernels[] = {&kKernel};                                         \
-  }                                                                                       \
-  KL_TABLE(sparse_x86, stem) = {nullptr, kKernels, 1}
+#define KL_EMBED(plugin, stem, ...)                                                                \
+  namespace {                                                                                      \
+  using Implementation = Embed<__VA_ARGS__>;                                                       \
+  const kl_dtype kTypes[] = {KL_TYPE_I32, __VA_ARGS__::kType, KL_TYPE_F32};                        \
+  const kl_kernel kKernel = SimpleKernel("embed", #stem, kTypes, 3, sizeof(Implementation::State), \
+                                         1e-5f, Implementation::Prepare, Implementation::Work,     \
+                                         Implementation::Run, Implementation::Supports);           \
+  const kl_kernel* const kKernels[] = {&kKernel};                                                  \
+  }                                                                                                \
+  KL_TABLE(plugin, stem) = {nullptr, kKernels, 1}
 
-#endif  // PLUGINS_SPARSE_X86_EMBED_AVX2_H_
+#endif  // PLUGINS_COMMON_KERNELS_EMBED_H_

@@ -8,10 +8,11 @@
 //
 // A slot is a token with one of its experts: slot t * k + i. The slots of an expert lie together,
 // so that its rows are read once for all of them.
-#ifndef PLUGINS_SPARSE_X86_MOE_PLAN_AVX2_H_
-#define PLUGINS_SPARSE_X86_MOE_PLAN_AVX2_H_
+#ifndef PLUGINS_COMMON_KERNELS_MOE_PLAN_H_
+#define PLUGINS_COMMON_KERNELS_MOE_PLAN_H_
 
-#include "plugins/sparse_x86/kernel_avx2.h"
+#include "plugins/common/kernels/activation_functions.h"
+#include "plugins/common/kernels/entry.h"
 
 namespace {
 
@@ -139,4 +140,4 @@ KL_INLINE kl_code CheckMoe(const kl_node* node, MoeState* self, kl_error* error)
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_MOE_PLAN_AVX2_H_
+#endif  // PLUGINS_COMMON_KERNELS_MOE_PLAN_H_

@@ -11,12 +11,14 @@
 // its output has the same bits for every batch size and number of threads.
 //
 // Shapes: L a multiple of 8, at most 256; others are refused.
-#ifndef PLUGINS_SPARSE_X86_ATTENTION_AVX2_H_
-#define PLUGINS_SPARSE_X86_ATTENTION_AVX2_H_
+#ifndef PLUGINS_COMMON_KERNELS_ATTENTION_H_
+#define PLUGINS_COMMON_KERNELS_ATTENTION_H_
 
 #include <math.h>
 
-#include "plugins/sparse_x86/kernel_avx2.h"
+#include "plugins/common/kernels/activation_functions.h"
+#include "plugins/common/kernels/entry.h"
+#include "plugins/common/table.h"
 
 namespace {
 
@@ -127,19 +129,14 @@ struct CacheF16 {
   static constexpr kl_dtype kType = KL_TYPE_F16;
   static constexpr int kBytes = 2;
   // Rounds to nearest even.
-  static KL_INLINE void Store(__m256 v, uint8_t* p) {
-    const __m128i half = _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    _mm_storeu_si128((__m128i*)p, half);
-  }
-  static KL_INLINE __m256 Load(const uint8_t* p) {
-    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p));
-  }
+  static KL_INLINE void Store(F8 v, uint8_t* p) { StoreHalf8(p, v); }
+  static KL_INLINE F8 Load(const uint8_t* p) { return LoadHalf8(p); }
 };
 struct CacheF32 {
   static constexpr kl_dtype kType = KL_TYPE_F32;
   static constexpr int kBytes = 4;
-  static KL_INLINE void Store(__m256 v, uint8_t* p) { _mm256_storeu_ps((float*)p, v); }
-  static KL_INLINE __m256 Load(const uint8_t* p) { return _mm256_loadu_ps((const float*)p); }
+  static KL_INLINE void Store(F8 v, uint8_t* p) { Store8((float*)p, v); }
+  static KL_INLINE F8 Load(const uint8_t* p) { return Load8((const float*)p); }
 };
 
 template <class Cache>
@@ -152,14 +149,14 @@ KL_INLINE uint8_t* CacheRow(const State& self, const kl_tensor* cache, int64_t h
 template <class Cache>
 KL_INLINE void StoreRow(const float* source, uint8_t* destination, int64_t length) {
   for (int64_t i = 0; i < length; i += 8) {
-    Cache::Store(_mm256_loadu_ps(source + i), destination + i * Cache::kBytes);
+    Cache::Store(Load8(source + i), destination + i * Cache::kBytes);
   }
 }
 
 template <class Cache>
 KL_INLINE void WidenRow(const uint8_t* source, float* destination, int64_t length) {
   for (int64_t i = 0; i < length; i += 8) {
-    _mm256_store_ps(destination + i, Cache::Load(source + i * Cache::kBytes));
+    Store8(destination + i, Cache::Load(source + i * Cache::kBytes));
   }
 }
 
@@ -184,38 +181,38 @@ kl_code Store(const kl_run* run, const State& self) {
 }
 
 // scores[j] = dot(q, keys[j]) for 8 keys, lanes along the head.
-__m256 ScoreEight(const float* q, const float* keys, int64_t length) {
-  __m256 sum[8];
+F8 ScoreEight(const float* q, const float* keys, int64_t length) {
+  F8 sum[8];
 #pragma GCC unroll 8
-  for (int j = 0; j < 8; ++j) sum[j] = _mm256_setzero_ps();
+  for (int j = 0; j < 8; ++j) sum[j] = Zero8();
   for (int64_t i = 0; i < length; i += 8) {
-    const __m256 v = _mm256_loadu_ps(q + i);
+    const F8 v = Load8(q + i);
 #pragma GCC unroll 8
     for (int j = 0; j < 8; ++j) {
-      sum[j] = _mm256_fmadd_ps(v, _mm256_load_ps(keys + j * length + i), sum[j]);
+      sum[j] = MultiplyAdd(v, Load8(keys + j * length + i), sum[j]);
     }
   }
-  return SumEachFloat(sum);
+  return SumEach8(sum);
 }
 
 // values += sum over keys [from, to) of weights[j] * tile[j], 64 elements of the head at a time.
 template <int kVectors>
 KL_INLINE void AddValues(const float* weights, const float* tile, int64_t from, int64_t to,
-                         int64_t length, __m256 correction, float* values) {
-  __m256 sum[kVectors];
+                         int64_t length, F8 correction, float* values) {
+  F8 sum[kVectors];
 #pragma GCC unroll 8
   for (int i = 0; i < kVectors; ++i) {
-    sum[i] = _mm256_mul_ps(_mm256_load_ps(values + 8 * i), correction);
+    sum[i] = Load8(values + 8 * i) * correction;
   }
   for (int64_t j = from; j < to; ++j) {
-    const __m256 w = _mm256_set1_ps(weights[j]);
+    const F8 w = Splat8(weights[j]);
 #pragma GCC unroll 8
     for (int i = 0; i < kVectors; ++i) {
-      sum[i] = _mm256_fmadd_ps(w, _mm256_load_ps(tile + j * length + 8 * i), sum[i]);
+      sum[i] = MultiplyAdd(w, Load8(tile + j * length + 8 * i), sum[i]);
     }
   }
 #pragma GCC unroll 8
-  for (int i = 0; i < kVectors; ++i) _mm256_store_ps(values + 8 * i, sum[i]);
+  for (int i = 0; i < kVectors; ++i) Store8(values + 8 * i, sum[i]);
 }
 
 // One query meets the tile of positions [start, start + 32).
@@ -223,31 +220,29 @@ void MeetTile(const State& self, const WorkerScratch& scratch, int64_t start, Qu
   const int64_t from = Maximum(query->first - start, 0);
   const int64_t to = Minimum(query->last - start + 1, kTileKeys);
   if (from >= to) return;
-  const __m256 scale = _mm256_set1_ps(self.scale);
-  const __m256 hidden = _mm256_set1_ps(-__builtin_inff());
+  const F8 scale = Splat8(self.scale);
+  const F8 hidden = Splat8(-__builtin_inff());
   alignas(32) float weights[kTileKeys];
-  __m256 largest = hidden;
+  F8 largest = hidden;
   for (int64_t j = from / 8 * 8; j < to; j += 8) {
-    __m256 s =
-        _mm256_mul_ps(ScoreEight(query->q, scratch.keys + j * self.length, self.length), scale);
-    const __m256i seen = _mm256_andnot_si256(FirstLanes(from - j), FirstLanes(to - j));
-    s = _mm256_blendv_ps(hidden, s, _mm256_castsi256_ps(seen));
-    largest = _mm256_max_ps(largest, s);
-    _mm256_store_ps(weights + j, s);
+    F8 s = ScoreEight(query->q, scratch.keys + j * self.length, self.length) * scale;
+    s = Select(FirstLanes8(from - j), hidden, Select(FirstLanes8(to - j), s, hidden));
+    largest = Maximum(largest, s);
+    Store8(weights + j, s);
   }
   const float before = query->maximum;
   const float tile_maximum = MaximumAcross(largest);
   if (tile_maximum > query->maximum) query->maximum = tile_maximum;
-  const __m256 maximum = _mm256_set1_ps(query->maximum);
+  const F8 maximum = Splat8(query->maximum);
   // The first tile finds -inf: e^-inf = 0.
-  const __m256 correction = Exp(_mm256_set1_ps(before - query->maximum));
-  __m256 total = _mm256_setzero_ps();
+  const F8 correction = Exp(Splat8(before - query->maximum));
+  F8 total = Zero8();
   for (int64_t j = from / 8 * 8; j < to; j += 8) {
-    const __m256 e = Exp(_mm256_sub_ps(_mm256_load_ps(weights + j), maximum));
-    total = _mm256_add_ps(total, e);
-    _mm256_store_ps(weights + j, e);
+    const F8 e = Exp(Load8(weights + j) - maximum);
+    total = total + e;
+    Store8(weights + j, e);
   }
-  query->total = query->total * _mm256_cvtss_f32(correction) + SumAcross(total);
+  query->total = query->total * FirstLane(correction) + SumAcross(total);
   int64_t i = 0;
   for (; i + 64 <= self.length; i += 64) {
     AddValues<8>(weights, scratch.values + i, from, to, self.length, correction, query->values + i);
@@ -309,10 +304,9 @@ void Attend(const kl_run* run, const State& self, int64_t head, int64_t heads, i
     for (int64_t i = 0; i < count; ++i) MeetTile(self, scratch, start, &queries[i]);
   }
   for (int64_t i = 0; i < count; ++i) {
-    const __m256 scale = _mm256_set1_ps(1.0f / queries[i].total);
+    const F8 scale = Splat8(1.0f / queries[i].total);
     for (int64_t l = 0; l < self.length; l += 8) {
-      _mm256_storeu_ps(queries[i].y + l,
-                       _mm256_mul_ps(_mm256_load_ps(queries[i].values + l), scale));
+      Store8(queries[i].y + l, Load8(queries[i].values + l) * scale);
     }
   }
 }
@@ -338,14 +332,14 @@ kl_code Run(const kl_run* run) {
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_ATTENTION(stem, kernel_name, cache)                                               \
-  namespace {                                                                                \
-  const kl_dtype kTypes[] = {KL_TYPE_F32,  KL_TYPE_F32,  KL_TYPE_F32, KL_TYPE_I32,           \
-                             cache::kType, cache::kType, KL_TYPE_F32};                       \
-  const kl_kernel kKernel = SimpleKernel("attention", kernel_name, kTypes, 7, sizeof(State), \
-                                         1e-5f, Prepare, Work, Run<cache>, Supports);        \
-  const kl_kernel* const kKernels[] = {&kKernel};                                            \
-  }                                                                                          \
-  KL_TABLE(sparse_x86, stem) = {nullptr, kKernels, 1}
+#define KL_ATTENTION(plugin, stem, cache)                                                     \
+  namespace {                                                                                 \
+  const kl_dtype kTypes[] = {KL_TYPE_F32,  KL_TYPE_F32,  KL_TYPE_F32, KL_TYPE_I32,            \
+                             cache::kType, cache::kType, KL_TYPE_F32};                        \
+  const kl_kernel kKernel = SimpleKernel("attention", #stem, kTypes, 7, sizeof(State), 1e-5f, \
+                                         Prepare, Work, Run<cache>, Supports);                \
+  const kl_kernel* const kKernels[] = {&kKernel};                                             \
+  }                                                                                           \
+  KL_TABLE(plugin, stem) = {nullptr, kKernels, 1}
 
-#endif  // PLUGINS_SPARSE_X86_ATTENTION_AVX2_H_
+#endif  // PLUGINS_COMMON_KERNELS_ATTENTION_H_

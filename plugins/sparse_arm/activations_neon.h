@@ -37,10 +37,9 @@ KL_INLINE void QuantiseBlock(const float* x, ActivationForm form, ActivationGrou
         vcombine_s8(vqmovn_s16(vcombine_s16(w[0], w[1])), vqmovn_s16(vcombine_s16(w[2], w[3])));
     q[half] = vmaxq_s8(q[half], vdupq_n_s8(-127));
   }
-  if (form.order == kNatural) {
-    vst1q_s8(group->q + 32 * j, q[0]);
-    vst1q_s8(group->q + 32 * j + 16, q[1]);
-  } else {
+  vst1q_s8(group->natural + 32 * j, q[0]);
+  vst1q_s8(group->natural + 32 * j + 16, q[1]);
+  if (form.order == kInterleaved) {
 #pragma GCC unroll 2
     for (int half = 0; half < 2; ++half) {
       const int32x4_t dwords = vreinterpretq_s32_s8(q[half]);

@@ -16,6 +16,7 @@ namespace {
 
 template <class Type>
 struct FileRows {
+  static constexpr kl_dtype kType = Type::kType;
   static constexpr int kGroupBytes = Type::kGroupBytes;
   static constexpr bool kNarrow = (Type::kTraits & kNarrowWeights) != 0;
   static constexpr bool kMinima = (Type::kTraits & kWithMinima) != 0;
@@ -46,7 +47,7 @@ struct FileRows {
   static KL_INLINE F8 AddGroup(const uint8_t* group, const ActivationGroup& a, F8 sum) {
     int32x4_t p[8];
 #pragma GCC unroll 8
-    for (int j = 0; j < 8; ++j) p[j] = MultiplyBlock(group, j, a.q + 32 * j);
+    for (int j = 0; j < 8; ++j) p[j] = MultiplyBlock(group, j, a.natural + 32 * j);
     const F8 integers = {vcvtq_f32_s32(SumEach4(p[0], p[1], p[2], p[3])),
                          vcvtq_f32_s32(SumEach4(p[4], p[5], p[6], p[7]))};
     sum = MultiplyAdd(integers, Type::Scales(group) * Load8(a.d), sum);
@@ -72,6 +73,30 @@ struct FileRows {
       sum = AddGroup(padded, *a, sum);
     }
     return SumAcross(sum);
+  }
+
+  // The `count` blocks of one group, times `factor`.
+  static KL_INLINE void DequantiseGroup(const uint8_t* group, int count, float factor, float* y) {
+    float scales[8];
+    float minima[8];
+    Store8(scales, Type::Scales(group) * Splat8(factor));
+    Store8(minima, Type::Minima(group) * Splat8(factor));
+    for (int j = 0; j < count; ++j) {
+      const int8x16x2_t w = Type::Load(group, j);
+#pragma GCC unroll 2
+      for (int half = 0; half < 2; ++half) {
+        const float scale = kHalved ? scales[j] * (float)Type::Half(group, j, half) : scales[j];
+        const int16x8_t wide[2] = {vmovl_s8(vget_low_s8(w.val[half])), vmovl_high_s8(w.val[half])};
+#pragma GCC unroll 2
+        for (int i = 0; i < 2; ++i) {
+          F8 v = {vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide[i]))),
+                  vcvtq_f32_s32(vmovl_high_s16(wide[i]))};
+          v = v * Splat8(scale);
+          if (kMinima) v = v + Splat8(minima[j]);
+          Store8(y + 32 * j + 16 * half + 8 * i, v);
+        }
+      }
+    }
   }
 
   // Blocks [first, first + count) of one row into a panel.
@@ -116,7 +141,7 @@ struct FileRows {
                                       void* memory, const Store& store) {
     const Panel panel = PanelAt(memory, blocks);
     Unpack(first_row, rows, blocks, panel);
-    MultiplyPanelTokens<Type::kTraits, kNatural>(panel, blocks, tokens, count, store);
+    MultiplyPanelTokens<Type::kTraits>(panel, blocks, tokens, count, store);
   }
 };
 

@@ -186,7 +186,7 @@ struct K8Rows {
                                       void* memory, const Store& store) {
     const Panel panel = PanelAt(memory, blocks);
     Unpack(first_row, rows, blocks, panel);
-    MultiplyPanelTokens<kTraits, kInterleaved>(panel, blocks, tokens, count, store);
+    MultiplyPanelTokens<kTraits>(panel, blocks, tokens, count, store);
   }
 };
 

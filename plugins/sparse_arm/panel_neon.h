@@ -64,7 +64,7 @@ KL_INLINE void PutBlocks(const Panel& panel, int64_t block, int64_t row, int ste
 }
 
 // y[t][row] for kTokens tokens and 16 rows. kTraits: of WeightTraits.
-template <int kTraits, ActivationOrder kOrder, int kTokens>
+template <int kTraits, int kTokens>
 static inline __attribute__((noinline)) void MultiplyPanelTile(const Panel& panel, int64_t blocks,
                                                                const ActivationGroup* const* tokens,
                                                                float* y) {
@@ -78,13 +78,17 @@ static inline __attribute__((noinline)) void MultiplyPanelTile(const Panel& pane
   for (int64_t b = 0; b < blocks; ++b, w += 512, scales += 16) {
     const int64_t j = b % 8;
     const ActivationGroup* group[kTokens];
+    const int8_t* q[kTokens];
 #pragma GCC unroll 4
-    for (int t = 0; t < kTokens; ++t) group[t] = tokens[t] + b / 8;
+    for (int t = 0; t < kTokens; ++t) {
+      group[t] = tokens[t] + b / 8;
+      q[t] = group[t]->natural + 32 * j;
+    }
     int32x4_t integers[kTokens][4];
     if (kHalved) {
       int32x4_t high[kTokens][4];
-      MultiplyTile<kNarrow, kOrder, kTokens, 0, 4>(w, group, j, integers);
-      MultiplyTile<kNarrow, kOrder, kTokens, 4, 4>(w, group, j, high);
+      MultiplyTile<kNarrow, kTokens, 0, 1>(w, q, integers);
+      MultiplyTile<kNarrow, kTokens, 1, 2>(w, q, high);
 #pragma GCC unroll 4
       for (int r = 0; r < 4; ++r) {
         const int32x4_t first = vmovl_s16(vld1_s16(panel.halves + 32 * b + 4 * r));
@@ -95,7 +99,7 @@ static inline __attribute__((noinline)) void MultiplyPanelTile(const Panel& pane
         }
       }
     } else {
-      MultiplyTile<kNarrow, kOrder, kTokens, 0, 8>(w, group, j, integers);
+      MultiplyTile<kNarrow, kTokens, 0, 2>(w, q, integers);
     }
 #pragma GCC unroll 4
     for (int r = 0; r < 4; ++r) {
@@ -125,21 +129,21 @@ static inline __attribute__((noinline)) void MultiplyPanelTile(const Panel& pane
 }
 
 // Calls store(index, y16) with the 16 outputs of each of `count` tokens.
-template <int kTraits, ActivationOrder kOrder, class Store>
+template <int kTraits, class Store>
 KL_INLINE void MultiplyPanelTokens(const Panel& panel, int64_t blocks,
                                    const ActivationGroup* const* tokens, int64_t count,
                                    const Store& store) {
-  alignas(64) float y[kTileTokens * 16];
-  for (int64_t t = 0; t < count; t += kTileTokens) {
-    const int64_t some = Minimum(kTileTokens, count - t);
-    if (some == kTileTokens) {
-      MultiplyPanelTile<kTraits, kOrder, kTileTokens>(panel, blocks, tokens + t, y);
+  alignas(64) float y[kPanelTokens * 16];
+  for (int64_t t = 0; t < count; t += kPanelTokens) {
+    const int64_t some = Minimum(kPanelTokens, count - t);
+    if (some == kPanelTokens) {
+      MultiplyPanelTile<kTraits, kPanelTokens>(panel, blocks, tokens + t, y);
     } else if (some == 1) {
-      MultiplyPanelTile<kTraits, kOrder, 1>(panel, blocks, tokens + t, y);
+      MultiplyPanelTile<kTraits, 1>(panel, blocks, tokens + t, y);
     } else if (some == 2) {
-      MultiplyPanelTile<kTraits, kOrder, 2>(panel, blocks, tokens + t, y);
+      MultiplyPanelTile<kTraits, 2>(panel, blocks, tokens + t, y);
     } else {
-      MultiplyPanelTile<kTraits, kOrder, kTileTokens - 1>(panel, blocks, tokens + t, y);
+      MultiplyPanelTile<kTraits, kPanelTokens - 1>(panel, blocks, tokens + t, y);
     }
     for (int64_t i = 0; i < some; ++i) store(t + i, y + 16 * i);
   }

@@ -27,9 +27,6 @@
 
 namespace {
 
-// Keeps a vector in its register: gcc then neither reorders a chain nor repeats a load.
-#define KL_KEEP(v) asm("" : "+w"(v))
-
 // Four sums whose total is the product of 16 columns.
 template <bool kNarrow>
 KL_INLINE int32x4_t Products16(int8x16_t w, int8x16_t x, int32x4_t sum) {

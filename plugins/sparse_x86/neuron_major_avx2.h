@@ -76,7 +76,9 @@ struct NeuronMajor : NeuronMajorLayout {
   // read. The integer sum of 32 neurons fits 16 bits (32 * 8 * 127 = 32,512), so it may wrap on the
   // way.
   static inline __attribute__((noinline)) void AddGroup(const uint8_t* group, int64_t outputs,
-                                                        const int8_t* q, float d, float* sums) {
+                                                        const ActivationGroup& h, float* sums) {
+    const int8_t* q = h.q;
+    const float d = h.d[0];
     const uint8_t* first = group + ScaleBytes(outputs);
     const uint8_t* rows[kGroupNeurons + 1];
     uint8_t numbers[kGroupNeurons + 1];

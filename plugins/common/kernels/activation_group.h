@@ -24,8 +24,11 @@ struct alignas(64) ActivationGroup {
   float d[8];            // scale
   float d_sum[8];        // scale * sum of q
   int32_t init_high[8];  // as init for columns 16..31, when halved
+#if defined(__ARM_NEON)
+  int8_t natural[256];  // the numbers of q in natural order, whatever q's: what panels multiply
+#endif
 };
-static_assert(sizeof(ActivationGroup) == 384, "six cache lines");
+static_assert(sizeof(ActivationGroup) % 64 == 0, "whole cache lines");
 
 enum ActivationOrder { kNatural = 0, kInterleaved = 1 };
 

@@ -116,7 +116,7 @@ KL_INLINE void StreamDown(const StreamedUnit& unit, const StreamedBlock& block) 
   NeuronMajor::QuantiseBlock(h, &quantised, 0);
   float* sums = unit.sums + (block.number % 8 < kQuarters ? 0 : self.length);
   NeuronMajor::AddGroup(unit.down + (uint64_t)block.number * NeuronMajor::GroupBytes(self.length),
-                        self.length, quantised.q, quantised.d[0], sums);
+                        self.length, quantised, sums);
 }
 
 // Returns the weight bytes read.

@@ -25,7 +25,8 @@ constexpr int64_t kGroupsPerPackUnit = 4;  // their blocks share the cache lines
 
 // An instruction set adds
 //   PackGroup(source, source_row_bytes, outputs, group)   `source`: the group's block of output 0
-//   AddGroup(group, outputs, q, d, sums)      sums[o] += d * scale[o] * sum of (w[j][o] - 8) * q[j]
+//   AddGroup(group, outputs, h, sums)   sums[o] += d * scale[o] * sum of (w[j][o] - 8) * q[j], with
+//                                       q and d of block 0 of the activation group h
 //   QuantiseBlock(x, group, j)                of the neurons, as AddGroup and MultiplyPanel want it
 //   PanelBytes(blocks) MultiplyPanel(matrix, outputs, first, groups, vectors, count, memory, store)
 struct NeuronMajorLayout {

@@ -42,6 +42,76 @@ struct TypeQ4_0 {
   static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
 };
 
+// 32 bits: 16 in byte i where bit i is set.
+KL_INLINE uint8x16x2_t LoadFifthBits(const uint8_t* p) {
+  const uint8x8_t select = vcreate_u8(0x8040201008040201ull);
+  const uint8x16_t bit = vcombine_u8(select, select);
+  const uint8x16_t sixteen = vdupq_n_u8(16);
+  const uint8x16_t low = vcombine_u8(vdup_n_u8(p[0]), vdup_n_u8(p[1]));
+  const uint8x16_t high = vcombine_u8(vdup_n_u8(p[2]), vdup_n_u8(p[3]));
+  return {{vandq_u8(vtstq_u8(low, bit), sixteen), vandq_u8(vtstq_u8(high, bit), sixteen)}};
+}
+
+KL_INLINE uint8x16x2_t Either(uint8x16x2_t a, uint8x16x2_t b) {
+  return {{vorrq_u8(a.val[0], b.val[0]), vorrq_u8(a.val[1], b.val[1])}};
+}
+
+struct TypeQ4_1 {  // q d + m = (q - 8) d + (m + 8 d)
+  static constexpr kl_dtype kType = KL_TYPE_Q4_1;
+  static constexpr int kTraits = kNarrowWeights | kWithMinima;
+  static constexpr int kGroupBytes = 8 * 20;
+  static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
+    return TakeOff(LoadNibbles(group + 20 * j + 4), 8);
+  }
+  static KL_INLINE F8 Scales(const uint8_t* group) { return LoadHalves<20>(group); }
+  static KL_INLINE F8 Minima(const uint8_t* group) {
+    return MultiplyAdd(Scales(group), Splat8(8.0f), LoadHalves<20>(group + 2));
+  }
+  static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
+};
+
+struct TypeQ5_0 {
+  static constexpr kl_dtype kType = KL_TYPE_Q5_0;
+  static constexpr int kTraits = kNarrowWeights;
+  static constexpr int kGroupBytes = 8 * 22;
+  static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
+    const uint8_t* block = group + 22 * j;
+    return TakeOff(Either(LoadNibbles(block + 6), LoadFifthBits(block + 2)), 16);
+  }
+  static KL_INLINE F8 Scales(const uint8_t* group) { return LoadHalves<22>(group); }
+  static KL_INLINE F8 Minima(const uint8_t*) { return Zero8(); }
+  static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
+};
+
+struct TypeQ5_1 {  // q d + m = (q - 16) d + (m + 16 d)
+  static constexpr kl_dtype kType = KL_TYPE_Q5_1;
+  static constexpr int kTraits = kNarrowWeights | kWithMinima;
+  static constexpr int kGroupBytes = 8 * 24;
+  static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
+    const uint8_t* block = group + 24 * j;
+    return TakeOff(Either(LoadNibbles(block + 8), LoadFifthBits(block + 4)), 16);
+  }
+  static KL_INLINE F8 Scales(const uint8_t* group) { return LoadHalves<24>(group); }
+  static KL_INLINE F8 Minima(const uint8_t* group) {
+    return MultiplyAdd(Scales(group), Splat8(16.0f), LoadHalves<24>(group + 2));
+  }
+  static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
+};
+
+struct TypeIQ4_NL {
+  static constexpr kl_dtype kType = KL_TYPE_IQ4_NL;
+  static constexpr int kTraits = kPlain;
+  static constexpr int kGroupBytes = 8 * 18;
+  static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
+    const int8x16_t values = vld1q_s8(kinglet::kIQ4Values);
+    const uint8x16x2_t codes = LoadNibbles(group + 18 * j + 2);
+    return {{vqtbl1q_s8(values, codes.val[0]), vqtbl1q_s8(values, codes.val[1])}};
+  }
+  static KL_INLINE F8 Scales(const uint8_t* group) { return LoadHalves<18>(group); }
+  static KL_INLINE F8 Minima(const uint8_t*) { return Zero8(); }
+  static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
+};
+
 struct TypeQ8_0 {
   static constexpr kl_dtype kType = KL_TYPE_Q8_0;
   static constexpr int kTraits = kPlain;

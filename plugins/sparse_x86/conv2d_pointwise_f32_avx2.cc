@@ -136,7 +136,7 @@ constexpr kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_F32, KL_TYPE_ANY, KL_TYPE_F3
 constexpr kl_kernel Kernel() {
   kl_kernel kernel = SimpleKernel("conv2d", "conv2d_pointwise_f32_avx2", kTypes, kConvOperands,
                                   sizeof(State), 1e-5f, Prepare, Work, Run, Supports);
-  kernel.priority = kAvx2Priority + 2;
+  kernel.priority = kIsaPriority + 2;
   kernel.pack_query = PackQuery;
   kernel.pack = Pack;
   return kernel;

@@ -22,8 +22,8 @@
 #define PLUGINS_SPARSE_X86_MATMUL_HEAD_AVX2_H_
 
 #include "core/abi/attribute.h"
+#include "plugins/common/kernels/readers.h"
 #include "plugins/sparse_x86/coarse_pack_avx2.h"
-#include "plugins/sparse_x86/dequantise_avx2.h"
 #include "plugins/sparse_x86/k8_avx2.h"
 #include "plugins/sparse_x86/kernel_avx2.h"
 #include "plugins/sparse_x86/matmul_quantised_avx2.h"
@@ -84,7 +84,10 @@ struct K8HeadRows {
   using Type = typename Format::Type;
   using Packed = K8Rows<Format>;
   static KL_INLINE void PackRow(const uint8_t* source, int64_t blocks, uint8_t* destination) {
-    Packed::PackRow(source, blocks, destination);
+    using Bytes = typename Packed::Bytes;
+    for (int64_t g = 0; g < blocks / 8; ++g) {
+      Bytes::PackGroup(source + g * Bytes::kGroupBytes, destination + g * Bytes::kGroupBytes);
+    }
   }
 };
 
@@ -151,7 +154,7 @@ struct HeadWeights {
             const int64_t n = Minimum(first + i, rows - 1);
             const uint8_t* from = (const uint8_t*)source->data + (uint64_t)n * file_row_bytes;
             if (first + i < rows) HeadRows::PackRow(from, at.blocks, (uint8_t*)at.Row(n));
-            DequantiseRow<typename HeadRows::Type>(from, columns, 1.0f, w);
+            QuantisedReader<File>::Read(from, columns, 1.0f, w);
           },
           (uint8_t*)at.tiles + (uint64_t)(first / kCoarseTileRows) * at.tile_bytes);
     }
@@ -162,7 +165,8 @@ template <class HeadRows>
 struct HeadMatmul {
   using Weights = HeadWeights<HeadRows>;
   using Packed = typename Weights::Packed;
-  using Full = QuantisedMatmul<typename Weights::File, Packed>;
+  using Full =
+      QuantisedMatmul<QuantisedEngine<typename Weights::File>, QuantisedEngine<Packed>, NoPacking>;
 
   // Only what an architecture marks as its head, and only where a logit's row is whole groups.
   static kl_code Supports(const kl_node* node, kl_error* error) {
@@ -239,7 +243,7 @@ struct HeadMatmul {
     const Weights weights =
         Weights::At(run->operands[kMatmulWeights]->data, self->shape.rows, self->shape.columns);
     if (run->phase == 0) {
-      Full::Quantise(run, Packed::kForm);
+      Full::template Quantise<QuantisedEngine<Packed>>(run);
       const float* x = (const float*)run->operands[kMatmulX]->data;
       for (int64_t g = 0; g < self->shape.columns / 256; ++g) {
         MakeCoarseTables(x + 256 * g, scratch.tables + g);
@@ -383,7 +387,7 @@ struct HeadMatmul {
   constexpr kl_kernel MakeKernel(const kl_dtype* types) {                                    \
     using Head = HeadMatmul<head_rows>;                                                      \
     kl_kernel kernel = MatmulKernel<Head>(kernel_name, types, kQuantisedTolerance);          \
-    kernel.priority = kAvx2Priority + 5; /* before the kernel for any product */             \
+    kernel.priority = kIsaPriority + 5; /* before the kernel for any product */              \
     kernel.flags = KL_KERNEL_COUNTS_WEIGHT_BYTES;                                            \
     kernel.state_bytes = sizeof(HeadState);                                                  \
     kernel.supports = Head::Supports;                                                        \

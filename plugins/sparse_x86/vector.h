@@ -43,7 +43,7 @@ KL_INLINE Vector LoadVector(const float* p) { return _mm256_loadu_ps(p); }
 KL_INLINE void StoreVector(float* p, Vector v) { _mm256_storeu_ps(p, v); }
 KL_INLINE Vector SetVector(float value) { return _mm256_set1_ps(value); }
 KL_INLINE Vector AddVectors(Vector a, Vector b) { return _mm256_add_ps(a, b); }
-KL_INLINE Vector MultiplyAdd(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+// MultiplyAdd is that of F8.
 // NaN in v stays.
 KL_INLINE Vector ClampVector(Vector low, Vector high, Vector v) {
   return _mm256_min_ps(high, _mm256_max_ps(low, v));

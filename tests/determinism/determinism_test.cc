@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/support/kinglet_test.h"
+#include "tests/support/start_command.h"
 #include "tests/support/temp_folder.h"
 
 namespace kinglet {
@@ -43,7 +44,7 @@ class DeterminismTest : public testing::TestWithParam<Case> {};
 TEST_P(DeterminismTest, LogitsDependOnNeitherThreadsNorSchedulerNorBatch) {
   const TempFolder folder;
   const std::string path = folder.path() + "/model.gguf";
-  const std::string make = std::string("./kinglet make-model ") + GetParam().shape.flags + " --type " +
+  const std::string make = StartCommand("./kinglet") + " make-model " + GetParam().shape.flags + " --type " +
                            GetParam().type + " --vocab " + std::to_string(kVocabulary) + " --seed 7 -o " + path;
   ASSERT_EQ(system(make.c_str()), 0) << make;
   std::vector<int32_t> tokens;

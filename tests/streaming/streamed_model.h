@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tests/support/kinglet_test.h"
+#include "tests/support/start_command.h"
 
 namespace kinglet {
 
@@ -15,7 +16,7 @@ constexpr int32_t kStreamedVocabulary = 512;
 // 16 experts in each of `layers` layers; about 1.3 MB an expert in q4_0.
 inline std::string MakeStreamedModel(const std::string& folder, const std::string& type, int layers) {
   const std::string path = folder + "/" + type + ".gguf";
-  const std::string make = "./kinglet make-model --arch smallthinker --preset tiny --layers " + std::to_string(layers) +
+  const std::string make = StartCommand("./kinglet") + " make-model --arch smallthinker --preset tiny --layers " + std::to_string(layers) +
                            " --embedding 768 --heads 8 --kv-heads 2 --head-length 64 --ffn 1024 --experts 16 "
                            "--experts-used 2 --window 32 --context 256 --vocab " +
                            std::to_string(kStreamedVocabulary) + " --type " + type + " --seed 3 -o " + path;

@@ -134,6 +134,7 @@ void RecordLoader::Arrived(RangeRead* range_read) {
     usleep(kRefusalPauseMicroseconds);
     return Continue(range_read);
   }
+  range_read->refusals = 0;
   if (result < 0) {
     if (++range_read->failures >= kMostFailures) {
       return Fail(range_read, KL_IO_ERROR, strerror(static_cast<int>(-result)));

@@ -211,8 +211,8 @@ typedef struct kl_weight_stats {
   uint64_t total_bytes;      // of the matrices in their files
   uint64_t kept_bytes;       // of them, in memory once they were read
   uint64_t bytes_per_pass;   // the others
-  uint64_t bytes_per_second; // of reading, as measured when the model was loaded: no more than that divided by
-                             // bytes_per_pass tokens a second can be computed
+  uint64_t bytes_per_second; // of reading, as measured when the model was loaded: divided by bytes_per_pass, about
+                             // how many tokens a second are possible at most
   uint64_t budget_bytes;     // slots and all else that this needs, of the model's budget
   uint64_t read_bytes;       // since loading
   uint64_t stall_ns;         // time that computing waited for weights

@@ -208,7 +208,7 @@ absl::Status Model::OpenWeights(const ModelOptions& options) {
   const WeightStreamFacts& facts = weight_stream_->facts();
   runtime_->registry().host().log().Warning(absl::StrFormat(
       "%s: the budget does not hold the weights: %.1f of %.1f MB are read for each token or batch, which takes %.0f ms at "
-      "the %.2f GB/s measured now: at most %.1f tokens/s",
+      "the %.2f GB/s measured now: about %.1f tokens/s at most",
       source_->path, static_cast<double>(facts.bytes_per_pass()) / 1e6, static_cast<double>(facts.total_bytes) / 1e6,
       facts.seconds_per_pass() * 1e3, static_cast<double>(facts.bytes_per_second) / 1e9,
       1.0 / std::max(1e-9, facts.seconds_per_pass())));

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/exec/streamed_weights.h"
@@ -25,7 +26,7 @@ struct WeightStreamFacts {
   uint64_t budget_bytes = 0;    // slots and all else that the bank needs
   uint64_t record_count = 0;
   uint64_t kept_count = 0;
-  // Of the first records when the stream was opened: reading and packing, nothing else going on.
+  // Of some records when the stream was opened: reading and packing, nothing else going on.
   uint64_t bytes_per_second = 0;
   uint64_t bytes_per_pass() const { return total_bytes - kept_bytes; }  // a token, or a batch of a prompt
   // What the reads alone take, when nothing hides them.
@@ -57,7 +58,7 @@ class WeightStream {
 
  private:
   explicit WeightStream(const StreamedWeights& weights) : weights_(weights) {}
-  absl::Status MeasureReading();
+  absl::Status MeasureReading(const std::vector<uint64_t>& records);
 
   const StreamedWeights& weights_;
   WeightStreamFacts facts_;

@@ -409,7 +409,7 @@ TEST_F(FaultTest, AStorageWithoutResourcesIsAnErrorAfterAWhile) {
   Load();
   storage_.disk()->Always(Error(EAGAIN));
   ExpectError(Prefill(), KL_IO_ERROR, {"no resources for the read (EAGAIN)"});
-  Heal();
+  Heal();  // what was begun ends within the same second
   ExpectTheRightTokens();
 }
 

@@ -20,7 +20,7 @@ std::string WeightReport(const kl_weight_stats& stats) {
                                    static_cast<double>(std::max<uint64_t>(1, stats.bytes_per_pass));
   std::string text = absl::StrFormat(
       "weights  %s of %s are read for each token, because the budget does not hold them: at "
-      "%s a second at most %.1f tokens/s",
+      "%s a second about %.1f tokens/s at most",
       FormatBytes(stats.bytes_per_pass), FormatBytes(stats.total_bytes),
       FormatBytes(stats.bytes_per_second), tokens_per_second);
   if (stats.stall_ns > 0) {

@@ -182,6 +182,9 @@ typedef struct kl_model_info {
 } kl_model_info;
 KL_API kl_code kl_model_describe(const kl_model* model, kl_model_info* info);
 
+// Tells models apart: of the tensors' names, types, shapes and first bytes. The same for every copy of a file; 0 for NULL.
+KL_API uint64_t kl_model_fingerprint(const kl_model* model);
+
 // Experts that stay in their file: how the cache of those in memory does. Counts are since loading.
 typedef struct kl_expert_stats {
   uint32_t struct_size;

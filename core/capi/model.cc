@@ -97,6 +97,8 @@ kl_code kl_model_describe(const kl_model* model, kl_model_info* info) {
   return KL_OK;
 }
 
+uint64_t kl_model_fingerprint(const kl_model* model) { return model == nullptr ? 0 : model->model->Fingerprint(); }
+
 const char* kl_model_plan_text(const kl_model* model) {
   if (model == nullptr) return "";
   return model->plan_text.c_str();

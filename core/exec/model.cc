@@ -281,15 +281,21 @@ PackedCacheOptions Model::CacheOptions() const {
 }
 
 uint64_t Model::Fingerprint() const {
-  Checksum sum;
-  sum.Add(source_->architecture.data(), source_->architecture.size());
-  for (const SourceTensor& tensor : source_->tensors) {
-    sum.Add(tensor.name.data(), tensor.name.size());
-    sum.Add(&tensor.type, sizeof tensor.type);
-    sum.Add(tensor.shape.data(), tensor.shape.size() * sizeof(int64_t));
-    sum.Add(tensor.data, std::min(tensor.bytes, kFingerprintBytesPerTensor));
-  }
-  return sum.value();
+  std::call_once(fingerprint_once_, [this] {
+    Checksum sum;
+    sum.Add(source_->architecture.data(), source_->architecture.size());
+    for (const SourceTensor& tensor : source_->tensors) {
+      sum.Add(tensor.name.data(), tensor.name.size());
+      sum.Add(&tensor.type, sizeof tensor.type);
+      sum.Add(tensor.shape.data(), tensor.shape.size() * sizeof(int64_t));
+      sum.Add(tensor.data, std::min(tensor.bytes, kFingerprintBytesPerTensor));
+    }
+    fingerprint_ = sum.value();
+    // A promise of memory does not cover the pages that were looked at.
+    if (budget_->limit_bytes() == 0) return;
+    for (const auto& file : source_->files) file->Forget(0, file->size());
+  });
+  return fingerprint_;
 }
 
 }  // namespace kinglet

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -63,7 +64,7 @@ class Model {
   // DataLoss when a page of the file could not be read since loading.
   absl::Status CheckFiles() const;
 
-  // Identifies the weights for session files: names, types, shapes and the first bytes of every tensor.
+  // Identifies the weights for session files: names, types, shapes and the first bytes of every tensor. Computed once.
   uint64_t Fingerprint() const;
 
  private:
@@ -97,6 +98,8 @@ class Model {
   std::unique_ptr<ExpertSource> expert_source_;  // until the bank has it
   std::unique_ptr<ExpertBank> experts_;
   kl_dtype cache_type_ = KL_TYPE_F16;
+  mutable std::once_flag fingerprint_once_;
+  mutable uint64_t fingerprint_ = 0;
   uint64_t bytes_per_token_ = 0;
   uint64_t parameter_count_ = 0;
   kl_dtype main_type_ = KL_TYPE_NONE;

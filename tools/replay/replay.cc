@@ -88,7 +88,8 @@ Failure Measure(const Settings& settings, const Routing& routing, const kl_runti
 
 Failure WriteRouting(const std::string& path, const Routing& routing) {
   RoutingWriter writer;
-  Failure failure = writer.Open(path, routing.header);
+  Failure failure = writer.Open(path);
+  if (failure.ok()) failure = writer.Begin(routing.header);
   const size_t row = routing.header.ids_per_token();
   for (size_t token = 0; failure.ok() && token < routing.token_count(); ++token) {
     failure = writer.Add(routing.flags[token], routing.experts.data() + token * row);

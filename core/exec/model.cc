@@ -12,6 +12,7 @@
 #include "core/base/process_memory.h"
 #include "core/base/status.h"
 #include "core/exec/expert_file.h"
+#include "core/exec/expert_profile.h"
 #include "core/exec/model_view.h"
 #include "core/exec/plan_builder.h"
 #include "core/exec/weight_bytes.h"
@@ -69,6 +70,10 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
     if (!fits.ok()) return fits;  // names the file itself, behind what must not be cut off
   }
   for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
+  std::vector<uint64_t> hot_records;
+  if (!options.expert_profile.empty()) {
+    KL_ASSIGN_OR_RETURN(hot_records, model->ReadHotExperts(options.expert_profile));
+  }
   const PackedCacheOptions cache = options.packed_cache ? model->CacheOptions() : PackedCacheOptions();
   const absl::Status loaded = model->prepared_->LoadWeights(
       model->budget_.get(),
@@ -86,7 +91,7 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
     }
   }
   if (model->prepared_->leaves_experts()) {
-    const absl::Status opened = model->OpenExperts(options);
+    const absl::Status opened = model->OpenExperts(options, std::move(hot_records));
     if (!opened.ok()) return Annotate(opened, data.path);
   }
   for (const auto& file : data.files) {
@@ -184,10 +189,17 @@ absl::Status Model::ChooseExpertSource(const ModelOptions& options) {
   return absl::OkStatus();
 }
 
-absl::Status Model::OpenExperts(const ModelOptions& options) {
+absl::StatusOr<std::vector<uint64_t>> Model::ReadHotExperts(const std::string& profile_path) const {
+  KL_ASSIGN_OR_RETURN(const ExpertProfile profile, ReadExpertProfile(profile_path));
+  return HottestRecords(profile, prepared_->experts(), Fingerprint(), profile_path, source_->path);
+}
+
+absl::Status Model::OpenExperts(const ModelOptions& options, std::vector<uint64_t> hot_records) {
+  ExpertOptions experts = options.experts;
+  experts.hot_records = std::move(hot_records);
   KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
   KL_ASSIGN_OR_RETURN(experts_, ExpertBank::Open(*table, runtime_->registry().HostOf(table), prepared_->experts(),
-                                                 std::move(expert_source_), budget_.get(), options.experts));
+                                                 std::move(expert_source_), budget_.get(), experts));
   return absl::OkStatus();
 }
 

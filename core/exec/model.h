@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/exec/expert_bank.h"
@@ -33,6 +34,7 @@ struct ModelOptions {
   int32_t session_batch = 0;
   // Of experts that stay in their file because the budget is too small for all of them.
   ExpertOptions experts;
+  std::string expert_profile;  // expert_profile.h: the hottest experts are pinned; empty: none
   std::string expert_file;  // from `kinglet prepare`; empty: the one beside the model, if it is there and fits
 };
 
@@ -80,7 +82,9 @@ class Model {
   absl::Status CheckSmallest(const ModelOptions& options, uint64_t process_bytes, uint64_t session_bytes,
                              uint64_t bank_bytes) const;
   absl::Status ChooseExpertSource(const ModelOptions& options);
-  absl::Status OpenExperts(const ModelOptions& options);
+  // Refuses another model's profile, also where all experts are in memory and none need be pinned.
+  absl::StatusOr<std::vector<uint64_t>> ReadHotExperts(const std::string& profile_path) const;
+  absl::Status OpenExperts(const ModelOptions& options, std::vector<uint64_t> hot_records);
   absl::StatusOr<const kl_bank*> ExpertTable() const;
   // That what a plugin built can be run by a session.
   absl::Status CheckPlan() const;

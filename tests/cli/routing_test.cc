@@ -89,6 +89,65 @@ TEST_F(RoutingTest, ChatRecordsPromptAndAnswer) {
   EXPECT_EQ(header["fingerprint"].get<std::string>().size(), 16u);
 }
 
+// The model of these tests fits in memory many times over; what a profile does to a cache is shown
+// in tests/streaming.
+TEST_F(RoutingTest, ARecordingBecomesAProfileOfThisModelOnly) {
+  const std::string recording = Path("profile_source"), profile = Path("profile");
+  const auto chat = [&](const std::string& model, const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"chat", "-m", model,    "-p", "Hello",
+                                          "-n",   "9",  "--temp", "0"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return RunKinglet(arguments);
+  };
+  const ProgramResult plain = chat(Model(), {"--record-routing", recording});
+  ASSERT_EQ(plain.status, 0) << plain.err;
+  const ProgramResult replay = RunKinglet({"replay", recording, "--write-profile", profile});
+  ASSERT_EQ(replay.status, 0) << replay.err;
+  EXPECT_THAT(Content(profile), HasSubstr("kinglet-expert-profile 1\n"));
+  const ProgramResult with = chat(Model(), {"--expert-profile", profile});
+  EXPECT_EQ(with.status, 0) << with.err;
+  EXPECT_EQ(with.out, plain.out);
+  const std::string other = Path("other.gguf");
+  ASSERT_EQ(RunKinglet({"make-model", "--preset", "tiny", "-s", "7", "-o", other}).status, 0);
+  const ProgramResult refused = chat(other, {"--expert-profile", profile});
+  EXPECT_NE(refused.status, 0);
+  EXPECT_THAT(refused.err, HasSubstr("another model"));
+  // Made routing is of no model.
+  EXPECT_EQ(RunKinglet({"replay", "--synthetic", "--write-profile", Path("none")}).status, 65);
+}
+
+TEST_F(RoutingTest, HeatMapsAgreeWithTheRecording) {
+  const std::string recording = Path("heat"), svg = Path("heat.svg");
+  const ProgramResult chat =
+      RunKinglet({"chat", "-m", Model(), "-n", "9", "--temp", "0", "--record-routing", recording},
+                 "Hello\n/experts " + svg + "\n/stats\n");
+  ASSERT_EQ(chat.status, 0) << chat.err;
+  const auto rows = Rows(recording);
+  EXPECT_THAT(chat.err, HasSubstr(std::to_string(rows.size()) + " tokens, "));
+  EXPECT_THAT(Content(svg), testing::EndsWith("</svg>\n"));
+  const ProgramResult inspect = RunKinglet({"inspect", "--experts", recording, "--json"});
+  ASSERT_EQ(inspect.status, 0) << inspect.err;
+  const json use = json::parse(inspect.out);
+  EXPECT_EQ(use["tokens"], rows.size());
+  const size_t layers = use["layers"].get<size_t>(), experts = use["experts"].get<size_t>();
+  const size_t top_k = use["top_k"].get<size_t>();
+  std::vector<std::vector<uint64_t>> counts(layers, std::vector<uint64_t>(experts));
+  for (const auto& row : rows) {
+    for (size_t i = 1; i < row.size(); ++i) {
+      if (row[i] != 0xffff) ++counts[(i - 1) / top_k][row[i]];
+    }
+  }
+  EXPECT_EQ(use["counts"].get<std::vector<std::vector<uint64_t>>>(), counts);
+  const ProgramResult text = RunKinglet({"inspect", "--experts", recording, "--svg", svg});
+  EXPECT_EQ(text.status, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("top 1/4"));
+  EXPECT_EQ(RunKinglet({"inspect", "--experts", recording, Model()}).status, 64);
+  EXPECT_EQ(RunKinglet({"inspect", "--svg", svg, Model()}).status, 64);
+  EXPECT_EQ(RunKinglet({"inspect"}).status, 64);
+  EXPECT_EQ(RunKinglet({"inspect", "--experts", Model()}).status, 65);
+  EXPECT_EQ(RunKinglet({"inspect", "--experts", Path("missing")}).status, 66);
+}
+
 TEST_F(RoutingTest, MistakesAreSaidAndLeaveNoFile) {
   const auto bench = [](const std::vector<std::string>& more) {
     std::vector<std::string> arguments = {"bench", "-m", Model(), "-p", "0", "-n", "2", "-r", "1"};

@@ -118,6 +118,13 @@ Failure AtomicFile::Commit() {
   return Success();
 }
 
+Failure WriteWholeFile(const std::string& path, const std::string& content) {
+  AtomicFile file;
+  Failure failure = file.Open(path);
+  if (failure.ok()) failure = file.Append(content.data(), content.size());
+  return failure.ok() ? file.Commit() : failure;
+}
+
 std::string ProgramFolder() {
   char path[4096];
   const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);

@@ -45,6 +45,9 @@ class AtomicFile {
   bool in_place_ = false;  // a device or a pipe
 };
 
+// All of a small file at once, by way of an AtomicFile.
+Failure WriteWholeFile(const std::string& path, const std::string& content);
+
 // The folder that holds the running program, links resolved; empty when unknown.
 std::string ProgramFolder();
 

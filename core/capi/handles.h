@@ -44,6 +44,7 @@ struct kl_model {
   mutable std::string expert_text;
   mutable std::string pressure_text;
   mutable std::string memory_text;
+  mutable std::string weight_text;
 };
 
 struct kl_session {

@@ -104,7 +104,8 @@ void EngineFlags::DeclareMemory(OptionTable* options) {
                 "short of memory");
   options->Flag({"--packed-cache"}, &packed_cache,
                 "keep the weights as the kernels want them in a file beside the model, "
-                "MODEL.kinglet-packed, and map it the next time instead of packing anew");
+                "MODEL.kinglet-packed, and map it the next time instead of packing anew; not with "
+                "--memory");
 }
 
 Failure CreateRuntime(const char* command, const EngineFlags& flags, RuntimeHandle* runtime) {

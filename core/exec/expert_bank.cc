@@ -112,7 +112,8 @@ int64_t ExpertBank::Rebalance() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     HeedPressure();
-    const uint64_t most = valve_ == nullptr ? most_bytes_ : valve_->cap_bytes();
+    const uint64_t open = valve_ == nullptr ? most_bytes_ : valve_->cap_bytes();
+    const uint64_t most = std::min(open, std::max(cap_bytes_, needs_.least_bytes));
     const uint64_t held = reservation_.bytes();
     const uint64_t wanted = std::min(most, held + std::min(budget_->free_bytes(), most_bytes_));
     // By whole slots only: a resize is not free.
@@ -126,6 +127,11 @@ uint64_t ExpertBank::LeastUnderPressure() const {
   const uint64_t more = static_cast<uint64_t>(layout_.most_experts() - layout_.most_chosen());
   const uint64_t layer = needs_.least_bytes + more * needs_.bytes_per_slot;
   return layer <= most_bytes_ ? layer : needs_.least_bytes;
+}
+
+void ExpertBank::Cap(uint64_t most_bytes) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  cap_bytes_ = most_bytes;
 }
 
 void ExpertBank::HeedPressure() {

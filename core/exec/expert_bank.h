@@ -66,6 +66,8 @@ class ExpertBank {
   // less: then those of one token). Returns how many records can be leased at the same time.
   int64_t Rebalance();
   PressureStats pressure() const;
+  // Resident bytes at most `most_bytes` until it is called again (UINT64_MAX: as budget and pressure allow).
+  void Cap(uint64_t most_bytes);
   uint64_t least_bytes() const { return needs_.least_bytes; }
 
  private:
@@ -93,6 +95,7 @@ class ExpertBank {
   std::unique_ptr<PressureValve> valve_;
   PressureReading last_reading_;
   int64_t next_look_ns_ = 0;
+  uint64_t cap_bytes_ = UINT64_MAX;
   std::unique_ptr<Bank> bank_;  // destroyed first
 };
 

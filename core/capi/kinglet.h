@@ -153,6 +153,14 @@ typedef struct kl_model_options {
   // the smallest that would. session_batch 0: not known.
   int32_t session_context_length;
   int32_t session_batch;
+  // From kl_expert_profile_write: of experts that stay in their file the most used are pinned in memory, at most half of the
+  // cache. NULL: none. Another model's is refused with KL_FAILED_PRECONDITION.
+  const char* expert_profile;
+  // While the system is short of memory (control groups, pressure stall information) the cache of experts gives memory back,
+  // and grows again afterwards; looked at between tokens, at most twice a second. system_root: what /proc and /sys are
+  // below, where that is read; NULL: nothing. ignore_memory_pressure: the cache stays as large as the budget allows.
+  const char* system_root;
+  bool ignore_memory_pressure;
 } kl_model_options;
 
 KL_API void kl_model_default_options(kl_model_options* options);
@@ -183,6 +191,9 @@ typedef struct kl_model_info {
 } kl_model_info;
 KL_API kl_code kl_model_describe(const kl_model* model, kl_model_info* info);
 
+// Tells models apart: of the tensors' names, types, shapes and first bytes. The same for every copy of a file; 0 for NULL.
+KL_API uint64_t kl_model_fingerprint(const kl_model* model);
+
 // Experts that stay in their file: how the cache of those in memory does. Counts are since loading.
 typedef struct kl_expert_stats {
   uint32_t struct_size;
@@ -200,8 +211,27 @@ typedef struct kl_expert_stats {
   uint64_t prefetch_count;  // experts read on a guess
   uint64_t useful_prefetch_count;
   uint64_t useless_prefetch_count;
+  uint64_t dropped_prefetch_count;  // guesses that were not read: no room, or overtaken by the choice itself
+  uint64_t pinned_count;            // experts that stay, from expert_profile
+  uint64_t pressure_shrink_count;   // times that the cache gave memory back because the system was short of it
+  uint64_t pressure_grow_count;     // and took some again
+  const char* pressure;             // one line: what is looked at and what it says. Until the next call for this model
+  bool pressed;                     // the cache is smaller now than the budget allows
 } kl_expert_stats;
 KL_API kl_code kl_model_expert_stats(const kl_model* model, kl_expert_stats* stats);
+
+// How often experts were used, for kl_expert_profile_write.
+typedef struct kl_expert_use {
+  uint32_t struct_size;
+  uint32_t layer_count;    // that have experts
+  uint32_t expert_count;   // most experts of a layer
+  const char* model;       // its name, for people
+  uint64_t fingerprint;    // kl_model_fingerprint: the profile is of no other model
+  uint64_t token_count;
+  const uint64_t* counts;  // [layer_count][expert_count]: tokens that chose it
+} kl_expert_use;
+// Writes the file that kl_model_options.expert_profile names; it appears whole or not at all.
+KL_API kl_code kl_expert_profile_write(const char* path, const kl_expert_use* use, kl_error* error);
 
 // Large weights that are read for every token, or batch of a prompt, because the budget is too small even for them.
 typedef struct kl_weight_stats {

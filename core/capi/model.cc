@@ -44,6 +44,9 @@ kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_opti
   if (given.expert_policy != nullptr) wanted.experts.policy = given.expert_policy;
   if (given.expert_reader != nullptr) wanted.experts.reader = given.expert_reader;
   if (given.expert_file != nullptr) wanted.expert_file = given.expert_file;
+  if (given.expert_profile != nullptr) wanted.expert_profile = given.expert_profile;
+  if (given.system_root != nullptr) wanted.experts.system_root = given.system_root;
+  wanted.experts.heeds_pressure = !given.ignore_memory_pressure;
   wanted.session_context_length = given.session_context_length;
   wanted.session_batch = given.session_batch;
   wanted.experts.prefetch = !given.no_expert_prefetch;
@@ -96,6 +99,8 @@ kl_code kl_model_describe(const kl_model* model, kl_model_info* info) {
   kinglet::CopyStruct(facts, info);
   return KL_OK;
 }
+
+uint64_t kl_model_fingerprint(const kl_model* model) { return model == nullptr ? 0 : model->model->Fingerprint(); }
 
 const char* kl_model_plan_text(const kl_model* model) {
   if (model == nullptr) return "";

@@ -13,6 +13,7 @@
 #include "core/base/process_memory.h"
 #include "core/base/status.h"
 #include "core/exec/expert_file.h"
+#include "core/exec/expert_profile.h"
 #include "core/exec/model_view.h"
 #include "core/exec/plan_builder.h"
 #include "core/exec/weight_bytes.h"
@@ -77,6 +78,10 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
     if (!fits.ok()) return fits;  // names the file itself, behind what must not be cut off
   }
   for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
+  std::vector<uint64_t> hot_records;
+  if (!options.expert_profile.empty()) {
+    KL_ASSIGN_OR_RETURN(hot_records, model->ReadHotExperts(options.expert_profile));
+  }
   const PackedCacheOptions cache = options.packed_cache ? model->CacheOptions() : PackedCacheOptions();
   const absl::Status loaded = model->prepared_->LoadWeights(
       model->budget_.get(),
@@ -89,7 +94,7 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
     if (!opened.ok()) return Annotate(opened, data.path);
   }
   if (model->prepared_->leaves_experts()) {
-    const absl::Status opened = model->OpenExperts(options);
+    const absl::Status opened = model->OpenExperts(options, std::move(hot_records));
     if (!opened.ok()) return Annotate(opened, data.path);
   }
   if (options.memory_bytes != 0) model->ForgetFiles();  // what was still being read ahead when packing ended
@@ -245,7 +250,14 @@ absl::Status Model::ChooseExpertSource(const ModelOptions& options) {
   return absl::OkStatus();
 }
 
-absl::Status Model::OpenExperts(const ModelOptions& options) {
+absl::StatusOr<std::vector<uint64_t>> Model::ReadHotExperts(const std::string& profile_path) const {
+  KL_ASSIGN_OR_RETURN(const ExpertProfile profile, ReadExpertProfile(profile_path));
+  return HottestRecords(profile, prepared_->experts(), Fingerprint(), profile_path, source_->path);
+}
+
+absl::Status Model::OpenExperts(const ModelOptions& options, std::vector<uint64_t> hot_records) {
+  ExpertOptions experts = options.experts;
+  experts.hot_records = std::move(hot_records);
   KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
   // Held while the bank plans: how many reads it buffers is decided once, and must still be right when a session has taken
   // its share.
@@ -259,7 +271,7 @@ absl::Status Model::OpenExperts(const ModelOptions& options) {
     KL_ASSIGN_OR_RETURN(session, budget_->Reserve("a session", bytes));
   }
   KL_ASSIGN_OR_RETURN(experts_, ExpertBank::Open(*table, runtime_->registry().HostOf(table), prepared_->experts(),
-                                                 std::move(expert_source_), budget_.get(), options.experts));
+                                                 std::move(expert_source_), budget_.get(), experts));
   return absl::OkStatus();
 }
 
@@ -353,15 +365,21 @@ PackedCacheOptions Model::CacheOptions() const {
 }
 
 uint64_t Model::Fingerprint() const {
-  Checksum sum;
-  sum.Add(source_->architecture.data(), source_->architecture.size());
-  for (const SourceTensor& tensor : source_->tensors) {
-    sum.Add(tensor.name.data(), tensor.name.size());
-    sum.Add(&tensor.type, sizeof tensor.type);
-    sum.Add(tensor.shape.data(), tensor.shape.size() * sizeof(int64_t));
-    sum.Add(tensor.data, std::min(tensor.bytes, kFingerprintBytesPerTensor));
-  }
-  return sum.value();
+  std::call_once(fingerprint_once_, [this] {
+    Checksum sum;
+    sum.Add(source_->architecture.data(), source_->architecture.size());
+    for (const SourceTensor& tensor : source_->tensors) {
+      sum.Add(tensor.name.data(), tensor.name.size());
+      sum.Add(&tensor.type, sizeof tensor.type);
+      sum.Add(tensor.shape.data(), tensor.shape.size() * sizeof(int64_t));
+      sum.Add(tensor.data, std::min(tensor.bytes, kFingerprintBytesPerTensor));
+    }
+    fingerprint_ = sum.value();
+    // A promise of memory does not cover the pages that were looked at.
+    if (budget_->limit_bytes() == 0) return;
+    for (const auto& file : source_->files) file->Forget(0, file->size());
+  });
+  return fingerprint_;
 }
 
 }  // namespace kinglet

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/exec/expert_bank.h"
@@ -34,6 +36,7 @@ struct ModelOptions {
   int32_t session_batch = 0;
   // Of experts that stay in their file because the budget is too small for all of them.
   ExpertOptions experts;
+  std::string expert_profile;  // expert_profile.h: the hottest experts are pinned; empty: none
   std::string expert_file;  // from `kinglet prepare`; empty: the one beside the model, if it is there and fits
 };
 
@@ -67,7 +70,7 @@ class Model {
   // DataLoss when a page of the file could not be read since loading.
   absl::Status CheckFiles() const;
 
-  // Identifies the weights for session files: names, types, shapes and the first bytes of every tensor.
+  // Identifies the weights for session files: names, types, shapes and the first bytes of every tensor. Computed once.
   uint64_t Fingerprint() const;
 
  private:
@@ -89,7 +92,9 @@ class Model {
   absl::Status DecideWeights(const ModelOptions& options, uint64_t process_bytes, const absl::Status& refusal);
   absl::Status OpenWeights(const ModelOptions& options);
   absl::Status ChooseExpertSource(const ModelOptions& options);
-  absl::Status OpenExperts(const ModelOptions& options);
+  // Refuses another model's profile, also where all experts are in memory and none need be pinned.
+  absl::StatusOr<std::vector<uint64_t>> ReadHotExperts(const std::string& profile_path) const;
+  absl::Status OpenExperts(const ModelOptions& options, std::vector<uint64_t> hot_records);
   absl::StatusOr<const kl_bank*> ExpertTable() const;
   // That what a plugin built can be run by a session.
   absl::Status CheckPlan() const;
@@ -109,6 +114,8 @@ class Model {
   uint64_t beside_weights_bytes_ = 0;  // of the budget, for experts and a session, when weights are streamed
   std::unique_ptr<WeightStream> weight_stream_;
   kl_dtype cache_type_ = KL_TYPE_F16;
+  mutable std::once_flag fingerprint_once_;
+  mutable uint64_t fingerprint_ = 0;
   uint64_t bytes_per_token_ = 0;
   uint64_t parameter_count_ = 0;
   kl_dtype main_type_ = KL_TYPE_NONE;

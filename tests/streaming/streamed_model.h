@@ -43,6 +43,9 @@ struct StreamSettings {
   std::string policy;
   std::string reader;
   std::string expert_file;
+  std::string expert_profile;
+  std::string system_root;  // of a system that is not short of memory where it is left empty
+  bool ignore_pressure = false;
   bool prefetch = true;
 };
 
@@ -55,6 +58,10 @@ inline kl_code LoadStreamed(kl_runtime* runtime, const std::string& path, const 
   if (!settings.policy.empty()) options.expert_policy = settings.policy.c_str();
   if (!settings.reader.empty()) options.expert_reader = settings.reader.c_str();
   if (!settings.expert_file.empty()) options.expert_file = settings.expert_file.c_str();
+  if (!settings.expert_profile.empty()) options.expert_profile = settings.expert_profile.c_str();
+  // Tests run beside each other: how short memory is at the moment must not decide.
+  options.system_root = settings.system_root.empty() ? "/nonexistent" : settings.system_root.c_str();
+  options.ignore_memory_pressure = settings.ignore_pressure;
   options.no_expert_prefetch = !settings.prefetch;
   options.session_context_length = kStreamedContext;
   options.session_batch = 32;

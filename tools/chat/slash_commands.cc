@@ -1,5 +1,7 @@
 #include "tools/chat/slash_commands.h"
 
+#include <unistd.h>
+
 #include <cctype>
 #include <cstdio>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "tools/common/expert_report.h"
 #include "tools/common/files.h"
 #include "tools/common/format.h"
+#include "tools/common/heat_map.h"
 #include "tools/common/weight_report.h"
 
 namespace kinglet::tools {
@@ -159,6 +162,19 @@ Failure Stats(const std::string&, ChatState* state) {
   return Success();
 }
 
+Failure Experts(const std::string& argument, ChatState* state) {
+  if (Describe(state->model).expert_count == 0) return {kExitUsage, "the model has no experts"};
+  std::fputs(HeatMapText(*state->expert_use, HeatMapStyleOf(STDERR_FILENO)).c_str(), stderr);
+  if (argument.empty()) return Success();
+  const kl_model_info info = Describe(state->model);
+  const Failure failure = WriteWholeFile(
+      argument,
+      HeatMapSvg(*state->expert_use,
+                 absl::StrCat("Use of experts: ", info.name[0] != '\0' ? info.name : info.path)));
+  if (failure.ok()) Say(absl::StrCat("The picture is in ", argument, "."));
+  return failure;
+}
+
 constexpr SlashCommand kCommands[] = {
     {"/help", "", "this list (also /?)", Help},
     {"/?", "", nullptr, Help},
@@ -172,7 +188,9 @@ constexpr SlashCommand kCommands[] = {
     {"/set", "parameter NAME VALUE", "change how answers are chosen: temp, top-k, seed ...", Set},
     {"/set", "system TEXT", "tell the model who it is", nullptr},
     {"/show", "", "model, template, parameters", Show},
-    {"/stats", "", "speed of the last answer, memory, context used", Stats},
+    {"/stats", "", "speed of the last answer, memory, context used, cache of experts", Stats},
+    {"/experts", "[FILE.svg]", "which experts were used, as a heat map; FILE: as a picture",
+     Experts},
 };
 
 Failure Help(const std::string&, ChatState*) {

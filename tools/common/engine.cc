@@ -89,6 +89,9 @@ void EngineFlags::DeclareMemory(OptionTable* options) {
   options->Text({"--experts"}, "FILE", &expert_file,
                 "read experts from this file of kinglet prepare; without it from the one beside "
                 "the model, or from the model");
+  options->Text({"--expert-profile"}, "FILE", &expert_profile,
+                "keep the most used experts of this file in memory (at most half of the cache); "
+                "kinglet replay --write-profile makes it from a recording of this model");
   options->Text({"--expert-policy"}, "NAME", &expert_policy,
                 "which experts stay in memory: lru, lfu, s3fifo ...; without it the one that "
                 "measured best");
@@ -96,6 +99,9 @@ void EngineFlags::DeclareMemory(OptionTable* options) {
                   "how experts are read; auto: the first of these that the system allows");
   options->Flag({"--no-prefetch"}, &no_prefetch,
                 "read only the experts that were chosen, guess at none");
+  options->Flag({"--ignore-pressure"}, &ignore_pressure,
+                "keep the cache of experts as large as the budget allows, also while the system is "
+                "short of memory");
   options->Flag({"--packed-cache"}, &packed_cache,
                 "keep the weights as the kernels want them in a file beside the model, "
                 "MODEL.kinglet-packed, and map it the next time instead of packing anew; not with "
@@ -152,6 +158,8 @@ Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::stri
   if (!flags.expert_policy.empty()) options.expert_policy = flags.expert_policy.c_str();
   if (flags.expert_reader != "auto") options.expert_reader = flags.expert_reader.c_str();
   if (!flags.expert_file.empty()) options.expert_file = flags.expert_file.c_str();
+  if (!flags.expert_profile.empty()) options.expert_profile = flags.expert_profile.c_str();
+  options.ignore_memory_pressure = flags.ignore_pressure;
   options.no_expert_prefetch = flags.no_prefetch;
   options.session_context_length = flags.session_context_length;
   options.session_batch = flags.session_batch;

@@ -48,7 +48,9 @@ struct EngineFlags {
   std::string expert_policy;
   std::string expert_reader = "auto";
   std::string expert_file;
+  std::string expert_profile;
   bool no_prefetch = false;
+  bool ignore_pressure = false;
   // Of the session that the command will make; set by the command. session_batch 0: not known.
   int32_t session_context_length = 0;
   int32_t session_batch = 0;
@@ -58,7 +60,8 @@ struct EngineFlags {
   void DeclareThreads(OptionTable* options);
   // --scheduler, --plugin, --plugin-folder, --disable-plugin, --plugin-option, --kernel, -v.
   void Declare(OptionTable* options);
-  // --memory, --cache-type, --packed-cache, --expert-policy, --expert-reader, --experts, --no-prefetch.
+  // --memory, --cache-type, --packed-cache, --expert-policy, --expert-reader, --experts, --expert-profile,
+  // --no-prefetch, --ignore-pressure.
   void DeclareMemory(OptionTable* options);
 };
 

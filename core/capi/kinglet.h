@@ -136,7 +136,8 @@ typedef struct kl_model_options {
   uint32_t struct_size;
   uint64_t memory_bytes;  // budget for everything resident; 0: none
   bool vocabulary_only;   // tokenizer and metadata, no plan
-  kl_dtype cache_type;    // KV cache: KL_TYPE_F16, KL_TYPE_F32; KL_TYPE_NONE (default): f32 for f32 weights, else f16
+  // KV cache: KL_TYPE_F32, KL_TYPE_F16, KL_TYPE_Q8_0; KL_TYPE_NONE (default): f32 for f32 weights, else f16.
+  kl_dtype cache_type;
   kl_progress_callback progress;
   void* progress_user;
   // Keep the weights in the kernels' own layout in a file beside the model, "<path>.kinglet-packed", as large as they are,
@@ -152,6 +153,9 @@ typedef struct kl_model_options {
   // the smallest that would. session_batch 0: not known.
   int32_t session_context_length;
   int32_t session_batch;
+  // Of keys and of values alone; KL_TYPE_NONE (default): cache_type.
+  kl_dtype key_cache_type;
+  kl_dtype value_cache_type;
 } kl_model_options;
 
 KL_API void kl_model_default_options(kl_model_options* options);

@@ -21,9 +21,9 @@ struct ModelOptions {
   uint64_t memory_bytes = 0;     // budget for everything resident; 0: none
   bool vocabulary_only = false;  // tokenizer and metadata, no plan
   bool plan_only = false;        // plan and kernels, no weights: it cannot compute
-  // Of the KV cache: KL_TYPE_F16 or KL_TYPE_F32. NONE: f32 for a model whose weights are f32, so that the cache is not what
-  // limits its precision, else f16.
-  kl_dtype cache_type = KL_TYPE_NONE;
+  // Of the KV cache: f32, f16 or q8_0. NONE: f32 for a model whose weights are f32, so that the cache is not what limits its
+  // precision, else f16.
+  CacheTypes cache_types = {KL_TYPE_NONE, KL_TYPE_NONE};
   // Keep the packed weights in a file beside the model ("<path>.kinglet-packed"), and map them from there the next time.
   bool packed_cache = false;
   ProgressFunction progress;
@@ -52,7 +52,7 @@ class Model {
   Budget* budget() const { return budget_.get(); }
   // The experts that stay in their file; NULL: everything is in memory.
   ExpertBank* experts() const { return experts_.get(); }
-  kl_dtype cache_type() const { return cache_type_; }
+  const CacheTypes& cache_types() const { return cache_types_; }
 
   // Weight bytes that one decoded token reads at most: of expert tensors the share in use, of the embedding one row.
   uint64_t bytes_per_token() const { return bytes_per_token_; }
@@ -68,6 +68,7 @@ class Model {
 
  private:
   Model(Runtime* runtime, std::unique_ptr<ModelSource> source) : runtime_(runtime), source_(std::move(source)) {}
+  absl::Status ChooseCacheTypes(const CacheTypes& wanted);
   absl::Status BuildPlan();
   // The file of packed weights, and what it has to fit.
   PackedCacheOptions CacheOptions() const;
@@ -96,7 +97,7 @@ class Model {
   Reservation process_reservation_;
   std::unique_ptr<ExpertSource> expert_source_;  // until the bank has it
   std::unique_ptr<ExpertBank> experts_;
-  kl_dtype cache_type_ = KL_TYPE_F16;
+  CacheTypes cache_types_;
   uint64_t bytes_per_token_ = 0;
   uint64_t parameter_count_ = 0;
   kl_dtype main_type_ = KL_TYPE_NONE;

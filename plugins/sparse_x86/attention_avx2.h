@@ -1,7 +1,7 @@
 // op "attention" over a cache, full or ring: grouped queries, optional sliding window.
 //
 //   q f32 [T, Hq*L]   k, v f32 [T, Hkv*L]   positions i32 [T], consecutive
-//   k_cache, v_cache f16 or f32 [Hkv, rows, L]     y f32 [T, Hq*L]
+//   k_cache, v_cache f32, f16 or q8_0 [Hkv, rows, L]     y f32 [T, Hq*L]
 //
 // Phase 0 stores k and v at row position % rows (units: tokens). Phase 1 attends (units: blocks of
 // 16 tokens of one query head; neighbouring units of one kv head are computed together). Keys are
@@ -16,6 +16,7 @@
 
 #include <math.h>
 
+#include "plugins/sparse_x86/cache_rows_avx2.h"
 #include "plugins/sparse_x86/kernel_avx2.h"
 
 namespace {
@@ -69,6 +70,17 @@ kl_code Supports(const kl_node* node, kl_error* error) {
                  (long long)length, (long long)kLargestHead);
 }
 
+// [kv_heads, rows, length], rows filled up to whole blocks.
+kl_code ExpectCache(const kl_node* node, int operand, const State& self, kl_error* error) {
+  const kl_tensor* cache = node->operands[operand];
+  const int64_t block = kl_dtype_info_of(cache->type).block_elements;
+  KL_TRY(ExpectSame(node, "rank of a cache", 3, cache->rank, error));
+  KL_TRY(ExpectSame(node, "heads of a cache", self.kv_heads, cache->shape[0], error));
+  KL_TRY(ExpectSame(node, "rows of a cache", self.rows, cache->shape[1], error));
+  return ExpectSame(node, "row length of a cache", RoundUp(self.length, block), cache->shape[2],
+                    error);
+}
+
 kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements* requirements,
                 kl_error* error) {
   KL_TRY(ExpectOperands(node, 7, error));
@@ -79,7 +91,6 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   self->scale = (float)kl_attribute_float(node, "scale", 1.0 / sqrt((double)self->length));
   const kl_tensor* cache = node->operands[kKCache];
   KL_TRY(ExpectSame(node, "rank of the cache", 3, cache->rank, error));
-  KL_TRY(ExpectSame(node, "head length of the cache", self->length, cache->shape[2], error));
   self->kv_heads = cache->shape[0];
   self->rows = cache->shape[1];
   const int64_t tokens = RowsOf(node->operands[kQ]);
@@ -91,8 +102,8 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
                    (long long)self->length);
   }
   self->query_heads = LastOf(node->operands[kQ]) / self->length;
-  KL_TRY(ExpectSame(node, "elements of v_cache", kl_element_count(cache),
-                    kl_element_count(node->operands[kVCache]), error));
+  KL_TRY(ExpectCache(node, kKCache, *self, error));
+  KL_TRY(ExpectCache(node, kVCache, *self, error));
   KL_TRY(ExpectSame(node, "row length of k", self->kv_heads * self->length,
                     LastOf(node->operands[kK]), error));
   KL_TRY(ExpectSame(node, "row length of v", self->kv_heads * self->length,
@@ -122,48 +133,14 @@ void Work(const kl_run* run, kl_work* work) {
   work->unit_count[1] = CeilDivide(tokens, kTokensPerUnit) * self->query_heads;
 }
 
-// One element type of the cache.
-struct CacheF16 {
-  static constexpr kl_dtype kType = KL_TYPE_F16;
-  static constexpr int kBytes = 2;
-  // Rounds to nearest even.
-  static KL_INLINE void Store(__m256 v, uint8_t* p) {
-    const __m128i half = _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    _mm_storeu_si128((__m128i*)p, half);
-  }
-  static KL_INLINE __m256 Load(const uint8_t* p) {
-    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p));
-  }
-};
-struct CacheF32 {
-  static constexpr kl_dtype kType = KL_TYPE_F32;
-  static constexpr int kBytes = 4;
-  static KL_INLINE void Store(__m256 v, uint8_t* p) { _mm256_storeu_ps((float*)p, v); }
-  static KL_INLINE __m256 Load(const uint8_t* p) { return _mm256_loadu_ps((const float*)p); }
-};
-
 template <class Cache>
 KL_INLINE uint8_t* CacheRow(const State& self, const kl_tensor* cache, int64_t head,
                             int64_t position) {
   const int64_t row = head * self.rows + position % self.rows;
-  return (uint8_t*)cache->data + row * self.length * Cache::kBytes;
+  return (uint8_t*)cache->data + row * Cache::RowBytes(self.length);
 }
 
-template <class Cache>
-KL_INLINE void StoreRow(const float* source, uint8_t* destination, int64_t length) {
-  for (int64_t i = 0; i < length; i += 8) {
-    Cache::Store(_mm256_loadu_ps(source + i), destination + i * Cache::kBytes);
-  }
-}
-
-template <class Cache>
-KL_INLINE void WidenRow(const uint8_t* source, float* destination, int64_t length) {
-  for (int64_t i = 0; i < length; i += 8) {
-    _mm256_store_ps(destination + i, Cache::Load(source + i * Cache::kBytes));
-  }
-}
-
-template <class Cache>
+template <class Keys, class Values>
 kl_code Store(const kl_run* run, const State& self) {
   const float* k = (const float*)run->operands[kK]->data;
   const float* v = (const float*)run->operands[kV]->data;
@@ -174,10 +151,10 @@ kl_code Store(const kl_run* run, const State& self) {
     }
     for (int64_t h = 0; h < self.kv_heads; ++h) {
       const int64_t at = (t * self.kv_heads + h) * self.length;
-      StoreRow<Cache>(k + at, CacheRow<Cache>(self, run->operands[kKCache], h, positions[t]),
-                      self.length);
-      StoreRow<Cache>(v + at, CacheRow<Cache>(self, run->operands[kVCache], h, positions[t]),
-                      self.length);
+      Keys::StoreRow(k + at, self.length,
+                     CacheRow<Keys>(self, run->operands[kKCache], h, positions[t]));
+      Values::StoreRow(v + at, self.length,
+                       CacheRow<Values>(self, run->operands[kVCache], h, positions[t]));
     }
   }
   return KL_OK;
@@ -265,7 +242,7 @@ int64_t FirstSeen(const State& self, int64_t position) {
 }
 
 // Query heads [head, head + heads) of one kv head, tokens [token, token + tokens).
-template <class Cache>
+template <class Keys, class Values>
 void Attend(const kl_run* run, const State& self, int64_t head, int64_t heads, int64_t token,
             int64_t tokens) {
   const int32_t* positions = (const int32_t*)run->operands[kPositions]->data;
@@ -300,10 +277,10 @@ void Attend(const kl_run* run, const State& self, int64_t head, int64_t heads, i
         memset(key, 0, (size_t)self.length * sizeof(float));
         memset(value, 0, (size_t)self.length * sizeof(float));
       } else {
-        WidenRow<Cache>(CacheRow<Cache>(self, run->operands[kKCache], kv_head, start + j), key,
-                        self.length);
-        WidenRow<Cache>(CacheRow<Cache>(self, run->operands[kVCache], kv_head, start + j), value,
-                        self.length);
+        WidenRow<Keys>(CacheRow<Keys>(self, run->operands[kKCache], kv_head, start + j),
+                       self.length, key);
+        WidenRow<Values>(CacheRow<Values>(self, run->operands[kVCache], kv_head, start + j),
+                         self.length, value);
       }
     }
     for (int64_t i = 0; i < count; ++i) MeetTile(self, scratch, start, &queries[i]);
@@ -317,10 +294,10 @@ void Attend(const kl_run* run, const State& self, int64_t head, int64_t heads, i
   }
 }
 
-template <class Cache>
+template <class Keys, class Values>
 kl_code Run(const kl_run* run) {
   const State& self = *(const State*)run->state;
-  if (run->phase == 0) return Store<Cache>(run, self);
+  if (run->phase == 0) return Store<Keys, Values>(run, self);
   const int64_t tokens = RowsOf(run->operands[kQ]);
   const int64_t group = self.query_heads / self.kv_heads;
   int64_t unit = run->begin;
@@ -329,7 +306,7 @@ kl_code Run(const kl_run* run) {
     const int64_t head = unit % self.query_heads;
     // As many of the following units as share kv head and tokens.
     const int64_t heads = Minimum(Minimum(run->end - unit, group - head % group), kLargestGroup);
-    Attend<Cache>(run, self, head, heads, token, Minimum(kTokensPerUnit, tokens - token));
+    Attend<Keys, Values>(run, self, head, heads, token, Minimum(kTokensPerUnit, tokens - token));
     unit += heads;
   }
   return KL_OK;
@@ -338,12 +315,12 @@ kl_code Run(const kl_run* run) {
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_ATTENTION(stem, kernel_name, cache)                                               \
+#define KL_ATTENTION(stem, kernel_name, keys, values)                                        \
   namespace {                                                                                \
-  const kl_dtype kTypes[] = {KL_TYPE_F32,  KL_TYPE_F32,  KL_TYPE_F32, KL_TYPE_I32,           \
-                             cache::kType, cache::kType, KL_TYPE_F32};                       \
+  const kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_F32,   KL_TYPE_F32, KL_TYPE_I32,           \
+                             keys::kType, values::kType, KL_TYPE_F32};                       \
   const kl_kernel kKernel = SimpleKernel("attention", kernel_name, kTypes, 7, sizeof(State), \
-                                         1e-5f, Prepare, Work, Run<cache>, Supports);        \
+                                         1e-5f, Prepare, Work, Run<keys, values>, Supports); \
   const kl_kernel* const kKernels[] = {&kKernel};                                            \
   }                                                                                          \
   KL_TABLE(sparse_x86, stem) = {nullptr, kKernels, 1}

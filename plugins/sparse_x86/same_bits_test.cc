@@ -16,19 +16,26 @@
   use(f32) use(f16) use(bf16) use(q4_0) use(q8_0) use(q4_k) use(q4_k_q6_k) use(q5_k) \
       use(q5_k_q6_k) use(q6_k)
 
+// Of keys and values.
+#define KL_FOR_EACH_ATTENTION(use)                                                                \
+  use(f32) use(f16) use(q8_0) use(f32_f16) use(f32_q8_0) use(f16_f32) use(f16_q8_0) use(q8_0_f32) \
+      use(q8_0_f16)
+
+#define KL_DECLARE_ATTENTION(type) \
+  extern const kl_table kl_table_sparse_x86_attention_##type##_avx2;
 #define KL_DECLARE_MATMUL(type) extern const kl_table kl_table_sparse_x86_matmul_##type##_avx2;
 #define KL_DECLARE_MOE(type) extern const kl_table kl_table_sparse_x86_moe_ffn_##type##_avx2;
 extern "C" {
 KL_FOR_EACH_MATMUL(KL_DECLARE_MATMUL)
 KL_FOR_EACH_MOE(KL_DECLARE_MOE)
-extern const kl_table kl_table_sparse_x86_attention_f16_avx2;
-extern const kl_table kl_table_sparse_x86_attention_f32_avx2;
+KL_FOR_EACH_ATTENTION(KL_DECLARE_ATTENTION)
 }
 
 namespace kinglet {
 namespace {
 
 #define KL_MATMUL_KERNEL(type) kl_table_sparse_x86_matmul_##type##_avx2.kernels[0],
+#define KL_ATTENTION_KERNEL(type) kl_table_sparse_x86_attention_##type##_avx2.kernels[0],
 #define KL_MOE_KERNEL(type) kl_table_sparse_x86_moe_ffn_##type##_avx2.kernels[0],
 
 // Test machines without AVX2 skip, as a host would not choose these kernels.
@@ -215,7 +222,6 @@ TEST(MoeFfn, RefusesAnIdThatNamesNoExpert) {
 
 // A sequence is fed in batches of different size; every token's output and the cache agree.
 void ExpectAttentionSameBits(const kl_kernel* kernel, int64_t window, int64_t rows) {
-  const kl_dtype type = kernel->operand_types[4];
   const int64_t length = 64, query_heads = 6, kv_heads = 2, tokens = 150;
   Random random = {static_cast<uint64_t>(window + rows)};
   const std::vector<float> q = Normal(&random, tokens * query_heads * length);
@@ -227,7 +233,7 @@ void ExpectAttentionSameBits(const kl_kernel* kernel, int64_t window, int64_t ro
                                      IntAttribute("window", window)};
   const auto feed = [&](int64_t batch) {
     std::mt19937 splits(3);
-    // All bits set: NaN in both types.
+    // All bits set: NaN in every type (of q8_0, the scale).
     std::vector<uint8_t> k_cache(static_cast<size_t>(kv_heads * rows * length) * sizeof(float),
                                  0xff);
     std::vector<uint8_t> v_cache = k_cache;
@@ -235,18 +241,20 @@ void ExpectAttentionSameBits(const kl_kernel* kernel, int64_t window, int64_t ro
     for (int64_t t = 0; t < tokens; t += batch) {
       const int64_t count = std::min(batch, tokens - t);
       KernelRunner runner(kernel, attributes, 2);
-      EXPECT_EQ(KL_OK, runner.Prepare({MakeTensor(KL_TYPE_F32, {count, query_heads * length},
-                                                  q.data() + t * query_heads * length),
-                                       MakeTensor(KL_TYPE_F32, {count, kv_heads * length},
-                                                  k.data() + t * kv_heads * length),
-                                       MakeTensor(KL_TYPE_F32, {count, kv_heads * length},
-                                                  v.data() + t * kv_heads * length),
-                                       MakeTensor(KL_TYPE_I32, {count}, positions.data() + t),
-                                       MakeTensor(type, {kv_heads, rows, length}, k_cache.data()),
-                                       MakeTensor(type, {kv_heads, rows, length}, v_cache.data()),
-                                       MakeTensor(KL_TYPE_F32, {count, query_heads * length},
-                                                  y.data() + t * query_heads * length)},
-                                      false))
+      EXPECT_EQ(KL_OK,
+                runner.Prepare(
+                    {MakeTensor(KL_TYPE_F32, {count, query_heads * length},
+                                q.data() + t * query_heads * length),
+                     MakeTensor(KL_TYPE_F32, {count, kv_heads * length},
+                                k.data() + t * kv_heads * length),
+                     MakeTensor(KL_TYPE_F32, {count, kv_heads * length},
+                                v.data() + t * kv_heads * length),
+                     MakeTensor(KL_TYPE_I32, {count}, positions.data() + t),
+                     MakeTensor(kernel->operand_types[4], {kv_heads, rows, length}, k_cache.data()),
+                     MakeTensor(kernel->operand_types[5], {kv_heads, rows, length}, v_cache.data()),
+                     MakeTensor(KL_TYPE_F32, {count, query_heads * length},
+                                y.data() + t * query_heads * length)},
+                    false))
           << runner.message();
       EXPECT_EQ(KL_OK, runner.Run(&splits));
     }
@@ -273,8 +281,7 @@ TEST_P(AttentionSameBits, RingCache) {
   ExpectAttentionSameBits(GetParam(), 20, 20 + 50 - 1);
 }
 
-const kl_kernel* const kAttentionKernels[] = {kl_table_sparse_x86_attention_f16_avx2.kernels[0],
-                                              kl_table_sparse_x86_attention_f32_avx2.kernels[0]};
+const kl_kernel* const kAttentionKernels[] = {KL_FOR_EACH_ATTENTION(KL_ATTENTION_KERNEL)};
 INSTANTIATE_TEST_SUITE_P(Types, AttentionSameBits, ::testing::ValuesIn(kAttentionKernels), NameOf);
 
 }  // namespace

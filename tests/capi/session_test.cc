@@ -136,8 +136,8 @@ TEST_F(SessionTest, TheTypeOfBothCachesIsThatOfKeysAndValues) {
   };
   const uint64_t half = cache_bytes(KL_TYPE_F16, KL_TYPE_NONE, KL_TYPE_NONE);
   const uint64_t single = cache_bytes(KL_TYPE_F32, KL_TYPE_NONE, KL_TYPE_NONE);
-  EXPECT_EQ(single, 2 * half);
-  EXPECT_EQ(cache_bytes(KL_TYPE_F32, KL_TYPE_F16, KL_TYPE_F32), half + half / 2);
+  EXPECT_GT(single, half);
+  EXPECT_EQ(cache_bytes(KL_TYPE_F32, KL_TYPE_F16, KL_TYPE_F32), half / 2 + single / 2);
   EXPECT_EQ(cache_bytes(KL_TYPE_F16, KL_TYPE_F32, KL_TYPE_F32), single);
 }
 

@@ -43,6 +43,7 @@ struct kl_model {
   std::string plan_text;
   mutable std::string expert_text;
   mutable std::string memory_text;
+  mutable std::string weight_text;
 };
 
 struct kl_session {

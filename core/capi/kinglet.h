@@ -142,7 +142,8 @@ typedef struct kl_model_options {
   void* progress_user;
   // Keep the weights in the kernels' own layout in a file beside the model, "<path>.kinglet-packed", as large as they are,
   // and map it the next time instead of packing anew. It is checked, and written anew (with a warning in the log) when
-  // model, plugins or kernels have changed. A file that cannot be written costs a warning.
+  // model, plugins or kernels have changed. A file that cannot be written costs a warning. Refused together with
+  // memory_bytes: no budget can be held with pages that are the system's to keep.
   bool packed_cache;
   // Experts that stay in their file because the budget is too small for all of them.
   const char* expert_policy;  // which of them are kept: a policy of the bank's; NULL: its default
@@ -205,6 +206,22 @@ typedef struct kl_expert_stats {
   uint64_t useless_prefetch_count;
 } kl_expert_stats;
 KL_API kl_code kl_model_expert_stats(const kl_model* model, kl_expert_stats* stats);
+
+// Large weights that are read for every token, or batch of a prompt, because the budget is too small even for them.
+typedef struct kl_weight_stats {
+  uint32_t struct_size;
+  bool streamed;             // false: they are in memory, and all else is 0
+  const char* description;   // one line: reader, slots. Until the next call for this model
+  uint64_t total_bytes;      // of the matrices in their files
+  uint64_t kept_bytes;       // of them, in memory once they were read
+  uint64_t bytes_per_pass;   // the others
+  uint64_t bytes_per_second; // of reading, as measured when the model was loaded: no more than that divided by
+                             // bytes_per_pass tokens a second can be computed
+  uint64_t budget_bytes;     // slots and all else that this needs, of the model's budget
+  uint64_t read_bytes;       // since loading
+  uint64_t stall_ns;         // time that computing waited for weights
+} kl_weight_stats;
+KL_API kl_code kl_model_weight_stats(const kl_model* model, kl_weight_stats* stats);
 
 // Where memory went, as reserved in the model's budget: one line "bytes name" each. Until the next call for this model.
 KL_API const char* kl_model_memory_text(const kl_model* model);

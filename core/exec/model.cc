@@ -5,6 +5,7 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "core/abi/dtype.h"
 #include "core/base/checked_math.h"
@@ -37,6 +38,11 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
                                                    const ModelOptions& options) {
   std::unique_ptr<Model> model(new Model(runtime, std::move(source)));
   ModelSource& data = *model->source_;
+  if (options.packed_cache && options.memory_bytes != 0) {
+    // Its pages are the system's to keep or to drop: no budget could be held with them.
+    return absl::InvalidArgumentError(
+        absl::StrCat(data.path, ": a packed cache cannot be used under a memory budget; leave one of the two out"));
+  }
   model->budget_ = std::make_unique<Budget>(options.memory_bytes);
   if (data.vocabulary.has_value()) {
     auto tokenizer = Tokenizer::Create(*std::move(data.vocabulary));
@@ -61,7 +67,9 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
     return model;
   }
   if (options.memory_bytes != 0) {
-    absl::Status fits = model->DecideExperts(options, model->ProcessBytes());
+    const uint64_t process_bytes = model->ProcessBytes();
+    absl::Status fits = model->DecideExperts(options, process_bytes);
+    if (absl::IsOutOfRange(fits)) fits = model->DecideWeights(options, process_bytes, fits);
     if (!fits.ok()) return fits;  // names the file itself, behind what must not be cut off
   }
   for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
@@ -72,19 +80,15 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
       options.progress, options.packed_cache ? &cache : nullptr);
   if (!loaded.ok()) return Annotate(loaded, data.path);
   KL_RETURN_IF_ERROR(model->CheckFiles());
-  if (options.memory_bytes != 0) {
-    // Small weights that are used as they lie in the file (norms, routers) are faulted in while the model runs. Without this
-    // each fault reads megabytes around it, which are page cache that nobody asked for, and in a full cgroup never ending
-    // reads. Then goes what was still being read ahead when it was forgotten the first time.
-    for (const auto& file : data.files) {
-      file->AdviseRandom(0, file->size());
-      file->Forget(0, file->size());
-    }
+  if (model->prepared_->streamed_weights() != nullptr) {
+    const absl::Status opened = model->OpenWeights(options);
+    if (!opened.ok()) return Annotate(opened, data.path);
   }
   if (model->prepared_->leaves_experts()) {
     const absl::Status opened = model->OpenExperts(options);
     if (!opened.ok()) return Annotate(opened, data.path);
   }
+  if (options.memory_bytes != 0) model->ForgetFiles();  // what was still being read ahead when packing ended
   for (const auto& file : data.files) {
     if (!file->StillBacked()) {
       return absl::DataLossError(absl::StrCat(file->path(), ": the file changed while it was loaded; load it again"));
@@ -106,9 +110,12 @@ absl::Status Model::ChooseCacheTypes(const CacheTypes& wanted) {
   return choose("values", wanted.values, &cache_types_.values);
 }
 
-uint64_t Model::ProcessBytes() const {
-  // The header and the vocabulary were read through the mapping; nobody looks at them again.
+void Model::ForgetFiles() const {
   for (const auto& file : source_->files) file->Forget(0, file->size());
+}
+
+uint64_t Model::ProcessBytes() const {
+  ForgetFiles();  // the header and the vocabulary; nobody looks at them again
   const auto memory = ReadProcessMemory();
   const uint64_t now = memory.ok() ? memory->resident_bytes : 0;
   return now + kProcessGrowthBytes;
@@ -159,11 +166,65 @@ absl::Status Model::CheckSmallest(const ModelOptions& options, uint64_t process_
   return absl::OutOfRangeError(absl::StrCat(text, "): ", source_->path));
 }
 
+absl::Status Model::DecideWeights(const ModelOptions& options, uint64_t process_bytes, const absl::Status& refusal) {
+  const uint64_t kept_bytes = prepared_->resident_bytes();
+  if (!prepared_->LeaveWeights().ok()) return refusal;
+  KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
+  SessionOptions session;
+  session.context_length = options.session_context_length;
+  if (options.session_batch > 0) session.batch = options.session_batch;
+  KL_ASSIGN_OR_RETURN(const uint64_t session_bytes,
+                      Session::RequiredBytes(*prepared_, runtime_->planner(), session));
+  uint64_t expert_bytes = 0;
+  if (prepared_->leaves_experts()) {
+    KL_ASSIGN_OR_RETURN(expert_bytes,
+                        ExpertBank::LeastBytes(*table, prepared_->experts(), *expert_source_, options.experts));
+  }
+  KL_ASSIGN_OR_RETURN(const uint64_t stream_bytes,
+                      WeightStream::LeastBytes(*table, *prepared_->streamed_weights(), options.experts.reader));
+  if (prepared_->resident_bytes() + stream_bytes >= kept_bytes) return refusal;  // a small model: nothing is won
+  beside_weights_bytes_ = expert_bytes + session_bytes;
+  const uint64_t smallest = process_bytes + prepared_->resident_bytes() +
+                            std::max(prepared_->packing_bytes(), beside_weights_bytes_ + stream_bytes);
+  if (smallest > options.memory_bytes) {
+    const uint64_t named = AlignUp(smallest + kProcessVariationBytes, uint64_t{1} << 20);
+    return absl::OutOfRangeError(absl::StrCat(
+        "memory budget: ", options.memory_bytes, " bytes are too few; the smallest budget that works is ", named,
+        " bytes (the program ", process_bytes, ", small weights ", prepared_->resident_bytes(), ", a ring of large ones ",
+        stream_bytes, ", experts of one token ", expert_bytes, ", a session ", session_bytes, "): ", source_->path));
+  }
+  KL_ASSIGN_OR_RETURN(process_reservation_, budget_->Reserve("the program", process_bytes));
+  return absl::OkStatus();
+}
+
+absl::Status Model::OpenWeights(const ModelOptions& options) {
+  KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
+  const kl_host* host = runtime_->registry().HostOf(table);
+  const StreamedWeights& weights = *prepared_->streamed_weights();
+  const uint64_t free_bytes = budget_->free_bytes();
+  uint64_t most_bytes = free_bytes - std::min(free_bytes, beside_weights_bytes_);
+  if (options.session_context_length == 0) {
+    // The conversation grows into what the experts get.
+    KL_ASSIGN_OR_RETURN(const uint64_t least, WeightStream::LeastBytes(*table, weights, options.experts.reader));
+    most_bytes = least + (std::max(most_bytes, least) - least) / 2;
+  }
+  KL_ASSIGN_OR_RETURN(weight_stream_, WeightStream::Open(*table, host, weights, options.experts.reader, most_bytes,
+                                                         budget_.get()));
+  const WeightStreamFacts& facts = weight_stream_->facts();
+  runtime_->registry().host().log().Warning(absl::StrFormat(
+      "%s: the budget does not hold the weights: %.1f of %.1f MB are read for each token or batch, which takes %.0f ms at "
+      "the %.2f GB/s measured now: at most %.1f tokens/s",
+      source_->path, static_cast<double>(facts.bytes_per_pass()) / 1e6, static_cast<double>(facts.total_bytes) / 1e6,
+      facts.seconds_per_pass() * 1e3, static_cast<double>(facts.bytes_per_second) / 1e9,
+      1.0 / std::max(1e-9, facts.seconds_per_pass())));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<const kl_bank*> Model::ExpertTable() const {
   constexpr absl::string_view kBank = "expert_bank";
   const kl_bank* table = runtime_->registry().FindBank(kBank);
   if (table != nullptr) return table;
-  return absl::UnimplementedError(absl::StrCat("the budget is too small for all experts, and no loaded plugin brings the "
+  return absl::UnimplementedError(absl::StrCat("the budget is too small for all weights, and no loaded plugin brings the "
                                                "bank \"", kBank, "\" that streams them; is the plugin expert_bank there?"));
 }
 
@@ -174,7 +235,7 @@ absl::Status Model::ChooseExpertSource(const ModelOptions& options) {
   std::error_code ignored;
   if (named || std::filesystem::exists(path, ignored)) {
     auto prepared = ExpertSource::OfFile(layout, path, Fingerprint());
-    for (const auto& file : source_->files) file->Forget(0, file->size());  // the fingerprint read it
+    ForgetFiles();  // a page of each tensor
     if (prepared.ok()) {
       expert_source_ = *std::move(prepared);
       return absl::OkStatus();
@@ -191,6 +252,17 @@ absl::Status Model::ChooseExpertSource(const ModelOptions& options) {
 
 absl::Status Model::OpenExperts(const ModelOptions& options) {
   KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
+  // Held while the bank plans: how many reads it buffers is decided once, and must still be right when a session has taken
+  // its share.
+  Reservation session;
+  if (options.session_batch > 0) {
+    SessionOptions wanted;
+    wanted.context_length = options.session_context_length;
+    wanted.batch = options.session_batch;
+    KL_ASSIGN_OR_RETURN(const uint64_t bytes,
+                        Session::RequiredBytes(*prepared_, runtime_->planner(), wanted));
+    KL_ASSIGN_OR_RETURN(session, budget_->Reserve("a session", bytes));
+  }
   KL_ASSIGN_OR_RETURN(experts_, ExpertBank::Open(*table, runtime_->registry().HostOf(table), prepared_->experts(),
                                                  std::move(expert_source_), budget_.get(), options.experts));
   return absl::OkStatus();

@@ -11,6 +11,7 @@
 #include "core/exec/plan.h"
 #include "core/exec/prepared_plan.h"
 #include "core/exec/runtime.h"
+#include "core/exec/weight_stream.h"
 #include "core/memory/budget.h"
 #include "core/model/model_source.h"
 #include "core/text/tokenizer.h"
@@ -25,6 +26,7 @@ struct ModelOptions {
   // precision, else f16.
   CacheTypes cache_types = {KL_TYPE_NONE, KL_TYPE_NONE};
   // Keep the packed weights in a file beside the model ("<path>.kinglet-packed"), and map them from there the next time.
+  // Refused together with a budget.
   bool packed_cache = false;
   ProgressFunction progress;
   // Of the sessions that will be made (session.h): loading refuses a budget that would not hold one. 0: not known.
@@ -52,6 +54,8 @@ class Model {
   Budget* budget() const { return budget_.get(); }
   // The experts that stay in their file; NULL: everything is in memory.
   ExpertBank* experts() const { return experts_.get(); }
+  // Large matrices that are read for every pass, because the budget does not hold them either; NULL: they are in memory.
+  WeightStream* weight_stream() const { return weight_stream_.get(); }
   const CacheTypes& cache_types() const { return cache_types_; }
 
   // Weight bytes that one decoded token reads at most: of expert tensors the share in use, of the embedding one row.
@@ -72,6 +76,8 @@ class Model {
   absl::Status BuildPlan();
   // The file of packed weights, and what it has to fit.
   PackedCacheOptions CacheOptions() const;
+  // Gives back what was read of the mapped files. What stays of the weights is WeightStore's business.
+  void ForgetFiles() const;
   // What the process holds besides the model, now and as it goes on.
   uint64_t ProcessBytes() const;
   // Whether experts are left in their file; refuses a budget that is too small.
@@ -79,6 +85,10 @@ class Model {
   // Refuses a budget that is too small, with the smallest that is not.
   absl::Status CheckSmallest(const ModelOptions& options, uint64_t process_bytes, uint64_t session_bytes,
                              uint64_t bank_bytes) const;
+  // For a budget that `refusal` says is too small with the weights in memory: leaves the large ones in their file, or refuses
+  // with the smallest budget that works so.
+  absl::Status DecideWeights(const ModelOptions& options, uint64_t process_bytes, const absl::Status& refusal);
+  absl::Status OpenWeights(const ModelOptions& options);
   absl::Status ChooseExpertSource(const ModelOptions& options);
   absl::Status OpenExperts(const ModelOptions& options);
   absl::StatusOr<const kl_bank*> ExpertTable() const;
@@ -97,6 +107,8 @@ class Model {
   Reservation process_reservation_;
   std::unique_ptr<ExpertSource> expert_source_;  // until the bank has it
   std::unique_ptr<ExpertBank> experts_;
+  uint64_t beside_weights_bytes_ = 0;  // of the budget, for experts and a session, when weights are streamed
+  std::unique_ptr<WeightStream> weight_stream_;
   CacheTypes cache_types_;
   uint64_t bytes_per_token_ = 0;
   uint64_t parameter_count_ = 0;

@@ -56,6 +56,14 @@ TEST_F(ModelTest, UnknownArchitectureListsTheKnownOnes) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("architecture \"mamba\"; known are fake"));
 }
 
+TEST_F(ModelTest, APackedCacheUnderABudgetIsRefused) {
+  options_.memory_bytes = uint64_t{1} << 30;
+  options_.packed_cache = true;
+  const absl::Status status = Refused();
+  EXPECT_EQ(CodeFromStatus(status), KL_INVALID_ARGUMENT);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("fake.model: a packed cache cannot be used under a memory budget"));
+}
+
 TEST_F(ModelTest, BudgetTooSmallSaysWhatHoldsHowMuch) {
   options_.memory_bytes = 511;
   const absl::Status status = Refused();

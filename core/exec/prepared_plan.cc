@@ -121,11 +121,26 @@ absl::Status PreparedPlan::WantWeights() {
     for (uint32_t i = 0; i < node.op->operand_count; ++i) {
       const kl_value value = plan_.nodes[n].operands[i];
       if (value == KL_NO_VALUE || plan_.values[value].kind != ValueKind::kWeight) continue;
-      if (leaves_experts_ && experts_->IsExpert(value)) continue;
+      if (IsLeft(n, i)) continue;
       KL_RETURN_IF_ERROR(weights_.Want(plan_.values[value], &node.operands->node(), i, node.kernel));
     }
   }
   return absl::OkStatus();
+}
+
+bool PreparedPlan::IsLeft(size_t node, uint32_t operand) const {
+  if (leaves_experts_ && experts_->IsExpert(plan_.nodes[node].operands[operand])) return true;
+  return streamed_weights_ != nullptr && operand == kMatmulWeight && streamed_weights_->NodeOf(node) != nullptr;
+}
+
+absl::Status PreparedPlan::LeaveWeights() {
+  std::unique_ptr<StreamedWeights> streamed = StreamedWeights::Create(plan_, nodes_, thread_count_);
+  if (streamed->nodes().empty()) {
+    return absl::UnimplementedError("the model has no large matrices that could be read from its file for each token");
+  }
+  streamed_weights_ = std::move(streamed);
+  weights_ = WeightStore();
+  return WantWeights();
 }
 
 absl::Status PreparedPlan::LeaveExperts() {
@@ -164,13 +179,13 @@ absl::Status PreparedPlan::LoadWeights(Budget* budget, const ParallelForFunction
     KL_ASSIGN_OR_RETURN(reading, budget->Reserve("file being packed", packing_bytes()));
   }
   KL_RETURN_IF_ERROR(weights_.Pack(bounds_looked_up_, parallel_for, progress, cache));
-  if (bounds_looked_up_) weights_.ForgetLookedUp();
+  weights_.Settle(/*frugal=*/bounds_looked_up_);
   for (size_t n = 0; n < nodes_.size(); ++n) {
     PreparedNode& node = nodes_[n];
     for (uint32_t i = 0; i < node.op->operand_count; ++i) {
       const kl_value value = plan_.nodes[n].operands[i];
       if (value == KL_NO_VALUE || plan_.values[value].kind != ValueKind::kWeight) continue;
-      if (leaves_experts_ && experts_->IsExpert(value)) {
+      if (IsLeft(n, i)) {
         // The layout is known before the data is: prepare() may look at it.
         const kl_pack pack = QueryPack(*node.kernel, node.operands->node(), i).value_or(kl_pack{});
         node.operands->operand(i)->layout = pack.bytes == 0 ? KL_LAYOUT_ROWS : KL_LAYOUT_PACKED;

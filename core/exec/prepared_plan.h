@@ -13,6 +13,7 @@
 #include "core/exec/expert_layout.h"
 #include "core/exec/extents.h"
 #include "core/exec/plan.h"
+#include "core/exec/streamed_weights.h"
 #include "core/exec/weight_store.h"
 #include "core/memory/budget.h"
 #include "core/plugin/registry.h"
@@ -54,6 +55,9 @@ class PreparedPlan {
   // bank. Before LoadWeights(). Error: experts().streamable().
   absl::Status LeaveExperts();
 
+  // The same for large matrices: a program gets them from a WeightStream. Before LoadWeights(). Error: none can be left.
+  absl::Status LeaveWeights();
+
   // Packs and binds the weights, after reserving their bytes in `budget` (may be NULL). With a limited budget the files'
   // pages do not stay in the system's cache either. `cache`: see WeightStore::Pack.
   absl::Status LoadWeights(Budget* budget, const ParallelForFunction& parallel_for, const ProgressFunction& progress,
@@ -64,6 +68,7 @@ class PreparedPlan {
   const WeightStore& weights() const { return weights_; }
   const ExpertLayout& experts() const { return *experts_; }
   bool leaves_experts() const { return leaves_experts_; }
+  const StreamedWeights* streamed_weights() const { return streamed_weights_.get(); }  // NULL: all are kept
   // What LoadWeights() reserves under a budget, and what it needs beside that until it returns.
   uint64_t resident_bytes() const;
   uint64_t packing_bytes() const;
@@ -79,6 +84,8 @@ class PreparedPlan {
   PreparedPlan(const Plan& plan, int thread_count) : plan_(plan), thread_count_(thread_count) {}
   absl::Status CheckOperands(const PlanNode& node, const kl_op& op) const;
   absl::Status WantWeights();
+  // Whether the operand's data is somewhere else than in the store.
+  bool IsLeft(size_t node, uint32_t operand) const;
 
   const Plan& plan_;
   const int thread_count_;
@@ -86,6 +93,7 @@ class PreparedPlan {
   WeightStore weights_;
   std::unique_ptr<ExpertLayout> experts_;
   bool leaves_experts_ = false;
+  std::unique_ptr<StreamedWeights> streamed_weights_;
   bool bounds_looked_up_ = false;
   mutable std::atomic<int64_t> looked_up_tokens_{0};  // since they were forgotten
   Reservation mapped_reservation_;

@@ -16,6 +16,7 @@
 #include "core/exec/expert_run.h"
 #include "core/exec/prepared_plan.h"
 #include "core/exec/scheduler.h"
+#include "core/exec/weight_run.h"
 
 namespace kinglet {
 
@@ -33,12 +34,13 @@ struct NodeProfile {
 class Program {
  public:
   // `largest` bounds every later run. `budget` (may be NULL) is asked before the arena is allocated. `experts` holds the
-  // experts of a plan that leaves them in their file, else NULL.
+  // experts of a plan that leaves them in their file, else NULL; `weights` likewise those of LeaveWeights().
   // Errors: a kernel refuses a node, out of memory or budget.
   static absl::StatusOr<std::unique_ptr<Program>> Create(const PreparedPlan& prepared, const kl_planner& planner,
                                                          const Extents& largest,
                                                          const CacheTensorFunction& cache_tensor,
-                                                         Budget* budget = nullptr, ExpertBank* experts = nullptr);
+                                                         Budget* budget = nullptr, ExpertBank* experts = nullptr,
+                                                         WeightStream* weights = nullptr);
   // What Create() reserves in the budget. The weights need not be loaded.
   static absl::StatusOr<uint64_t> RequiredBytes(const PreparedPlan& prepared, const kl_planner& planner,
                                                 const Extents& largest);
@@ -83,6 +85,10 @@ class Program {
   Program(const PreparedPlan& prepared, const Extents& largest);
   absl::Status MakeNodes();
   absl::Status PrepareKernels();
+  absl::Status PrepareBlocks(Node* node, size_t index, const StreamedNode& streamed);
+  void AttachWeights(WeightStream* weights);
+  void BeginRun(size_t count, const std::atomic<bool>* cancel);
+  void EndRun();
   // Returns the bytes of the arena.
   absl::StatusOr<uint64_t> PlaceValues(const kl_planner& planner);
   // All that Create() allocates, with an arena of this size.
@@ -106,6 +112,7 @@ class Program {
   std::vector<NodeProfile> profile_;
   std::vector<uint64_t> counted_bytes_;  // of the node that runs, by worker
   std::unique_ptr<ExpertRun> experts_;
+  std::unique_ptr<WeightRun> weights_;
 };
 
 }  // namespace kinglet

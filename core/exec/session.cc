@@ -70,7 +70,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Model* model, con
   KL_ASSIGN_OR_RETURN(session->program_,
                       Program::Create(*model->prepared(), runtime->planner(), extents,
                                       [&](kl_value value) { return cache->tensor(cache_of[value]); },
-                                      model->budget(), model->experts()));
+                                      model->budget(), model->experts(), model->weight_stream()));
   session->full_logits_ = options.full_logits;
   KL_RETURN_IF_ERROR(session->SetSampler(options.sampler));
   return session;

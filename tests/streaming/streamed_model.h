@@ -23,6 +23,20 @@ inline std::string MakeStreamedModel(const std::string& folder, const std::strin
   return path;
 }
 
+// Most of it are attention weights, a head of several records and the table of tokens (16,384). With few experts, or none.
+inline std::string MakeLargeWeightsModel(const std::string& folder, const std::string& type, bool dense) {
+  const std::string path = folder + "/large_" + type + ".gguf";
+  const std::string kind =
+      dense ? "--arch llama --preset tiny --ffn 1536"
+            : "--arch smallthinker --preset tiny --ffn 256 --experts 8 --experts-used 2 --window 32 --untied";
+  const std::string make = "./kinglet make-model " + kind +
+                           " --layers 4 --embedding 1024 --heads 16 --kv-heads 4 --head-length 64 --context 256 "
+                           "--vocab 16384 --type " +
+                           type + " --seed 5 -o " + path;
+  EXPECT_EQ(system(make.c_str()), 0) << make;
+  return path;
+}
+
 struct StreamSettings {
   uint64_t memory_bytes = 0;
   std::string policy;

@@ -23,6 +23,7 @@
 #include "tools/common/progress.h"
 #include "tools/common/report.h"
 #include "tools/common/shipped_model.h"
+#include "tools/common/weight_report.h"
 
 namespace kinglet::tools {
 namespace {
@@ -139,6 +140,8 @@ Failure BenchModel(const Settings& settings, EngineFlags engine, const std::stri
                                                   settings.runner.repetitions);
     const std::string experts = ExpertReport(before, DescribeExperts(model.get()), tokens);
     if (engine.verbose && !experts.empty()) std::fprintf(stderr, "%s\n", experts.c_str());
+    const std::string weights = WeightReport(DescribeWeights(model.get()));
+    if (engine.verbose && !weights.empty()) std::fprintf(stderr, "%s\n", weights.c_str());
     if (engine.verbose) std::fputs(kl_model_memory_text(model.get()), stderr);
     if (failure.ok()) results->push_back(std::move(result));
   }

@@ -12,6 +12,7 @@
 #include "tools/common/expert_report.h"
 #include "tools/common/files.h"
 #include "tools/common/format.h"
+#include "tools/common/weight_report.h"
 
 namespace kinglet::tools {
 namespace {
@@ -153,6 +154,8 @@ Failure Stats(const std::string&, ChatState* state) {
                    ", activations ", FormatBytes(info.arena_bytes)));
   const std::string experts = ExpertReport({}, DescribeExperts(state->model), 0);
   if (!experts.empty()) Say(experts);
+  const std::string weights = WeightReport(DescribeWeights(state->model));
+  if (!weights.empty()) Say(weights);
   return Success();
 }
 

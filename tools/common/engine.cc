@@ -108,7 +108,8 @@ void EngineFlags::DeclareMemory(OptionTable* options) {
                 "read only the experts that were chosen, guess at none");
   options->Flag({"--packed-cache"}, &packed_cache,
                 "keep the weights as the kernels want them in a file beside the model, "
-                "MODEL.kinglet-packed, and map it the next time instead of packing anew");
+                "MODEL.kinglet-packed, and map it the next time instead of packing anew; not with "
+                "--memory");
 }
 
 Failure CreateRuntime(const char* command, const EngineFlags& flags, RuntimeHandle* runtime) {

@@ -1,6 +1,6 @@
 // Seeded random numbers that do not depend on the order in which parts of a file are written.
-#ifndef KINGLET_TOOLS_MAKE_MODEL_RANDOM_H_
-#define KINGLET_TOOLS_MAKE_MODEL_RANDOM_H_
+#ifndef KINGLET_TOOLS_COMMON_RANDOM_H_
+#define KINGLET_TOOLS_COMMON_RANDOM_H_
 
 #include <cmath>
 #include <cstdint>
@@ -67,4 +67,4 @@ inline double NormalQuantile(double probability) {
 
 }  // namespace kinglet::tools
 
-#endif  // KINGLET_TOOLS_MAKE_MODEL_RANDOM_H_
+#endif  // KINGLET_TOOLS_COMMON_RANDOM_H_

@@ -513,7 +513,7 @@ kl_code Run(const kl_run* run) {
   const kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_F32,   KL_TYPE_F32, KL_TYPE_I32,           \
                              keys::kType, values::kType, KL_TYPE_F32};                       \
   const kl_kernel kKernel = SimpleKernel("attention", kernel_name, kTypes, 7, sizeof(State), \
-                                         1e-5f, Prepare, Work, Run<keys, values>, Supports); \
+                                         2e-5f, Prepare, Work, Run<keys, values>, Supports); \
   const kl_kernel* const kKernels[] = {&kKernel};                                            \
   }                                                                                          \
   KL_TABLE(sparse_x86, stem) = {nullptr, kKernels, 1}

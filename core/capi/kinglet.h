@@ -136,7 +136,8 @@ typedef struct kl_model_options {
   uint32_t struct_size;
   uint64_t memory_bytes;  // budget for everything resident; 0: none
   bool vocabulary_only;   // tokenizer and metadata, no plan
-  kl_dtype cache_type;    // KV cache: KL_TYPE_F16, KL_TYPE_F32; KL_TYPE_NONE (default): f32 for f32 weights, else f16
+  // KV cache: KL_TYPE_F32, KL_TYPE_F16, KL_TYPE_Q8_0; KL_TYPE_NONE (default): f32 for f32 weights, else f16.
+  kl_dtype cache_type;
   kl_progress_callback progress;
   void* progress_user;
   // Keep the weights in the kernels' own layout in a file beside the model, "<path>.kinglet-packed", as large as they are,
@@ -161,6 +162,9 @@ typedef struct kl_model_options {
   // below, where that is read; NULL: nothing. ignore_memory_pressure: the cache stays as large as the budget allows.
   const char* system_root;
   bool ignore_memory_pressure;
+  // Of keys and of values alone; KL_TYPE_NONE (default): cache_type.
+  kl_dtype key_cache_type;
+  kl_dtype value_cache_type;
 } kl_model_options;
 
 KL_API void kl_model_default_options(kl_model_options* options);

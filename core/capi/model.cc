@@ -26,6 +26,8 @@ void kl_model_default_options(kl_model_options* options) {
   kl_model_options defaults = {};
   defaults.struct_size = sizeof defaults;
   defaults.cache_type = KL_TYPE_NONE;
+  defaults.key_cache_type = KL_TYPE_NONE;
+  defaults.value_cache_type = KL_TYPE_NONE;
   kinglet::CopyStruct(defaults, options);
 }
 
@@ -38,7 +40,8 @@ kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_opti
   kinglet::ModelOptions wanted;
   wanted.memory_bytes = given.memory_bytes;
   wanted.vocabulary_only = given.vocabulary_only;
-  wanted.cache_type = given.cache_type;
+  wanted.cache_types = {given.key_cache_type == KL_TYPE_NONE ? given.cache_type : given.key_cache_type,
+                        given.value_cache_type == KL_TYPE_NONE ? given.cache_type : given.value_cache_type};
   wanted.packed_cache = given.packed_cache;
   wanted.progress = kinglet::WrapProgress(given.progress, given.progress_user);
   if (given.expert_policy != nullptr) wanted.experts.policy = given.expert_policy;

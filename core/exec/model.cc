@@ -57,11 +57,7 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
     return absl::InvalidArgumentError(
         absl::StrCat(data.path, ": a network with a graph of its own, not a language model; load it as a network"));
   }
-  if (options.cache_type != KL_TYPE_NONE && options.cache_type != KL_TYPE_F16 && options.cache_type != KL_TYPE_F32) {
-    return absl::InvalidArgumentError("the type of the KV cache must be f16 or f32");
-  }
-  const kl_dtype fitting_type = model->main_type_ == KL_TYPE_F32 ? KL_TYPE_F32 : KL_TYPE_F16;
-  model->cache_type_ = options.cache_type == KL_TYPE_NONE ? fitting_type : options.cache_type;
+  KL_RETURN_IF_ERROR(model->ChooseCacheTypes(options.cache_types));
   KL_RETURN_IF_ERROR(model->BuildPlan());
   KL_RETURN_IF_ERROR(model->CheckVocabulary());
   KL_ASSIGN_OR_RETURN(model->prepared_, PreparedPlan::Create(model->plan_, runtime->registry(), kTypicalExtents,
@@ -106,6 +102,19 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   return model;
 }
 
+absl::Status Model::ChooseCacheTypes(const CacheTypes& wanted) {
+  const kl_dtype fitting_type = main_type_ == KL_TYPE_F32 ? KL_TYPE_F32 : KL_TYPE_F16;
+  const auto choose = [&](const char* what, kl_dtype type, kl_dtype* chosen) -> absl::Status {
+    *chosen = type == KL_TYPE_NONE ? fitting_type : type;
+    if (IsKvCacheType(*chosen)) return absl::OkStatus();
+    const char* name = kl_dtype_info_of(type).name;
+    return absl::InvalidArgumentError(absl::StrCat(what, " are cached as ", kKvCacheTypes, ", not as ",
+                                                   name == nullptr ? absl::StrCat("type number ", type) : name));
+  };
+  KL_RETURN_IF_ERROR(choose("keys", wanted.keys, &cache_types_.keys));
+  return choose("values", wanted.values, &cache_types_.values);
+}
+
 void Model::ForgetFiles() const {
   for (const auto& file : source_->files) file->Forget(0, file->size());
 }
@@ -123,18 +132,14 @@ absl::Status Model::DecideExperts(const ModelOptions& options, uint64_t process_
   if (options.session_batch > 0) session.batch = options.session_batch;
   const bool known = options.session_batch > 0;
   KL_ASSIGN_OR_RETURN(uint64_t session_bytes,
-                      Session::RequiredBytes(*prepared_, runtime_->planner(), cache_type_, session));
+                      Session::RequiredBytes(*prepared_, runtime_->planner(), session));
   if (!known) session_bytes = 0;
   if (prepared_->experts().streamable().ok()) {
     // Everything in memory, with a session as long as the model allows?
     uint64_t wanted = process_bytes + prepared_->resident_bytes() + session_bytes + prepared_->packing_bytes();
     if (session.context_length == 0) {
-      std::vector<kl_cache_desc> descs;
-      for (const PlanValue& value : plan_.values) {
-        if (value.kind == ValueKind::kCache) descs.push_back(value.cache);
-      }
-      KL_ASSIGN_OR_RETURN(const uint64_t cache, KvCache::RequiredBytes(descs, plan_.facts.context_length,
-                                                                       kTypicalExtents.tokens, cache_type_));
+      KL_ASSIGN_OR_RETURN(const uint64_t cache, KvCache::RequiredBytes(CacheSpecs(plan_), plan_.facts.context_length,
+                                                                       kTypicalExtents.tokens));
       wanted += cache;
     }
     if (wanted > options.memory_bytes) KL_RETURN_IF_ERROR(prepared_->LeaveExperts());
@@ -174,7 +179,7 @@ absl::Status Model::DecideWeights(const ModelOptions& options, uint64_t process_
   session.context_length = options.session_context_length;
   if (options.session_batch > 0) session.batch = options.session_batch;
   KL_ASSIGN_OR_RETURN(const uint64_t session_bytes,
-                      Session::RequiredBytes(*prepared_, runtime_->planner(), cache_type_, session));
+                      Session::RequiredBytes(*prepared_, runtime_->planner(), session));
   uint64_t expert_bytes = 0;
   if (prepared_->leaves_experts()) {
     KL_ASSIGN_OR_RETURN(expert_bytes,
@@ -267,7 +272,7 @@ absl::Status Model::OpenExperts(const ModelOptions& options, std::vector<uint64_
     wanted.context_length = options.session_context_length;
     wanted.batch = options.session_batch;
     KL_ASSIGN_OR_RETURN(const uint64_t bytes,
-                        Session::RequiredBytes(*prepared_, runtime_->planner(), cache_type_, wanted));
+                        Session::RequiredBytes(*prepared_, runtime_->planner(), wanted));
     KL_ASSIGN_OR_RETURN(session, budget_->Reserve("a session", bytes));
   }
   KL_ASSIGN_OR_RETURN(experts_, ExpertBank::Open(*table, runtime_->registry().HostOf(table), prepared_->experts(),
@@ -283,7 +288,7 @@ absl::Status Model::BuildPlan() {
                                                  absl::StrJoin(runtime_->registry().ArchitectureNames(), ", ")));
   }
   ModelView view(*source_);
-  PlanBuilder builder(*source_, cache_type_);
+  PlanBuilder builder(*source_, cache_types_);
   kl_model_facts facts = {};
   facts.struct_size = sizeof facts;
   kl_error error = EmptyError();

@@ -24,9 +24,9 @@ struct ModelOptions {
   uint64_t memory_bytes = 0;     // budget for everything resident; 0: none
   bool vocabulary_only = false;  // tokenizer and metadata, no plan
   bool plan_only = false;        // plan and kernels, no weights: it cannot compute
-  // Of the KV cache: KL_TYPE_F16 or KL_TYPE_F32. NONE: f32 for a model whose weights are f32, so that the cache is not what
-  // limits its precision, else f16.
-  kl_dtype cache_type = KL_TYPE_NONE;
+  // Of the KV cache: f32, f16 or q8_0. NONE: f32 for a model whose weights are f32, so that the cache is not what limits its
+  // precision, else f16.
+  CacheTypes cache_types = {KL_TYPE_NONE, KL_TYPE_NONE};
   // Keep the packed weights in a file beside the model ("<path>.kinglet-packed"), and map them from there the next time.
   // Refused together with a budget.
   bool packed_cache = false;
@@ -59,7 +59,7 @@ class Model {
   ExpertBank* experts() const { return experts_.get(); }
   // Large matrices that are read for every pass, because the budget does not hold them either; NULL: they are in memory.
   WeightStream* weight_stream() const { return weight_stream_.get(); }
-  kl_dtype cache_type() const { return cache_type_; }
+  const CacheTypes& cache_types() const { return cache_types_; }
 
   // Weight bytes that one decoded token reads at most: of expert tensors the share in use, of the embedding one row.
   uint64_t bytes_per_token() const { return bytes_per_token_; }
@@ -75,6 +75,7 @@ class Model {
 
  private:
   Model(Runtime* runtime, std::unique_ptr<ModelSource> source) : runtime_(runtime), source_(std::move(source)) {}
+  absl::Status ChooseCacheTypes(const CacheTypes& wanted);
   absl::Status BuildPlan();
   // The file of packed weights, and what it has to fit.
   PackedCacheOptions CacheOptions() const;
@@ -113,9 +114,9 @@ class Model {
   std::unique_ptr<ExpertBank> experts_;
   uint64_t beside_weights_bytes_ = 0;  // of the budget, for experts and a session, when weights are streamed
   std::unique_ptr<WeightStream> weight_stream_;
-  kl_dtype cache_type_ = KL_TYPE_F16;
   mutable std::once_flag fingerprint_once_;
   mutable uint64_t fingerprint_ = 0;
+  CacheTypes cache_types_;
   uint64_t bytes_per_token_ = 0;
   uint64_t parameter_count_ = 0;
   kl_dtype main_type_ = KL_TYPE_NONE;

@@ -61,7 +61,7 @@ class Session {
 
   // What such a session will reserve in the model's budget: all of its activations, and its cache if the context is asked for.
   static absl::StatusOr<uint64_t> RequiredBytes(const PreparedPlan& prepared, const kl_planner& planner,
-                                                kl_dtype cache_type, const SessionOptions& options);
+                                                const SessionOptions& options);
 
   const Model& model() const { return *model_; }
   int32_t context_length() const { return static_cast<int32_t>(program_->largest().context); }

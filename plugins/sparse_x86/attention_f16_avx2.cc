@@ -1,4 +1,5 @@
-// op "attention", f16 cache; see attention.h.
-#include "plugins/common/kernels/attention.h"
+// op "attention", f16 cache; see attention_avx2.h.
+#include "plugins/common/table.h"
+#include "plugins/sparse_x86/attention_avx2.h"
 
-KL_ATTENTION(sparse_x86, attention_f16_avx2, CacheF16);
+KL_ATTENTION(attention_f16_avx2, "attention_f16_avx2", F16Row, F16Row);

@@ -58,6 +58,12 @@ bool ShowLoading(void* user, const char* stage, uint64_t done, uint64_t total) {
   return Interrupt::CurrentCount() == 0;
 }
 
+kl_dtype CacheTypeOf(const std::string& name) {
+  if (name == "f32") return KL_TYPE_F32;
+  if (name == "f16") return KL_TYPE_F16;
+  return name == "q8_0" ? KL_TYPE_Q8_0 : KL_TYPE_NONE;
+}
+
 }  // namespace
 
 void EngineFlags::DeclareThreads(OptionTable* options) {
@@ -84,8 +90,12 @@ void EngineFlags::DeclareMemory(OptionTable* options) {
   options->Bytes({"--memory"}, "SIZE", &memory_bytes,
                  "budget for all that stays in memory, such as 1GiB; experts that do not fit are "
                  "read from storage when they are needed; 0: none");
-  options->Choice({"--cache-type"}, {"auto", "f16", "f32"}, &cache_type,
+  options->Choice({"--cache-type"}, {"auto", "f32", "f16", "q8_0"}, &cache_type,
                   "of the KV cache; auto: f32 for a model of f32 weights, f16 for all others");
+  options->Choice({"-ctk", "--cache-type-k"}, {"auto", "f32", "f16", "q8_0"}, &key_cache_type,
+                  "of its keys; auto: what --cache-type says");
+  options->Choice({"-ctv", "--cache-type-v"}, {"auto", "f32", "f16", "q8_0"}, &value_cache_type,
+                  "of its values; auto: what --cache-type says");
   options->Text({"--experts"}, "FILE", &expert_file,
                 "read experts from this file of kinglet prepare; without it from the one beside "
                 "the model, or from the model");
@@ -163,8 +173,9 @@ Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::stri
   options.no_expert_prefetch = flags.no_prefetch;
   options.session_context_length = flags.session_context_length;
   options.session_batch = flags.session_batch;
-  if (flags.cache_type == "f16") options.cache_type = KL_TYPE_F16;
-  if (flags.cache_type == "f32") options.cache_type = KL_TYPE_F32;
+  options.cache_type = CacheTypeOf(flags.cache_type);
+  options.key_cache_type = CacheTypeOf(flags.key_cache_type);
+  options.value_cache_type = CacheTypeOf(flags.value_cache_type);
   options.packed_cache = flags.packed_cache;
   options.progress = ShowLoading;
   options.progress_user = &context;

@@ -44,6 +44,8 @@ struct EngineFlags {
   std::vector<std::string> plugin_options;
   uint64_t memory_bytes = 0;
   std::string cache_type = "auto";
+  std::string key_cache_type = "auto";
+  std::string value_cache_type = "auto";
   bool packed_cache = false;
   std::string expert_policy;
   std::string expert_reader = "auto";
@@ -60,8 +62,8 @@ struct EngineFlags {
   void DeclareThreads(OptionTable* options);
   // --scheduler, --plugin, --plugin-folder, --disable-plugin, --plugin-option, --kernel, -v.
   void Declare(OptionTable* options);
-  // --memory, --cache-type, --packed-cache, --expert-policy, --expert-reader, --experts, --expert-profile,
-  // --no-prefetch, --ignore-pressure.
+  // --memory, --cache-type, -ctk, -ctv, --packed-cache, --expert-policy, --expert-reader, --experts,
+  // --expert-profile, --no-prefetch, --ignore-pressure.
   void DeclareMemory(OptionTable* options);
 };
 

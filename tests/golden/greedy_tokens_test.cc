@@ -1,4 +1,4 @@
-// 200 greedy tokens, the same on every processor: kernels of all instruction sets add in one order.
+// 200 greedy tokens, the same on every processor.
 //
 // The lists were written on x86-64 (AVX2); on ARM the test runs once for each level of kernels.
 #include <algorithm>

@@ -10,6 +10,9 @@
 // (online softmax, arXiv 2205.14135). What a query computes depends on its own position only, so
 // its output has the same bits for every batch size and number of threads.
 //
+// Used by sparse_arm. sparse_x86 has kernels of its own, in blocks of queries and chunks of 256
+// keys, which are to replace these.
+//
 // Shapes: L a multiple of 8, at most 256; others are refused.
 #ifndef PLUGINS_COMMON_KERNELS_ATTENTION_H_
 #define PLUGINS_COMMON_KERNELS_ATTENTION_H_

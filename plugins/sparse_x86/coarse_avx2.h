@@ -134,9 +134,10 @@ KL_INLINE __m256i AddSteps(__m256i sums, const uint8_t* steps, __m256i total) {
   return _mm256_add_epi32(total, _mm256_madd_epi16(sums, s));
 }
 
-// Estimates of 32 rows and the variances of their errors. alignments: as stored.
-static inline void EstimateTile(const uint8_t* tile, int64_t groups, const CoarseTables* tables,
-                                float* estimates, float* variances, const float** alignments) {
+// Estimates of 32 rows and the variances of their errors. Returns the rows' alignments.
+static inline const float* EstimateTile(const uint8_t* tile, int64_t groups,
+                                        const CoarseTables* tables, float* estimates,
+                                        float* variances) {
   __m256 estimate[4];
   __m256 variance[4];
   for (int v = 0; v < 4; ++v) estimate[v] = variance[v] = _mm256_setzero_ps();
@@ -178,7 +179,7 @@ static inline void EstimateTile(const uint8_t* tile, int64_t groups, const Coars
     _mm256_storeu_ps(estimates + 8 * v, _mm256_fmadd_ps(unit, estimate[v], mean));
     _mm256_storeu_ps(variances + 8 * v, _mm256_mul_ps(_mm256_mul_ps(unit, unit), variance[v]));
   }
-  *alignments = rows->alignments;
+  return rows->alignments;
 }
 
 }  // namespace

@@ -55,7 +55,6 @@ struct HeadScratch {
   ActivationGroup* groups;
   CoarseTables* tables;
   float* bounds;      // [rows]
-  float* best_bound;  // [units] the largest of the unit's rows
   float* best;        // [units] the largest estimate
   int32_t* best_row;  // [units] whose it is
   float* threshold;   // [1]
@@ -71,8 +70,7 @@ KL_INLINE uint64_t HeadScratchAt(const MatmulState& shape, int64_t tokens, void*
   scratch->tables = (CoarseTables*)p;
   p += (uint64_t)groups * sizeof(CoarseTables);
   scratch->bounds = (float*)p;
-  scratch->best_bound = scratch->bounds + RoundUp(shape.rows, kHeadRowsPerUnit);
-  scratch->best = scratch->best_bound + units;
+  scratch->best = scratch->bounds + RoundUp(shape.rows, kHeadRowsPerUnit);
   scratch->best_row = (int32_t*)(scratch->best + units);
   scratch->threshold = (float*)(scratch->best_row + units);
   return (uint64_t)((uint8_t*)(scratch->threshold + 1) - (uint8_t*)memory);
@@ -268,10 +266,9 @@ struct HeadMatmul {
       const int64_t first = unit * kHeadRowsPerUnit;
       const int64_t end = Minimum(first + kHeadRowsPerUnit, shape.rows);
       for (int64_t n = first; n < end; n += kCoarseTileRows) {
-        const float* alignments;
-        EstimateTile(weights.tiles + (uint64_t)(n / kCoarseTileRows) * weights.tile_bytes,
-                     shape.columns / 256, scratch.tables, estimates + (n - first), variances,
-                     &alignments);
+        const float* alignments =
+            EstimateTile(weights.tiles + (uint64_t)(n / kCoarseTileRows) * weights.tile_bytes,
+                         shape.columns / 256, scratch.tables, estimates + (n - first), variances);
         for (int64_t i = 0; i < kCoarseTileRows; i += 8) {
           const __m256 estimate = _mm256_load_ps(estimates + (n - first) + i);
           const __m256 aligned = _mm256_mul_ps(_mm256_loadu_ps(alignments + i),
@@ -283,17 +280,13 @@ struct HeadMatmul {
         }
         kl_count_weight_bytes(run, weights.tile_bytes);
       }
-      float best_bound = -__builtin_inff();
       float best = -__builtin_inff();
       int64_t best_row = first;
       for (int64_t n = first; n < end; ++n) {
-        // A NaN becomes the best: its row is computed, and the sampler reports it.
-        best_bound = !(scratch.bounds[n] <= best_bound) ? scratch.bounds[n] : best_bound;
         const bool better = estimates[n - first] > best;
         best = better ? estimates[n - first] : best;
         best_row = better ? n : best_row;
       }
-      scratch.best_bound[unit] = best_bound;
       scratch.best[unit] = best;
       scratch.best_row[unit] = (int32_t)best_row;
     }
@@ -336,8 +329,6 @@ struct HeadMatmul {
       Insert(dot, rows[i], wanted, exact, unused);
       // Known to be as large as it is, whatever its bound says.
       if (scratch.bounds[rows[i]] < dot) scratch.bounds[rows[i]] = dot;
-      const int64_t unit = rows[i] / kHeadRowsPerUnit;
-      if (scratch.best_bound[unit] < dot) scratch.best_bound[unit] = dot;
     }
     const float threshold = exact[wanted - 1];
     *scratch.threshold = threshold;
@@ -368,6 +359,7 @@ struct HeadMatmul {
       for (int64_t n = first; n < Minimum(first + kHeadRowsPerList, end); ++n) {
         y[n] = -__builtin_inff();
         candidates[count] = (int32_t)n;
+        // A bound that is NaN is kept: its row is computed, and the sampler reports it.
         count += scratch.bounds[n] < threshold ? 0 : 1;
       }
       for (int64_t i = -kHeadRowsAhead; i < count; ++i) {

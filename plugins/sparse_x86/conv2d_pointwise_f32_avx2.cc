@@ -131,17 +131,8 @@ kl_code Run(const kl_run* run) {
   return KL_OK;
 }
 
-constexpr kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_F32, KL_TYPE_ANY, KL_TYPE_F32};
-
-constexpr kl_kernel Kernel() {
-  kl_kernel kernel = SimpleKernel("conv2d", "conv2d_pointwise_f32_avx2", kTypes, kConvOperands,
-                                  sizeof(State), 1e-5f, Prepare, Work, Run, Supports);
-  kernel.priority = kIsaPriority + 2;
-  kernel.pack_query = PackQuery;
-  kernel.pack = Pack;
-  return kernel;
-}
-constexpr kl_kernel kKernel = Kernel();
+constexpr kl_kernel kKernel = ConvKernel("conv2d_pointwise_f32_avx2", 2, sizeof(State), Prepare,
+                                         Work, Run, Supports, PackQuery, Pack);
 const kl_kernel* const kKernels[] = {&kKernel};
 
 }  // namespace

@@ -83,17 +83,9 @@ kl_code Run(const kl_run* run) {
   return KL_OK;
 }
 
-constexpr kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_F32, KL_TYPE_ANY, KL_TYPE_F32};
-
-constexpr kl_kernel Kernel() {
-  kl_kernel kernel = SimpleKernel("conv2d", "conv2d_sparse_f32_avx2", kTypes, kConvOperands,
-                                  sizeof(State), 1e-5f, Prepare, Work, Run, Supports);
-  kernel.priority = kIsaPriority + 4;  // before the dense kernels
-  kernel.pack_query = PackQuery;
-  kernel.pack = Pack;
-  return kernel;
-}
-constexpr kl_kernel kKernel = Kernel();
+// Before the dense kernels.
+constexpr kl_kernel kKernel = ConvKernel("conv2d_sparse_f32_avx2", 4, sizeof(State), Prepare, Work,
+                                         Run, Supports, PackQuery, Pack);
 const kl_kernel* const kKernels[] = {&kKernel};
 
 }  // namespace

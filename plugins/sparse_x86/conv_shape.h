@@ -94,6 +94,24 @@ KL_INLINE bool IsPointwise(const ConvShape& shape) {
          shape.pads[2] == 0 && shape.pads[3] == 0;
 }
 
+constexpr kl_dtype kConvTypes[] = {KL_TYPE_F32, KL_TYPE_F32, KL_TYPE_ANY, KL_TYPE_F32};
+
+// `above` orders kernels that take the same node: no two of this operator may share a priority.
+KL_INLINE constexpr kl_kernel ConvKernel(const char* name, int32_t above, uint64_t state_bytes,
+                                         decltype(kl_kernel::prepare) prepare,
+                                         decltype(kl_kernel::work) work,
+                                         decltype(kl_kernel::run) run,
+                                         decltype(kl_kernel::supports) supports,
+                                         decltype(kl_kernel::pack_query) pack_query = nullptr,
+                                         decltype(kl_kernel::pack) pack = nullptr) {
+  kl_kernel kernel = SimpleKernel("conv2d", name, kConvTypes, kConvOperands, state_bytes, 1e-5f,
+                                  prepare, work, run, supports);
+  kernel.priority = kIsaPriority + above;
+  kernel.pack_query = pack_query;
+  kernel.pack = pack;
+  return kernel;
+}
+
 }  // namespace
 
 #endif  // PLUGINS_SPARSE_X86_CONV_SHAPE_H_

@@ -8,11 +8,9 @@
 // Work: spmm_rows.h.
 #include "plugins/common/table.h"
 #include "plugins/sparse_x86/spmm_cost.h"
-#include "plugins/sparse_x86/spmm_rows.h"
+#include "plugins/sparse_x86/spmm_rows_kernel.h"
 
 namespace {
-
-enum { kA = 0, kB = 1, kC = 2, kY = 3 };
 
 SpmmSource SourceOf(const kl_node* node, const kl_tensor* b) {
   const float* data = (const float*)b->data;
@@ -28,10 +26,10 @@ kl_code Refuse(const kl_node* node, const char* what, kl_error* error) {
 
 kl_code CheckShapes(const kl_node* node, kl_error* error) {
   KL_TRY(ExpectOperands(node, 4, error));
-  const kl_tensor* a = node->operands[kA];
-  const kl_tensor* b = node->operands[kB];
-  const kl_tensor* c = node->operands[kC];
-  const kl_tensor* y = node->operands[kY];
+  const kl_tensor* a = node->operands[kRowsX];
+  const kl_tensor* b = node->operands[kRowsW];
+  const kl_tensor* c = node->operands[kRowsBias];
+  const kl_tensor* y = node->operands[kRowsY];
   if (a->rank != 2 || b->rank != 2 || y->rank != 2) return Refuse(node, "no matrices", error);
   if (kl_attribute_int(node, "transpose_a", 0) != 0 ||
       kl_attribute_float(node, "alpha", 1.0) != 1.0 ||
@@ -52,18 +50,18 @@ kl_code CheckShapes(const kl_node* node, kl_error* error) {
 
 kl_code Supports(const kl_node* node, kl_error* error) {
   KL_TRY(CheckShapes(node, error));
-  const kl_tensor* b = node->operands[kB];
+  const kl_tensor* b = node->operands[kRowsW];
   if (b->data == nullptr || b->layout != KL_LAYOUT_ROWS) {
     return Refuse(node, "the weights are not known yet", error);
   }
-  if (SparseRowsPay(SourceOf(node, b), node->operands[kA]->shape[0])) return KL_OK;
+  if (SparseRowsPay(SourceOf(node, b), node->operands[kRowsX]->shape[0])) return KL_OK;
   return Refuse(node, "too few zeros for the sparse product", error);
 }
 
 kl_code PackQuery(const kl_node* node, uint32_t operand, kl_pack* pack, kl_error*) {
   NothingToPack(pack);
-  if (operand != kB) return KL_OK;
-  QuerySpmmPack(SourceOf(node, node->operands[kB]), pack);
+  if (operand != kRowsW) return KL_OK;
+  QuerySpmmPack(SourceOf(node, node->operands[kRowsW]), pack);
   // The same matrix may be another node's, the other way round.
   const bool transposed = kl_attribute_int(node, "transpose_b", 0) != 0;
   if (!transposed) pack->layout = "spmm_f32_transposed";
@@ -79,40 +77,11 @@ kl_code Pack(const kl_node* node, uint32_t, const kl_tensor* source, void* desti
 kl_code Prepare(const kl_host*, const kl_node* node, void*, kl_requirements* requirements,
                 kl_error* error) {
   KL_TRY(CheckShapes(node, error));
-  KL_TRY(ExpectSpmm(node, node->operands[kB], error));
-  const SpmmWeights& weights = *(const SpmmWeights*)node->operands[kB]->data;
-  const int64_t rows = node->operands[kA]->shape[0];
-  requirements->scratch_bytes = SpmmRowsScratch(weights, rows);
-  requirements->worker_scratch_bytes = SpmmRowsWorkerScratch(weights, rows);
-  return KL_OK;
+  return PrepareSpmmRows(node, requirements, error);
 }
 
-SpmmRows RowsOfRun(const kl_run* run) {
-  const kl_tensor* c = run->operands[kC];
-  return {(const float*)run->operands[kA]->data,
-          c->type == KL_TYPE_NONE ? nullptr : (const float*)c->data,
-          (float*)run->operands[kY]->data, run->operands[kA]->shape[0],
-          (const SpmmWeights*)run->operands[kB]->data};
-}
-
-void Work(const kl_run* run, kl_work* work) { SpmmRowsWork(RowsOfRun(run), work); }
-
-kl_code Run(const kl_run* run) {
-  RunSpmmRows(RowsOfRun(run), run);
-  return KL_OK;
-}
-
-constexpr kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_F32, KL_TYPE_ANY, KL_TYPE_F32};
-
-constexpr kl_kernel Kernel() {
-  kl_kernel kernel = SimpleKernel("gemm", "gemm_sparse_f32_avx2", kTypes, 4, 0, 1e-5f, Prepare,
-                                  Work, Run, Supports);
-  kernel.priority = kIsaPriority + 4;  // before the dense kernels
-  kernel.pack_query = PackQuery;
-  kernel.pack = Pack;
-  return kernel;
-}
-constexpr kl_kernel kKernel = Kernel();
+constexpr kl_kernel kKernel =
+    SpmmRowsKernel("gemm", "gemm_sparse_f32_avx2", Prepare, Supports, PackQuery, Pack);
 const kl_kernel* const kKernels[] = {&kKernel};
 
 }  // namespace

@@ -6,11 +6,9 @@
 // does not carry a NaN or an infinity of x over. Work: spmm_rows.h.
 #include "plugins/common/table.h"
 #include "plugins/sparse_x86/spmm_cost.h"
-#include "plugins/sparse_x86/spmm_rows.h"
+#include "plugins/sparse_x86/spmm_rows_kernel.h"
 
 namespace {
-
-enum { kX = 0, kW = 1, kBias = 2, kY = 3 };
 
 SpmmSource SourceOf(const kl_tensor* w) {
   return {(const float*)w->data, w->shape[0], w->shape[1], w->shape[1], 1};
@@ -18,20 +16,20 @@ SpmmSource SourceOf(const kl_tensor* w) {
 
 kl_code CheckShapes(const kl_node* node, kl_error* error) {
   KL_TRY(ExpectOperands(node, 4, error));
-  const kl_tensor* w = node->operands[kW];
-  const kl_tensor* bias = node->operands[kBias];
+  const kl_tensor* w = node->operands[kRowsW];
+  const kl_tensor* bias = node->operands[kRowsBias];
   KL_TRY(ExpectSame(node, "rank of w", 2, w->rank, error));
-  KL_TRY(ExpectSame(node, "columns of x", w->shape[1], LastOf(node->operands[kX]), error));
-  KL_TRY(ExpectSame(node, "columns of y", w->shape[0], LastOf(node->operands[kY]), error));
-  KL_TRY(
-      ExpectSame(node, "rows of y", RowsOf(node->operands[kX]), RowsOf(node->operands[kY]), error));
+  KL_TRY(ExpectSame(node, "columns of x", w->shape[1], LastOf(node->operands[kRowsX]), error));
+  KL_TRY(ExpectSame(node, "columns of y", w->shape[0], LastOf(node->operands[kRowsY]), error));
+  KL_TRY(ExpectSame(node, "rows of y", RowsOf(node->operands[kRowsX]),
+                    RowsOf(node->operands[kRowsY]), error));
   if (bias->type == KL_TYPE_NONE) return KL_OK;
   return ExpectSame(node, "elements of the bias", w->shape[0], kl_element_count(bias), error);
 }
 
 kl_code Supports(const kl_node* node, kl_error* error) {
-  const kl_tensor* w = node->operands[kW];
-  const kl_tensor* bias = node->operands[kBias];
+  const kl_tensor* w = node->operands[kRowsW];
+  const kl_tensor* bias = node->operands[kRowsBias];
   if (w->rank != 2 || w->data == nullptr || w->layout != KL_LAYOUT_ROWS) {
     return kl_fail(error, KL_UNSUPPORTED, "%s (matmul): the weights are not one known matrix",
                    NameOf(node));
@@ -40,14 +38,14 @@ kl_code Supports(const kl_node* node, kl_error* error) {
     return kl_fail(error, KL_UNSUPPORTED, "%s (matmul): the bias is not f32", NameOf(node));
   }
   const SpmmSource source = SourceOf(w);
-  if (SparseRowsPay(source, RowsOf(node->operands[kX]))) return KL_OK;
+  if (SparseRowsPay(source, RowsOf(node->operands[kRowsX]))) return KL_OK;
   return kl_fail(error, KL_UNSUPPORTED, "%s (matmul): too few zeros for the sparse product",
                  NameOf(node));
 }
 
 kl_code PackQuery(const kl_node* node, uint32_t operand, kl_pack* pack, kl_error*) {
   NothingToPack(pack);
-  if (operand == kW) QuerySpmmPack(SourceOf(node->operands[kW]), pack);
+  if (operand == kRowsW) QuerySpmmPack(SourceOf(node->operands[kRowsW]), pack);
   return KL_OK;
 }
 
@@ -60,40 +58,11 @@ kl_code Pack(const kl_node*, uint32_t, const kl_tensor* source, void* destinatio
 kl_code Prepare(const kl_host*, const kl_node* node, void*, kl_requirements* requirements,
                 kl_error* error) {
   KL_TRY(CheckShapes(node, error));
-  KL_TRY(ExpectSpmm(node, node->operands[kW], error));
-  const SpmmWeights& weights = *(const SpmmWeights*)node->operands[kW]->data;
-  const int64_t rows = RowsOf(node->operands[kX]);
-  requirements->scratch_bytes = SpmmRowsScratch(weights, rows);
-  requirements->worker_scratch_bytes = SpmmRowsWorkerScratch(weights, rows);
-  return KL_OK;
+  return PrepareSpmmRows(node, requirements, error);
 }
 
-SpmmRows RowsOfRun(const kl_run* run) {
-  const kl_tensor* bias = run->operands[kBias];
-  return {(const float*)run->operands[kX]->data,
-          bias->type == KL_TYPE_NONE ? nullptr : (const float*)bias->data,
-          (float*)run->operands[kY]->data, RowsOf(run->operands[kX]),
-          (const SpmmWeights*)run->operands[kW]->data};
-}
-
-void Work(const kl_run* run, kl_work* work) { SpmmRowsWork(RowsOfRun(run), work); }
-
-kl_code Run(const kl_run* run) {
-  RunSpmmRows(RowsOfRun(run), run);
-  return KL_OK;
-}
-
-constexpr kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_F32, KL_TYPE_ANY, KL_TYPE_F32};
-
-constexpr kl_kernel Kernel() {
-  kl_kernel kernel = SimpleKernel("matmul", "matmul_sparse_f32_avx2", kTypes, 4, 0, 1e-5f, Prepare,
-                                  Work, Run, Supports);
-  kernel.priority = kIsaPriority + 4;  // before the dense kernels
-  kernel.pack_query = PackQuery;
-  kernel.pack = Pack;
-  return kernel;
-}
-constexpr kl_kernel kKernel = Kernel();
+constexpr kl_kernel kKernel =
+    SpmmRowsKernel("matmul", "matmul_sparse_f32_avx2", Prepare, Supports, PackQuery, Pack);
 const kl_kernel* const kKernels[] = {&kKernel};
 
 }  // namespace

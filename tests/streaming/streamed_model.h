@@ -28,10 +28,10 @@ inline std::string MakeStreamedModel(const std::string& folder, const std::strin
 inline std::string MakeLargeWeightsModel(const std::string& folder, const std::string& type, bool dense) {
   const std::string path = folder + "/large_" + type + ".gguf";
   const std::string kind =
-      dense ? "--arch llama --preset tiny --ffn 1536"
-            : "--arch smallthinker --preset tiny --ffn 256 --experts 8 --experts-used 2 --window 32 --untied";
+      dense ? "--arch llama --preset tiny --ffn 1536 --layers 4"
+            : "--arch smallthinker --preset tiny --ffn 256 --experts 8 --experts-used 2 --window 32 --untied --layers 8";
   const std::string make = "./kinglet make-model " + kind +
-                           " --layers 4 --embedding 1024 --heads 16 --kv-heads 4 --head-length 64 --context 256 "
+                           " --embedding 1024 --heads 16 --kv-heads 4 --head-length 64 --context 256 "
                            "--vocab 16384 --type " +
                            type + " --seed 5 -o " + path;
   EXPECT_EQ(system(make.c_str()), 0) << make;

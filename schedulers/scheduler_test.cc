@@ -132,6 +132,96 @@ TEST_P(SchedulerTest, PhasesWithoutUnitsAndNodesWithoutPhasesDoNothing) {
   ASSERT_TRUE(scheduler_->Run(nullptr, 0, nullptr).ok());
 }
 
+// ---- hooks (core/exec/node_hook.h) ----
+
+// Lets its node run so many times, then fails if it is to.
+class CountingHook : public NodeHook {
+ public:
+  CountingHook(State* state, int runs, absl::Status end = absl::OkStatus())
+      : state_(state), runs_(runs), end_(std::move(end)) {}
+  absl::StatusOr<bool> Next() override {
+    thread_ = std::this_thread::get_id();
+    runs_before_.push_back(state_->run_count.load());
+    if (++asked_ <= runs_) return true;
+    if (!end_.ok()) return end_;
+    return false;
+  }
+  int asked() const { return asked_; }
+  std::thread::id thread() const { return thread_; }
+  const std::vector<int>& runs_before() const { return runs_before_; }
+
+ private:
+  State* const state_;
+  const int runs_;
+  const absl::Status end_;
+  int asked_ = 0;
+  std::vector<int> runs_before_;
+  std::thread::id thread_;
+};
+
+TEST_P(SchedulerTest, AHookSaysHowOftenItsNodeRuns) {
+  for (const int runs : {0, 1, 3}) {
+    states_.clear();
+    nodes_.clear();
+    Add(10);
+    State* hooked = Add(10, 4);
+    State* after = Add(6, 1);
+    CountingHook hook(hooked, runs);
+    nodes_[1].hook = &hook;
+    ASSERT_TRUE(RunAll().ok());
+    EXPECT_EQ(hook.asked(), runs + 1);
+    EXPECT_EQ(hook.thread(), std::this_thread::get_id()) << "on the caller's thread";
+    EXPECT_EQ(hook.runs_before()[0], 0);
+    // All units of one run are done before the hook is asked again.
+    EXPECT_EQ(runs == 0, hooked->run_count.load() == 0);
+    for (size_t i = 1; i < hook.runs_before().size(); ++i) {
+      EXPECT_GT(hook.runs_before()[i], hook.runs_before()[i - 1]);
+    }
+    EXPECT_GT(after->run_count.load(), 0);
+  }
+}
+
+TEST_P(SchedulerTest, AHooksErrorStopsTheRun) {
+  Add(10);
+  State* hooked = Add(10);
+  State* after = Add(10);
+  CountingHook hook(hooked, 1, absl::UnavailableError("the disk is gone"));
+  nodes_[1].hook = &hook;
+  const absl::Status status = RunAll();
+  EXPECT_EQ(CodeFromStatus(status), KL_IO_ERROR);
+  EXPECT_NE(status.message().find("the disk is gone"), absl::string_view::npos) << status;
+  EXPECT_GT(hooked->run_count.load(), 0);
+  EXPECT_EQ(after->run_count.load(), 0);
+  nodes_[1].hook = nullptr;
+  EXPECT_TRUE(RunAll().ok());
+}
+
+TEST_P(SchedulerTest, ACancelIsSeenBetweenTheRunsOfAHookedNode) {
+  struct CancellingHook : NodeHook {
+    std::atomic<bool> cancel{false};
+    int asked = 0;
+    absl::StatusOr<bool> Next() override {
+      cancel = ++asked == 3;
+      return true;
+    }
+  } hook;
+  cancel_ = &hook.cancel;
+  Add(10);
+  nodes_[0].hook = &hook;
+  EXPECT_EQ(CodeFromStatus(RunAll()), KL_CANCELLED);
+  EXPECT_EQ(hook.asked, 3);
+}
+
+TEST_P(SchedulerTest, AKernelsErrorEndsTheRunsOfAHookedNode) {
+  State* failing = Add(10);
+  failing->failing_unit = 4;
+  failing->code = KL_DATA_CORRUPT;
+  CountingHook hook(failing, 5);
+  nodes_[0].hook = &hook;
+  EXPECT_EQ(CodeFromStatus(RunAll()), KL_DATA_CORRUPT);
+  EXPECT_EQ(hook.asked(), 1);
+}
+
 TEST_P(SchedulerTest, ACancelIsSeenBeforeTheNextNode) {
   std::atomic<bool> cancel{true};
   cancel_ = &cancel;

@@ -34,11 +34,20 @@ typedef int32_t kl_value;  // a value of the plan under construction
 #define KL_DIM_TOKENS (-1)   // tokens of this call, 1 .. batch
 #define KL_DIM_OUTPUTS (-2)  // tokens of this call whose logits are wanted, 0 .. tokens
 
+enum {
+  KL_CACHE_ANY = 0,  // not said: refused where keys and values have different types
+  KL_CACHE_KEYS = 1,
+  KL_CACHE_VALUES = 2
+};
+
 typedef struct kl_cache_desc {
   uint32_t struct_size;
   int64_t head_count;   // key/value heads
   int64_t head_length;  // elements of one head's row
   int64_t window;       // positions a token sees, itself included; 0: all of the context
+  // Since minor 2. What the rows are, KL_CACHE_*: keys and values may be kept in different types.
+  int32_t content;
+  int32_t reserved;
 } kl_cache_desc;
 
 // What the rest of the runtime wants to know; -1 or 0 where it does not apply.
@@ -69,8 +78,8 @@ typedef struct kl_plan_builder {
   // A copy of `data`, dense, as a weight that is in no file (rotary frequency factors, say).
   kl_value (*constant)(struct kl_plan_builder* builder, const char* name, kl_dtype type, int32_t rank,
                        const int64_t* shape, const void* data);
-  // Key or value rows of one layer: f16 or f32 [head_count, rows, head_length], as the model's options say.
-  // rows = context, or a ring for a window.
+  // Key or value rows of one layer: f32, f16 or q8_0 [head_count, rows, head_length], as the model's options say; a row
+  // of q8_0 is filled up to whole blocks. rows = context, or a ring for a window.
   kl_value (*cache)(struct kl_plan_builder* builder, const kl_cache_desc* desc);
   // An activation that a node will write.
   kl_value (*value)(struct kl_plan_builder* builder, kl_dtype type, int32_t rank, const int64_t* shape);

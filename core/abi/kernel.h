@@ -150,7 +150,12 @@ enum {
   KL_FILL_SEQUENCE = 3,  // low, low + 1, ...
   KL_FILL_DISTINCT = 4,  // whole numbers in [low, high), different from each other within each innermost row
   KL_FILL_ZERO = 5,
-  KL_FILL_CONSTANT = 6   // low everywhere
+  KL_FILL_CONSTANT = 6,  // low everywhere
+  // Pruned weights: normal, mean 0, standard deviation high, but a share `low` of zeros: single ones, or for 2 or 4
+  // neighbours of the outermost dimension at once.
+  KL_FILL_SPARSE = 7,
+  KL_FILL_SPARSE_2 = 8,
+  KL_FILL_SPARSE_4 = 9
 };
 
 #define KL_CASE_SYMBOLS 6

@@ -80,6 +80,7 @@ TEST(NullTest, CallsThatCannotFailAnswerNothing) {
   EXPECT_FALSE(kl_file_is_network(nullptr));
   EXPECT_STREQ(kl_file_format(nullptr), "");
   EXPECT_STREQ(kl_file_architecture(nullptr), "");
+  EXPECT_EQ(kl_model_fingerprint(nullptr), 0u);
   EXPECT_STREQ(kl_model_plan_text(nullptr), "");
   EXPECT_FALSE(kl_model_is_end_token(nullptr, 0));
   EXPECT_EQ(kl_network_input_count(nullptr), 0u);

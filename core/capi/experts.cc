@@ -1,15 +1,32 @@
 // kl_model: experts that stay in their file. kl_session: where tokens are routed.
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "core/base/status.h"
 #include "core/capi/handles.h"
 #include "core/exec/expert_file.h"
+#include "core/exec/expert_profile.h"
 
 using kinglet::FillError;
+
+namespace {
+
+std::string PressureText(const kinglet::PressureStats& stats) {
+  if (!stats.heeded) return "not looked at";
+  std::string text = stats.sources;
+  if (stats.last.limit_bytes != UINT64_MAX) {
+    absl::StrAppendFormat(&text, "; %d of %d MiB in use", stats.last.used_bytes >> 20, stats.last.limit_bytes >> 20);
+  }
+  absl::StrAppendFormat(&text, "; %.0f %% of the time stalled", 100 * stats.last.stalled);
+  return text;
+}
+
+}  // namespace
 
 kl_code kl_model_expert_stats(const kl_model* model, kl_expert_stats* stats) {
   if (model == nullptr || stats == nullptr) return KL_INVALID_ARGUMENT;
   kl_expert_stats facts = {};
   facts.description = "";
+  facts.pressure = "";
   kinglet::ExpertBank* experts = model->model->experts();
   if (experts != nullptr) {
     const kl_bank_stats bank = experts->bank()->Stats();
@@ -28,9 +45,36 @@ kl_code kl_model_expert_stats(const kl_model* model, kl_expert_stats* stats) {
     facts.prefetch_count = bank.prefetch_count;
     facts.useful_prefetch_count = bank.useful_prefetch_count;
     facts.useless_prefetch_count = bank.useless_prefetch_count;
+    facts.dropped_prefetch_count = bank.dropped_prefetch_count;
+    facts.pinned_count = bank.pinned_count;
+    const kinglet::PressureStats pressure = experts->pressure();
+    model->pressure_text = PressureText(pressure);
+    facts.pressure_shrink_count = pressure.shrink_count;
+    facts.pressure_grow_count = pressure.grow_count;
+    facts.pressure = model->pressure_text.c_str();
+    facts.pressed = pressure.pressed;
   }
   kinglet::CopyStruct(facts, stats);
   return KL_OK;
+}
+
+kl_code kl_expert_profile_write(const char* path, const kl_expert_use* use, kl_error* error) {
+  if (path == nullptr || use == nullptr || !KL_HAS_FIELD(use, kl_expert_use, counts) || use->counts == nullptr) {
+    return kinglet::NullArgument("kl_expert_profile_write", error);
+  }
+  kinglet::ExpertProfile profile;
+  profile.model = use->model == nullptr ? "" : use->model;
+  profile.fingerprint = use->fingerprint;
+  profile.layer_count = use->layer_count;
+  profile.expert_count = use->expert_count;
+  profile.token_count = use->token_count;
+  const uint64_t* count = use->counts;
+  for (uint32_t layer = 0; layer < use->layer_count; ++layer) {
+    for (uint32_t expert = 0; expert < use->expert_count; ++expert, ++count) {
+      if (*count > 0) profile.uses.push_back({layer, expert, *count});
+    }
+  }
+  return FillError(kinglet::WriteExpertProfile(profile, path), error);
 }
 
 const char* kl_model_memory_text(const kl_model* model) {

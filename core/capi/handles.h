@@ -42,7 +42,9 @@ struct kl_model {
   std::string chat_template;  // recognised
   std::string plan_text;
   mutable std::string expert_text;
+  mutable std::string pressure_text;
   mutable std::string memory_text;
+  mutable std::string weight_text;
   mutable std::string bank_text;
 };
 

@@ -136,12 +136,14 @@ typedef struct kl_model_options {
   uint32_t struct_size;
   uint64_t memory_bytes;  // budget for everything resident; 0: none
   bool vocabulary_only;   // tokenizer and metadata, no plan
-  kl_dtype cache_type;    // KV cache: KL_TYPE_F16, KL_TYPE_F32; KL_TYPE_NONE (default): f32 for f32 weights, else f16
+  // KV cache: KL_TYPE_F32, KL_TYPE_F16, KL_TYPE_Q8_0; KL_TYPE_NONE (default): f32 for f32 weights, else f16.
+  kl_dtype cache_type;
   kl_progress_callback progress;
   void* progress_user;
   // Keep the weights in the kernels' own layout in a file beside the model, "<path>.kinglet-packed", as large as they are,
   // and map it the next time instead of packing anew. It is checked, and written anew (with a warning in the log) when
-  // model, plugins or kernels have changed. A file that cannot be written costs a warning.
+  // model, plugins or kernels have changed. A file that cannot be written costs a warning. Refused together with
+  // memory_bytes: no budget can be held with pages that are the system's to keep.
   bool packed_cache;
   // Experts that stay in their file because the budget is too small for all of them.
   const char* expert_policy;  // which of them are kept: a policy of the bank's; NULL: its default
@@ -152,6 +154,17 @@ typedef struct kl_model_options {
   // the smallest that would. session_batch 0: not known.
   int32_t session_context_length;
   int32_t session_batch;
+  // From kl_expert_profile_write: of experts that stay in their file the most used are pinned in memory, at most half of the
+  // cache. NULL: none. Another model's is refused with KL_FAILED_PRECONDITION.
+  const char* expert_profile;
+  // While the system is short of memory (control groups, pressure stall information) the cache of experts gives memory back,
+  // and grows again afterwards; looked at between tokens, at most twice a second. system_root: what /proc and /sys are
+  // below, where that is read; NULL: nothing. ignore_memory_pressure: the cache stays as large as the budget allows.
+  const char* system_root;
+  bool ignore_memory_pressure;
+  // Of keys and of values alone; KL_TYPE_NONE (default): cache_type.
+  kl_dtype key_cache_type;
+  kl_dtype value_cache_type;
   // Plan and kernels but no weights: it cannot compute, kl_model_plan_memory says what it would take.
   bool plan_only;
   // > 0: only so many of the first layers, and no tokenizer: to learn from a part how fast the whole will be.
@@ -189,6 +202,9 @@ typedef struct kl_model_info {
 } kl_model_info;
 KL_API kl_code kl_model_describe(const kl_model* model, kl_model_info* info);
 
+// Tells models apart: of the tensors' names, types, shapes and first bytes. The same for every copy of a file; 0 for NULL.
+KL_API uint64_t kl_model_fingerprint(const kl_model* model);
+
 // Experts that stay in their file: how the cache of those in memory does. Counts are since loading.
 typedef struct kl_expert_stats {
   uint32_t struct_size;
@@ -206,9 +222,43 @@ typedef struct kl_expert_stats {
   uint64_t prefetch_count;  // experts read on a guess
   uint64_t useful_prefetch_count;
   uint64_t useless_prefetch_count;
+  uint64_t dropped_prefetch_count;  // guesses that were not read: no room, or overtaken by the choice itself
+  uint64_t pinned_count;            // experts that stay, from expert_profile
+  uint64_t pressure_shrink_count;   // times that the cache gave memory back because the system was short of it
+  uint64_t pressure_grow_count;     // and took some again
+  const char* pressure;             // one line: what is looked at and what it says. Until the next call for this model
+  bool pressed;                     // the cache is smaller now than the budget allows
 } kl_expert_stats;
 KL_API kl_code kl_model_expert_stats(const kl_model* model, kl_expert_stats* stats);
 
+// How often experts were used, for kl_expert_profile_write.
+typedef struct kl_expert_use {
+  uint32_t struct_size;
+  uint32_t layer_count;    // that have experts
+  uint32_t expert_count;   // most experts of a layer
+  const char* model;       // its name, for people
+  uint64_t fingerprint;    // kl_model_fingerprint: the profile is of no other model
+  uint64_t token_count;
+  const uint64_t* counts;  // [layer_count][expert_count]: tokens that chose it
+} kl_expert_use;
+// Writes the file that kl_model_options.expert_profile names; it appears whole or not at all.
+KL_API kl_code kl_expert_profile_write(const char* path, const kl_expert_use* use, kl_error* error);
+
+// Large weights that are read for every token, or batch of a prompt, because the budget is too small even for them.
+typedef struct kl_weight_stats {
+  uint32_t struct_size;
+  bool streamed;             // false: they are in memory, and all else is 0
+  const char* description;   // one line: reader, slots. Until the next call for this model
+  uint64_t total_bytes;      // of the matrices in their files
+  uint64_t kept_bytes;       // of them, in memory once they were read
+  uint64_t bytes_per_pass;   // the others
+  uint64_t bytes_per_second; // of reading, as measured when the model was loaded: divided by bytes_per_pass, about
+                             // how many tokens a second are possible at most
+  uint64_t budget_bytes;     // slots and all else that this needs, of the model's budget
+  uint64_t read_bytes;       // since loading
+  uint64_t stall_ns;         // time that computing waited for weights
+} kl_weight_stats;
+KL_API kl_code kl_model_weight_stats(const kl_model* model, kl_weight_stats* stats);
 // What kl_model_load would make of a budget, and what would be in memory then.
 typedef struct kl_memory_plan {
   uint32_t struct_size;
@@ -235,6 +285,11 @@ typedef struct kl_memory_plan {
   uint64_t slot_count;      // experts that fit in memory at the same time
   uint64_t slot_bytes;      // of an expert in memory
   const char* description;  // of the cache: reader, policy, slots. Until the next call for this model
+  // Large weights that would be read for every token, or batch of a prompt; 0: they stay in memory.
+  uint64_t stream_bytes;        // slots and all else that this needs
+  uint64_t streamed_weight_bytes;  // in their files
+  uint64_t kept_weight_bytes;   // of them, in memory once they were read
+  uint64_t keeping_bytes;       // the smallest budget that keeps all but the experts in memory
 } kl_memory_plan;
 
 // Reads no weights: for models loaded with plan_only. Looks at options->memory_bytes, session_*, expert_*.
@@ -251,6 +306,9 @@ typedef struct kl_expert_probe {
 } kl_expert_probe;
 KL_API kl_code kl_model_probe_experts(const kl_model* model, const kl_model_options* options, uint32_t together,
                                       int64_t most_ns, kl_expert_probe* probe, kl_error* error);
+// How fast it would bring large weights. Error: KL_FAILED_PRECONDITION, the model has none that could be streamed.
+KL_API kl_code kl_model_probe_weights(const kl_model* model, const kl_model_options* options, uint64_t* bytes_per_second,
+                                      kl_error* error);
 
 // Where memory went, as reserved in the model's budget: one line "bytes name" each. Until the next call for this model.
 KL_API const char* kl_model_memory_text(const kl_model* model);

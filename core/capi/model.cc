@@ -27,12 +27,16 @@ ModelOptions ModelOptionsOf(const kl_model_options& given) {
   ModelOptions wanted;
   wanted.memory_bytes = given.memory_bytes;
   wanted.vocabulary_only = given.vocabulary_only;
-  wanted.cache_type = given.cache_type;
+  wanted.cache_types = {given.key_cache_type == KL_TYPE_NONE ? given.cache_type : given.key_cache_type,
+                        given.value_cache_type == KL_TYPE_NONE ? given.cache_type : given.value_cache_type};
   wanted.packed_cache = given.packed_cache;
   wanted.progress = WrapProgress(given.progress, given.progress_user);
   if (given.expert_policy != nullptr) wanted.experts.policy = given.expert_policy;
   if (given.expert_reader != nullptr) wanted.experts.reader = given.expert_reader;
   if (given.expert_file != nullptr) wanted.expert_file = given.expert_file;
+  if (given.expert_profile != nullptr) wanted.expert_profile = given.expert_profile;
+  if (given.system_root != nullptr) wanted.experts.system_root = given.system_root;
+  wanted.experts.heeds_pressure = !given.ignore_memory_pressure;
   wanted.session_context_length = given.session_context_length;
   wanted.session_batch = given.session_batch;
   wanted.experts.prefetch = !given.no_expert_prefetch;
@@ -49,6 +53,8 @@ void kl_model_default_options(kl_model_options* options) {
   kl_model_options defaults = {};
   defaults.struct_size = sizeof defaults;
   defaults.cache_type = KL_TYPE_NONE;
+  defaults.key_cache_type = KL_TYPE_NONE;
+  defaults.value_cache_type = KL_TYPE_NONE;
   kinglet::CopyStruct(defaults, options);
 }
 
@@ -108,6 +114,8 @@ kl_code kl_model_describe(const kl_model* model, kl_model_info* info) {
   kinglet::CopyStruct(facts, info);
   return KL_OK;
 }
+
+uint64_t kl_model_fingerprint(const kl_model* model) { return model == nullptr ? 0 : model->model->Fingerprint(); }
 
 const char* kl_model_plan_text(const kl_model* model) {
   if (model == nullptr) return "";

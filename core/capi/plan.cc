@@ -24,7 +24,8 @@ kl_code kl_model_plan_memory(const kl_model* model, const kl_model_options* opti
   if (!forecast.ok()) return FillError(forecast.status(), error);
   const kinglet::MemoryNeeds& needs = forecast->needs;
   const kinglet::MemorySplit& split = forecast->split;
-  const kinglet::WeightNeeds& weights = split.leaves_experts ? *needs.without_experts : needs.whole;
+  const kinglet::WeightNeeds& weights = kinglet::KeptWeights(needs, split);
+  const kinglet::SessionNeeds session = kinglet::SessionBeside(needs, split);
   model->bank_text = forecast->bank_text;
   kl_memory_plan facts = {};
   facts.fits = split.fits;
@@ -39,8 +40,8 @@ kl_code kl_model_plan_memory(const kl_model* model, const kl_model_options* opti
   facts.mapped_bytes = weights.mapped_bytes;
   facts.looked_up_bytes = weights.looked_up_bytes;
   facts.packing_bytes = weights.packing_bytes;
-  facts.cache_bytes = needs.session.cache_bytes;
-  facts.activation_bytes = needs.session.activation_bytes;
+  facts.cache_bytes = session.cache_bytes;
+  facts.activation_bytes = session.activation_bytes;
   facts.expert_bytes = split.bank_bytes;
   facts.program_now_bytes = forecast->program_now_bytes;
   facts.expert_count = needs.expert_count;
@@ -49,6 +50,10 @@ kl_code kl_model_plan_memory(const kl_model* model, const kl_model_options* opti
   facts.slot_count = forecast->slot_count;
   facts.slot_bytes = forecast->slot_bytes;
   facts.description = model->bank_text.c_str();
+  facts.stream_bytes = split.stream_bytes;
+  facts.streamed_weight_bytes = forecast->stream.total_bytes;
+  facts.kept_weight_bytes = forecast->stream.kept_bytes;
+  facts.keeping_bytes = split.keeping_bytes;
   kinglet::CopyStruct(facts, plan);
   return KL_OK;
 }
@@ -66,5 +71,17 @@ kl_code kl_model_probe_experts(const kl_model* model, const kl_model_options* op
   facts.read_bytes = measured->read_bytes;
   facts.ns = measured->ns;
   kinglet::CopyStruct(facts, probe);
+  return KL_OK;
+}
+
+kl_code kl_model_probe_weights(const kl_model* model, const kl_model_options* options, uint64_t* bytes_per_second,
+                               kl_error* error) {
+  if (model == nullptr || bytes_per_second == nullptr) return kinglet::NullArgument("kl_model_probe_weights", error);
+  const absl::Status planned = CheckPlanned(model);
+  if (!planned.ok()) return FillError(planned, error);
+  const kl_model_options given = kinglet::OptionsOr(options, kl_model_default_options);
+  const auto measured = model->model->ProbeWeights(kinglet::ModelOptionsOf(given));
+  if (!measured.ok()) return FillError(measured.status(), error);
+  *bytes_per_second = measured->bytes_per_second;
   return KL_OK;
 }

@@ -8,12 +8,15 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/exec/expert_layout.h"
 #include "core/exec/expert_source.h"
 #include "core/memory/bank_client.h"
 #include "core/memory/budget.h"
+#include "core/memory/memory_pressure.h"
+#include "core/memory/pressure_valve.h"
 
 namespace kinglet {
 
@@ -21,6 +24,19 @@ struct ExpertOptions {
   std::string policy;  // of the bank; empty: its default
   std::string reader;  // likewise
   bool prefetch = true;
+  bool heeds_pressure = true;  // gives memory back while the system is short of it
+  std::string system_root;     // what /proc and /sys are below, where that is read; for tests and containers
+  std::vector<uint64_t> hot_records;  // to be pinned, as many as MostPinned() of expert_profile.h; the hottest first
+};
+
+// What memory pressure did to a bank.
+struct PressureStats {
+  bool heeded = false;
+  bool pressed = false;  // the bank is smaller now than the budget allows
+  uint64_t shrink_count = 0;
+  uint64_t grow_count = 0;
+  PressureReading last;  // reading
+  std::string sources;
 };
 
 // Thread safe. Borrows the layout, the budget and the bank's table.
@@ -45,9 +61,12 @@ class ExpertBank {
   bool prefetches() const { return options_.prefetch; }
   uint64_t budget_bytes() const;  // slots and all else that the bank needs
 
-  // Before a run: takes what has become free in the budget. Returns how many records can be leased at the same time.
+  // Before a run: takes what has become free in the budget, and looks whether the system is short of memory if it has not
+  // just done so. While it is, the bank gives memory back, but keeps the experts of one layer (or what it has, if that is
+  // less: then those of one token). Returns how many records can be leased at the same time.
   int64_t Rebalance();
-  // Resident bytes at most `most_bytes` until it is called again (UINT64_MAX: as the budget allows): under memory pressure.
+  PressureStats pressure() const;
+  // Resident bytes at most `most_bytes` until it is called again (UINT64_MAX: as budget and pressure allow).
   void Cap(uint64_t most_bytes);
   uint64_t least_bytes() const { return needs_.least_bytes; }
 
@@ -56,8 +75,12 @@ class ExpertBank {
              const ExpertOptions& options)
       : layout_(layout), source_(std::move(source)), budget_(budget), options_(options) {}
   void GiveWay(uint64_t bytes);
-  // Requires the lock.
+  void HeedPressure();
+  // These require the lock.
+  uint64_t LeastUnderPressure() const;
   void SetBytes(uint64_t bytes);
+  // Pins as many hot records as a cache of that many slots may.
+  void PinHot(uint64_t slot_count);
 
   const ExpertLayout& layout_;
   const std::unique_ptr<ExpertSource> source_;
@@ -65,9 +88,14 @@ class ExpertBank {
   const ExpertOptions options_;
   BankNeeds needs_;
   uint64_t most_bytes_ = 0;  // the budget of Bank::Open()
-  uint64_t cap_bytes_ = UINT64_MAX;
+  size_t pinned_count_ = 0;  // of options_.hot_records, from the first on
   mutable std::mutex mutex_;  // of the sizes
   Reservation reservation_;
+  std::unique_ptr<MemoryPressure> pressure_;  // NULL: not heeded
+  std::unique_ptr<PressureValve> valve_;
+  PressureReading last_reading_;
+  int64_t next_look_ns_ = 0;
+  uint64_t cap_bytes_ = UINT64_MAX;
   std::unique_ptr<Bank> bank_;  // destroyed first
 };
 

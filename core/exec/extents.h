@@ -3,6 +3,7 @@
 #define KINGLET_CORE_EXEC_EXTENTS_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "core/abi/architecture.h"
 #include "core/exec/plan.h"
@@ -17,17 +18,25 @@ struct Extents {
   int64_t context = 1;
 };
 
+// The sizes that kernels are chosen for; a session's may be smaller or larger, kernels serve any.
+constexpr Extents kTypicalExtents = {512, 512, 4096};
+
+// The caches of a plan, in the order of its values.
+inline std::vector<KvCacheSpec> CacheSpecs(const Plan& plan) {
+  std::vector<KvCacheSpec> specs;
+  for (const PlanValue& value : plan.values) {
+    if (value.kind == ValueKind::kCache) specs.push_back({value.cache, value.type});
+  }
+  return specs;
+}
+
 // Type and shape of a value with its open dimensions filled in; no data.
 inline kl_tensor ShapedTensor(const PlanValue& value, const Extents& extents) {
   kl_tensor tensor = {};
   tensor.struct_size = sizeof tensor;
   tensor.type = value.type;
   if (value.kind == ValueKind::kCache) {
-    tensor.rank = 3;
-    tensor.shape[0] = value.cache.head_count;
-    tensor.shape[1] = KvCacheRows(value.cache, extents.context, extents.tokens);
-    tensor.shape[2] = value.cache.head_length;
-    return tensor;
+    return KvCacheTensor({value.cache, value.type}, extents.context, extents.tokens);
   }
   tensor.rank = static_cast<int32_t>(value.shape.size());
   for (size_t d = 0; d < value.shape.size(); ++d) {

@@ -1,34 +1,22 @@
 #include "core/exec/model.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/abi/dtype.h"
-#include "core/base/checked_math.h"
 #include "core/base/checksum.h"
-#include "core/base/process_memory.h"
 #include "core/base/status.h"
-#include "core/exec/expert_file.h"
 #include "core/exec/model_view.h"
 #include "core/exec/plan_builder.h"
 #include "core/exec/weight_bytes.h"
-#include "core/exec/session.h"
 #include "core/memory/kv_cache.h"
 
 namespace kinglet {
 namespace {
 
-// The sizes that kernels are chosen for; a session's may be smaller or larger, kernels serve any.
-constexpr Extents kTypicalExtents = {512, 512, 4096};
-
 constexpr uint64_t kFingerprintBytesPerTensor = 64;
-
-// What the process still takes once the plugins and the tokenizer are there: stacks, sampler, code that was not run yet,
-// what the allocator keeps.
-constexpr uint64_t kProcessGrowthBytes = 24 << 20;
 
 }  // namespace
 
@@ -36,6 +24,11 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
                                                    const ModelOptions& options) {
   std::unique_ptr<Model> model(new Model(runtime, std::move(source)));
   ModelSource& data = *model->source_;
+  if (options.packed_cache && options.memory_bytes != 0) {
+    // Its pages are the system's to keep or to drop: no budget could be held with them.
+    return absl::InvalidArgumentError(
+        absl::StrCat(data.path, ": a packed cache cannot be used under a memory budget; leave one of the two out"));
+  }
   model->budget_ = std::make_unique<Budget>(options.memory_bytes);
   if (options.layer_limit > 0) KL_RETURN_IF_ERROR(model->LimitLayers(options.layer_limit));
   if (data.vocabulary.has_value()) {
@@ -50,11 +43,7 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
     return absl::InvalidArgumentError(
         absl::StrCat(data.path, ": a network with a graph of its own, not a language model; load it as a network"));
   }
-  if (options.cache_type != KL_TYPE_NONE && options.cache_type != KL_TYPE_F16 && options.cache_type != KL_TYPE_F32) {
-    return absl::InvalidArgumentError("the type of the KV cache must be f16 or f32");
-  }
-  const kl_dtype fitting_type = model->main_type_ == KL_TYPE_F32 ? KL_TYPE_F32 : KL_TYPE_F16;
-  model->cache_type_ = options.cache_type == KL_TYPE_NONE ? fitting_type : options.cache_type;
+  KL_RETURN_IF_ERROR(model->ChooseCacheTypes(options.cache_types));
   KL_RETURN_IF_ERROR(model->BuildPlan());
   KL_RETURN_IF_ERROR(model->CheckVocabulary());
   KL_ASSIGN_OR_RETURN(model->prepared_, PreparedPlan::Create(model->plan_, runtime->registry(), kTypicalExtents,
@@ -67,10 +56,14 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
     return model;
   }
   if (options.memory_bytes != 0) {
-    absl::Status fits = model->DecideExperts(options);
+    const absl::Status fits = model->DecideMemory(options);
     if (!fits.ok()) return fits;  // names the file itself, behind what must not be cut off
   }
   for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
+  std::vector<uint64_t> hot_records;
+  if (!options.expert_profile.empty()) {
+    KL_ASSIGN_OR_RETURN(hot_records, model->ReadHotExperts(options.expert_profile));
+  }
   const PackedCacheOptions cache = options.packed_cache ? model->CacheOptions() : PackedCacheOptions();
   const absl::Status loaded = model->prepared_->LoadWeights(
       model->budget_.get(),
@@ -78,19 +71,15 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
       options.progress, options.packed_cache ? &cache : nullptr);
   if (!loaded.ok()) return Annotate(loaded, data.path);
   KL_RETURN_IF_ERROR(model->CheckFiles());
-  if (options.memory_bytes != 0) {
-    // Small weights that are used as they lie in the file (norms, routers) are faulted in while the model runs. Without this
-    // each fault reads megabytes around it, which are page cache that nobody asked for, and in a full cgroup never ending
-    // reads. Then goes what was still being read ahead when it was forgotten the first time.
-    for (const auto& file : data.files) {
-      file->AdviseRandom(0, file->size());
-      file->Forget(0, file->size());
-    }
-  }
-  if (model->prepared_->leaves_experts()) {
-    const absl::Status opened = model->OpenExperts(options);
+  if (model->prepared_->streamed_weights() != nullptr) {
+    const absl::Status opened = model->OpenWeights(options);
     if (!opened.ok()) return Annotate(opened, data.path);
   }
+  if (model->prepared_->leaves_experts()) {
+    const absl::Status opened = model->OpenExperts(options, std::move(hot_records));
+    if (!opened.ok()) return Annotate(opened, data.path);
+  }
+  if (options.memory_bytes != 0) model->ForgetFiles();  // what was still being read ahead when packing ended
   for (const auto& file : data.files) {
     if (!file->StillBacked()) {
       return absl::DataLossError(absl::StrCat(file->path(), ": the file changed while it was loaded; load it again"));
@@ -112,94 +101,17 @@ absl::Status Model::LimitLayers(int64_t limit) {
   return absl::OkStatus();
 }
 
-uint64_t Model::ProgramNow() const {
-  // The header and the vocabulary were read through the mapping; nobody looks at them again.
-  for (const auto& file : source_->files) file->Forget(0, file->size());
-  const auto memory = ReadProcessMemory();
-  return memory.ok() ? memory->resident_bytes : 0;
-}
-
-absl::StatusOr<MemoryNeeds> Model::Needs(const ModelOptions& options) const {
-  MemoryNeeds needs;
-  needs.program = options.program_bytes != 0 ? options.program_bytes : program_now_bytes_ + kProcessGrowthBytes;
-  KL_ASSIGN_OR_RETURN(needs.whole, prepared_->NeedsWith(/*experts=*/true));
-  SessionOptions session;
-  session.context_length = options.session_context_length;
-  if (options.session_batch > 0) session.batch = options.session_batch;
-  KL_ASSIGN_OR_RETURN(needs.session, Session::Needs(*prepared_, runtime_->planner(), cache_type_, session));
-  if (options.session_batch <= 0) needs.session = SessionNeeds();
-  const ExpertLayout& experts = prepared_->experts();
-  if (!experts.streamable().ok()) return needs;
-  KL_ASSIGN_OR_RETURN(needs.without_experts, prepared_->NeedsWith(/*experts=*/false));
-  needs.expert_count = experts.record_count();
-  if (session.context_length == 0) {
-    std::vector<kl_cache_desc> descs;
-    for (const PlanValue& value : plan_.values) {
-      if (value.kind == ValueKind::kCache) descs.push_back(value.cache);
-    }
-    KL_ASSIGN_OR_RETURN(needs.longest_cache, KvCache::RequiredBytes(descs, plan_.facts.context_length,
-                                                                    kTypicalExtents.tokens, cache_type_));
-  }
-  return needs;
-}
-
-absl::Status Model::AddBankNeeds(const ExpertSource& source, const ExpertOptions& options, MemoryNeeds* needs) const {
-  KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
-  KL_ASSIGN_OR_RETURN(needs->bank, ExpertBank::Needs(*table, prepared_->experts(), source, options));
-  return absl::OkStatus();
-}
-
-absl::Status Model::DecideExperts(const ModelOptions& options) {
-  KL_ASSIGN_OR_RETURN(MemoryNeeds needs, Needs(options));
-  if (needs.without_experts.has_value() && WholeBytes(needs) > options.memory_bytes) {
-    KL_ASSIGN_OR_RETURN(expert_source_, ChooseExpertSource(options));
-    KL_RETURN_IF_ERROR(AddBankNeeds(*expert_source_, options.experts, &needs));
-  }
-  const MemorySplit split = SplitMemory(needs, options.memory_bytes);
-  if (!split.fits) {
-    std::string text = absl::StrCat(
-        "memory budget: ", options.memory_bytes, " bytes are too few; the smallest budget that works is ",
-        SafeBudget(split.smallest_bytes), " bytes (the program ", needs.program, ", weights ",
-        (split.leaves_experts ? *needs.without_experts : needs.whole).resident_bytes());
-    if (split.leaves_experts) absl::StrAppend(&text, ", experts of one token ", needs.bank.least_bytes);
-    if (needs.session.sum() > 0) absl::StrAppend(&text, ", a session ", needs.session.sum());
-    return absl::OutOfRangeError(absl::StrCat(text, "): ", source_->path));
-  }
-  if (split.leaves_experts) KL_RETURN_IF_ERROR(prepared_->LeaveExperts());
-  KL_ASSIGN_OR_RETURN(process_reservation_, budget_->Reserve("the program", needs.program));
-  return absl::OkStatus();
-}
-
-absl::StatusOr<const kl_bank*> Model::ExpertTable() const {
-  constexpr absl::string_view kBank = "expert_bank";
-  const kl_bank* table = runtime_->registry().FindBank(kBank);
-  if (table != nullptr) return table;
-  return absl::UnimplementedError(absl::StrCat("the budget is too small for all experts, and no loaded plugin brings the "
-                                               "bank \"", kBank, "\" that streams them; is the plugin expert_bank there?"));
-}
-
-absl::StatusOr<std::unique_ptr<ExpertSource>> Model::ChooseExpertSource(const ModelOptions& options) const {
-  const ExpertLayout& layout = prepared_->experts();
-  const bool named = !options.expert_file.empty();
-  const std::string path = named ? options.expert_file : ExpertFileBeside(source_->path);
-  std::error_code ignored;
-  if (named || std::filesystem::exists(path, ignored)) {
-    auto prepared = ExpertSource::OfFile(layout, path, Fingerprint());
-    for (const auto& file : source_->files) file->Forget(0, file->size());  // the fingerprint read it
-    if (prepared.ok() || named) return prepared;
-    KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
-    const kl_host* host = runtime_->registry().HostOf(table);
-    host->log(host, KL_LOG_WARNING,
-              absl::StrCat("experts are read from the model instead: ", prepared.status().message()).c_str());
-  }
-  return ExpertSource::OfModel(layout);
-}
-
-absl::Status Model::OpenExperts(const ModelOptions& options) {
-  KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
-  KL_ASSIGN_OR_RETURN(experts_, ExpertBank::Open(*table, runtime_->registry().HostOf(table), prepared_->experts(),
-                                                 std::move(expert_source_), budget_.get(), options.experts));
-  return absl::OkStatus();
+absl::Status Model::ChooseCacheTypes(const CacheTypes& wanted) {
+  const kl_dtype fitting_type = main_type_ == KL_TYPE_F32 ? KL_TYPE_F32 : KL_TYPE_F16;
+  const auto choose = [&](const char* what, kl_dtype type, kl_dtype* chosen) -> absl::Status {
+    *chosen = type == KL_TYPE_NONE ? fitting_type : type;
+    if (IsKvCacheType(*chosen)) return absl::OkStatus();
+    const char* name = kl_dtype_info_of(type).name;
+    return absl::InvalidArgumentError(absl::StrCat(what, " are cached as ", kKvCacheTypes, ", not as ",
+                                                   name == nullptr ? absl::StrCat("type number ", type) : name));
+  };
+  KL_RETURN_IF_ERROR(choose("keys", wanted.keys, &cache_types_.keys));
+  return choose("values", wanted.values, &cache_types_.values);
 }
 
 absl::Status Model::BuildPlan() {
@@ -210,7 +122,7 @@ absl::Status Model::BuildPlan() {
                                                  absl::StrJoin(runtime_->registry().ArchitectureNames(), ", ")));
   }
   ModelView view(*source_);
-  PlanBuilder builder(*source_, cache_type_);
+  PlanBuilder builder(*source_, cache_types_);
   kl_model_facts facts = {};
   facts.struct_size = sizeof facts;
   kl_error error = EmptyError();
@@ -292,15 +204,21 @@ PackedCacheOptions Model::CacheOptions() const {
 }
 
 uint64_t Model::Fingerprint() const {
-  Checksum sum;
-  sum.Add(source_->architecture.data(), source_->architecture.size());
-  for (const SourceTensor& tensor : source_->tensors) {
-    sum.Add(tensor.name.data(), tensor.name.size());
-    sum.Add(&tensor.type, sizeof tensor.type);
-    sum.Add(tensor.shape.data(), tensor.shape.size() * sizeof(int64_t));
-    sum.Add(tensor.data, std::min(tensor.bytes, kFingerprintBytesPerTensor));
-  }
-  return sum.value();
+  std::call_once(fingerprint_once_, [this] {
+    Checksum sum;
+    sum.Add(source_->architecture.data(), source_->architecture.size());
+    for (const SourceTensor& tensor : source_->tensors) {
+      sum.Add(tensor.name.data(), tensor.name.size());
+      sum.Add(&tensor.type, sizeof tensor.type);
+      sum.Add(tensor.shape.data(), tensor.shape.size() * sizeof(int64_t));
+      sum.Add(tensor.data, std::min(tensor.bytes, kFingerprintBytesPerTensor));
+    }
+    fingerprint_ = sum.value();
+    // A promise of memory does not cover the pages that were looked at.
+    if (budget_->limit_bytes() == 0) return;
+    for (const auto& file : source_->files) file->Forget(0, file->size());
+  });
+  return fingerprint_;
 }
 
 }  // namespace kinglet

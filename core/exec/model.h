@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/exec/expert_bank.h"
@@ -12,20 +14,25 @@
 #include "core/exec/plan.h"
 #include "core/exec/prepared_plan.h"
 #include "core/exec/runtime.h"
+#include "core/exec/weight_stream.h"
 #include "core/memory/budget.h"
 #include "core/model/model_source.h"
 #include "core/text/tokenizer.h"
 
 namespace kinglet {
 
+// The bank that brings what a budget leaves in files.
+inline constexpr char kExpertBankName[] = "expert_bank";
+
 struct ModelOptions {
   uint64_t memory_bytes = 0;     // budget for everything resident; 0: none
   bool vocabulary_only = false;  // tokenizer and metadata, no plan
   bool plan_only = false;        // plan and kernels, no weights: it cannot compute
-  // Of the KV cache: KL_TYPE_F16 or KL_TYPE_F32. NONE: f32 for a model whose weights are f32, so that the cache is not what
-  // limits its precision, else f16.
-  kl_dtype cache_type = KL_TYPE_NONE;
+  // Of the KV cache: f32, f16 or q8_0. NONE: f32 for a model whose weights are f32, so that the cache is not what limits its
+  // precision, else f16.
+  CacheTypes cache_types = {KL_TYPE_NONE, KL_TYPE_NONE};
   // Keep the packed weights in a file beside the model ("<path>.kinglet-packed"), and map them from there the next time.
+  // Refused together with a budget.
   bool packed_cache = false;
   ProgressFunction progress;
   // Of the sessions that will be made (session.h): loading refuses a budget that would not hold one. 0: not known.
@@ -33,6 +40,7 @@ struct ModelOptions {
   int32_t session_batch = 0;
   // Of experts that stay in their file because the budget is too small for all of them.
   ExpertOptions experts;
+  std::string expert_profile;  // expert_profile.h: the hottest experts are pinned; empty: none
   std::string expert_file;  // from `kinglet prepare`; empty: the one beside the model, if it is there and fits
   // > 0: only the first layers, and no tokenizer: to learn from a part how fast the whole will be.
   int64_t layer_limit = 0;
@@ -50,6 +58,8 @@ struct MemoryForecast {
   uint64_t slot_bytes = 0;
   bool prepared = false;
   std::string bank_text;
+  WeightStreamFacts stream;  // of large weights that would be read for every pass; all 0: none
+  std::string stream_text;
 };
 
 // Records of a bank read for the first time, `together` at once, one group after the other.
@@ -77,7 +87,9 @@ class Model {
   Budget* budget() const { return budget_.get(); }
   // The experts that stay in their file; NULL: everything is in memory.
   ExpertBank* experts() const { return experts_.get(); }
-  kl_dtype cache_type() const { return cache_type_; }
+  // Large matrices that are read for every pass, because the budget does not hold them either; NULL: they are in memory.
+  WeightStream* weight_stream() const { return weight_stream_.get(); }
+  const CacheTypes& cache_types() const { return cache_types_; }
 
   // Weight bytes that one decoded token reads at most: of expert tensors the share in use, of the embedding one row.
   uint64_t bytes_per_token() const { return bytes_per_token_; }
@@ -91,28 +103,43 @@ class Model {
   // Reads records through a bank as Load() would open it with these options, for about `most_ns`, at least one group. What
   // the system has of the files in its cache is dropped before. Error: the experts cannot be left in their file; the bank's.
   absl::StatusOr<ExpertProbe> ProbeExperts(const ModelOptions& options, uint32_t together, int64_t most_ns) const;
+  // What streaming the large weights would cost with nothing of them kept, measured. Error: there are none.
+  absl::StatusOr<WeightStreamFacts> ProbeWeights(const ModelOptions& options) const;
 
   // DataLoss when a page of the file could not be read since loading.
   absl::Status CheckFiles() const;
 
-  // Identifies the weights for session files: names, types, shapes and the first bytes of every tensor.
+  // Identifies the weights for session files: names, types, shapes and the first bytes of every tensor. Computed once.
   uint64_t Fingerprint() const;
 
  private:
   Model(Runtime* runtime, std::unique_ptr<ModelSource> source) : runtime_(runtime), source_(std::move(source)) {}
+  absl::Status ChooseCacheTypes(const CacheTypes& wanted);
   absl::Status BuildPlan();
   // The file of packed weights, and what it has to fit.
   PackedCacheOptions CacheOptions() const;
+  // Gives back what was read of the mapped files. What stays of the weights is WeightStore's business.
+  void ForgetFiles() const;
   // What the process holds besides the model.
   uint64_t ProgramNow() const;
-  // Whether experts are left in their file; refuses a budget that is too small.
-  absl::Status DecideExperts(const ModelOptions& options);
-  // All but the bank's.
+  // What is left in its file; refuses a budget that is too small.
+  absl::Status DecideMemory(const ModelOptions& options);
+  // All but the banks'.
   absl::StatusOr<MemoryNeeds> Needs(const ModelOptions& options) const;
   absl::Status AddBankNeeds(const ExpertSource& source, const ExpertOptions& options, MemoryNeeds* needs) const;
+  // Nothing where no weights could be streamed.
+  absl::Status AddStreamNeeds(const StreamedWeights& weights, const ModelOptions& options, MemoryNeeds* needs) const;
+  absl::Status OpenWeights(const ModelOptions& options);
   absl::StatusOr<std::unique_ptr<ExpertSource>> ChooseExpertSource(const ModelOptions& options) const;
+  // Refuses another model's profile, also where all experts are in memory and none need be pinned.
+  absl::StatusOr<std::vector<uint64_t>> ReadHotExperts(const std::string& profile_path) const;
+  absl::Status OpenExperts(const ModelOptions& options, std::vector<uint64_t> hot_records);
   absl::Status LimitLayers(int64_t limit);
-  absl::Status OpenExperts(const ModelOptions& options);
+  struct Trial;
+  absl::StatusOr<std::unique_ptr<Trial>> TryBank(std::unique_ptr<ExpertSource> source, uint64_t bank_bytes,
+                                                 const ModelOptions& options) const;
+  absl::StatusOr<std::unique_ptr<Trial>> TryStream(const StreamedWeights& weights, uint64_t stream_bytes,
+                                                   const ModelOptions& options) const;
   absl::StatusOr<const kl_bank*> ExpertTable() const;
   // That what a plugin built can be run by a session.
   absl::Status CheckPlan() const;
@@ -129,7 +156,12 @@ class Model {
   Reservation process_reservation_;
   std::unique_ptr<ExpertSource> expert_source_;  // until the bank has it
   std::unique_ptr<ExpertBank> experts_;
-  kl_dtype cache_type_ = KL_TYPE_F16;
+  MemorySplit split_;                     // of the budget
+  SessionNeeds session_;                  // that it was made for
+  std::unique_ptr<WeightStream> weight_stream_;
+  mutable std::once_flag fingerprint_once_;
+  mutable uint64_t fingerprint_ = 0;
+  CacheTypes cache_types_;
   bool plan_only_ = false;
   uint64_t program_now_bytes_ = 0;  // when the plan was there
   uint64_t bytes_per_token_ = 0;

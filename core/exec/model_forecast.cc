@@ -20,30 +20,6 @@ int64_t NowNs() {
       .count();
 }
 
-// A bank as loading would open it, beside a session; its budget is all that is left for the two.
-struct TrialBank {
-  TrialBank(const kl_host& from, uint64_t budget_bytes) : host(from), budget(budget_bytes) {
-    host.log = nullptr;  // trials are many; the bank's own description says what there is to say
-  }
-
-  kl_host host;
-  Budget budget;
-  Reservation session;
-  std::unique_ptr<ExpertBank> bank;
-};
-
-absl::StatusOr<std::unique_ptr<TrialBank>> OpenTrial(const kl_bank& table, const kl_host& host,
-                                                     const ExpertLayout& layout, std::unique_ptr<ExpertSource> source,
-                                                     const MemoryNeeds& needs, const MemorySplit& split,
-                                                     const ExpertOptions& options) {
-  auto trial = std::make_unique<TrialBank>(host, split.bank_bytes + needs.session.sum());
-  KL_ASSIGN_OR_RETURN(trial->bank,
-                      ExpertBank::Open(table, &trial->host, layout, std::move(source), &trial->budget, options));
-  KL_ASSIGN_OR_RETURN(trial->session, trial->budget.Reserve("a session", needs.session.sum()));
-  trial->bank->Rebalance();
-  return trial;
-}
-
 // Has all of `leases` at the same time, then none.
 absl::Status ReadGroup(Bank* bank, const uint64_t* ids, std::vector<BankLease>* leases) {
   KL_ASSIGN_OR_RETURN(BankTicket ticket, bank->Submit(ids, static_cast<uint32_t>(leases->size())));
@@ -62,6 +38,38 @@ absl::Status ReadGroup(Bank* bank, const uint64_t* ids, std::vector<BankLease>* 
 
 }  // namespace
 
+// Banks as loading would open them, in a budget of their own.
+struct Model::Trial {
+  Trial(const kl_host& from, uint64_t budget_bytes) : host(from), budget(budget_bytes) {
+    host.log = nullptr;  // trials are many; a bank's own description says what there is to say
+  }
+
+  kl_host host;
+  Budget budget;
+  std::unique_ptr<ExpertBank> bank;
+  std::unique_ptr<WeightStream> stream;
+};
+
+absl::StatusOr<std::unique_ptr<Model::Trial>> Model::TryBank(std::unique_ptr<ExpertSource> source, uint64_t bank_bytes,
+                                                             const ModelOptions& options) const {
+  KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
+  auto trial = std::make_unique<Trial>(*runtime_->registry().HostOf(table), bank_bytes);
+  ExpertOptions experts = options.experts;
+  experts.heeds_pressure = false;
+  KL_ASSIGN_OR_RETURN(trial->bank, ExpertBank::Open(*table, &trial->host, prepared_->experts(), std::move(source),
+                                                    &trial->budget, experts));
+  return trial;
+}
+
+absl::StatusOr<std::unique_ptr<Model::Trial>> Model::TryStream(const StreamedWeights& weights, uint64_t stream_bytes,
+                                                               const ModelOptions& options) const {
+  KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
+  auto trial = std::make_unique<Trial>(*runtime_->registry().HostOf(table), stream_bytes);
+  KL_ASSIGN_OR_RETURN(trial->stream, WeightStream::Open(*table, &trial->host, weights, options.experts.reader,
+                                                        stream_bytes, &trial->budget));
+  return trial;
+}
+
 absl::StatusOr<MemoryForecast> Model::Forecast(const ModelOptions& options) const {
   MemoryForecast forecast;
   KL_ASSIGN_OR_RETURN(forecast.needs, Needs(options));
@@ -71,14 +79,20 @@ absl::StatusOr<MemoryForecast> Model::Forecast(const ModelOptions& options) cons
     KL_ASSIGN_OR_RETURN(source, ChooseExpertSource(options));
     KL_RETURN_IF_ERROR(AddBankNeeds(*source, options.experts, &forecast.needs));
   }
+  const std::unique_ptr<StreamedWeights> weights = prepared_->StreamableWeights();
+  if (runtime_->registry().FindBank(kExpertBankName) != nullptr) {
+    KL_RETURN_IF_ERROR(AddStreamNeeds(*weights, options, &forecast.needs));
+  }
   forecast.split = SplitMemory(forecast.needs, options.memory_bytes);
+  if (forecast.split.leaves_weights) {
+    KL_ASSIGN_OR_RETURN(const std::unique_ptr<Trial> trial, TryStream(*weights, forecast.split.stream_bytes, options));
+    forecast.stream = trial->stream->facts();
+    forecast.stream_text = trial->stream->bank()->Describe();
+  }
   if (!forecast.split.leaves_experts) return forecast;
   forecast.slot_bytes = source->abi().slot_bytes;
   forecast.prepared = source->prepared();
-  KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
-  KL_ASSIGN_OR_RETURN(const std::unique_ptr<TrialBank> trial,
-                      OpenTrial(*table, *runtime_->registry().HostOf(table), prepared_->experts(), std::move(source),
-                                forecast.needs, forecast.split, options.experts));
+  KL_ASSIGN_OR_RETURN(const std::unique_ptr<Trial> trial, TryBank(std::move(source), forecast.split.bank_bytes, options));
   forecast.split.bank_bytes = trial->bank->budget_bytes();
   forecast.slot_count = trial->bank->bank()->Stats().slot_count;
   forecast.bank_text = trial->bank->bank()->Describe();
@@ -92,13 +106,9 @@ absl::StatusOr<ExpertProbe> Model::ProbeExperts(const ModelOptions& options, uin
   KL_RETURN_IF_ERROR(AddBankNeeds(*source, options.experts, &needs));
   MemorySplit split = SplitMemory(needs, options.memory_bytes);
   // Where everything would be in memory there is no bank to imitate: a quarter of the experts.
-  const uint64_t free_bytes = needs.bank.least_bytes + needs.session.sum() +
-                              (needs.expert_count / 4 + together) * needs.bank.bytes_per_slot;
+  const uint64_t free_bytes = needs.bank.least_bytes + (needs.expert_count / 4 + together) * needs.bank.bytes_per_slot;
   if (!split.leaves_experts) split.bank_bytes = BankBytes(needs.bank, needs.expert_count, free_bytes);
-  KL_ASSIGN_OR_RETURN(const kl_bank* table, ExpertTable());
-  KL_ASSIGN_OR_RETURN(const std::unique_ptr<TrialBank> trial,
-                      OpenTrial(*table, *runtime_->registry().HostOf(table), prepared_->experts(), std::move(source),
-                                needs, split, options.experts));
+  KL_ASSIGN_OR_RETURN(const std::unique_ptr<Trial> trial, TryBank(std::move(source), split.bank_bytes, options));
   // As deep as under the budget, but few slots, used again and again: pages that are written for the first time cost more
   // than reading does.
   Bank& bank = *trial->bank->bank();
@@ -111,7 +121,7 @@ absl::StatusOr<ExpertProbe> Model::ProbeExperts(const ModelOptions& options, uin
   const uint64_t group = std::min<uint64_t>({std::max<uint32_t>(1, together), slot_count, record_count});
   uint64_t warming = (slot_count + group - 1) / group;  // groups that are not counted
   if ((warming + 1) * group > record_count) warming = 0;
-  for (const auto& file : source_->files) file->Forget(0, file->size());
+  ForgetFiles();
   std::vector<uint64_t> ids(record_count);
   std::iota(ids.begin(), ids.end(), 0);
   std::mt19937_64 random(1);
@@ -133,6 +143,20 @@ absl::StatusOr<ExpertProbe> Model::ProbeExperts(const ModelOptions& options, uin
     if (probe.ns >= most_ns || probe.read_bytes >= kMostProbeBytes) break;
   }
   return probe;
+}
+
+absl::StatusOr<WeightStreamFacts> Model::ProbeWeights(const ModelOptions& options) const {
+  const std::unique_ptr<StreamedWeights> weights = prepared_->StreamableWeights();
+  MemoryNeeds needs;
+  KL_RETURN_IF_ERROR(AddStreamNeeds(*weights, options, &needs));
+  if (!needs.stream.has_value()) {
+    return absl::FailedPreconditionError(absl::StrCat(source_->path, ": no weights that could be streamed"));
+  }
+  KL_ASSIGN_OR_RETURN(const std::unique_ptr<Trial> trial,
+                      TryStream(*weights, needs.stream->bank.least_bytes, options));
+  ForgetFiles();
+  KL_RETURN_IF_ERROR(trial->stream->MeasureReading());
+  return trial->stream->facts();
 }
 
 }  // namespace kinglet

@@ -42,7 +42,8 @@ TEST_F(ModelTest, LoadsAndCounts) {
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ((*model)->parameter_count(), 128u);
   EXPECT_EQ((*model)->main_type(), KL_TYPE_F32);
-  EXPECT_EQ((*model)->cache_type(), KL_TYPE_F32) << "as precise as the weights";
+  EXPECT_EQ((*model)->cache_types().keys, KL_TYPE_F32) << "as precise as the weights";
+  EXPECT_EQ((*model)->cache_types().values, KL_TYPE_F32);
   EXPECT_EQ((*model)->bytes_per_token(), 2 * 8 * 8 * 4u) << "of an operator that is not embed, all";
   EXPECT_EQ((*model)->tokenizer(), nullptr);
   EXPECT_EQ((*model)->budget()->used_bytes(), 2 * 8 * 8 * 4u);
@@ -53,6 +54,14 @@ TEST_F(ModelTest, UnknownArchitectureListsTheKnownOnes) {
   const absl::Status status = Refused();
   EXPECT_EQ(CodeFromStatus(status), KL_UNSUPPORTED);
   EXPECT_THAT(std::string(status.message()), HasSubstr("architecture \"mamba\"; known are fake"));
+}
+
+TEST_F(ModelTest, APackedCacheUnderABudgetIsRefused) {
+  options_.memory_bytes = uint64_t{1} << 30;
+  options_.packed_cache = true;
+  const absl::Status status = Refused();
+  EXPECT_EQ(CodeFromStatus(status), KL_INVALID_ARGUMENT);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("fake.model: a packed cache cannot be used under a memory budget"));
 }
 
 TEST_F(ModelTest, BudgetTooSmallSaysWhatHoldsHowMuch) {
@@ -109,9 +118,17 @@ TEST_F(ModelTest, NetworkIsNoLanguageModel) {
   EXPECT_THAT(std::string(Refused().message()), HasSubstr("load it as a network"));
 }
 
-TEST_F(ModelTest, CacheOfAnotherTypeThanFloatIsRefused) {
-  options_.cache_type = KL_TYPE_Q8_0;
-  EXPECT_THAT(std::string(Refused().message()), HasSubstr("f16 or f32"));
+TEST_F(ModelTest, CacheOfAnotherTypeIsRefused) {
+  options_.cache_types.values = KL_TYPE_Q4_0;
+  EXPECT_THAT(std::string(Refused().message()), HasSubstr("values are cached as f32, f16 or q8_0, not as q4_0"));
+}
+
+TEST_F(ModelTest, KeysAndValuesAreChosenOneByOne) {
+  options_.cache_types.keys = KL_TYPE_Q8_0;
+  const auto model = Load();
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ((*model)->cache_types().keys, KL_TYPE_Q8_0);
+  EXPECT_EQ((*model)->cache_types().values, KL_TYPE_F32);
 }
 
 TEST_F(ModelTest, FactsThatContradictThePlanAreADefectOfThePlugin) {

@@ -37,6 +37,12 @@ struct PlanValue {
   kl_cache_desc cache = {};  // kCache
 };
 
+// What the KV cache is kept in: f32, f16 or q8_0.
+struct CacheTypes {
+  kl_dtype keys = KL_TYPE_F16;
+  kl_dtype values = KL_TYPE_F16;
+};
+
 struct PlanNode {
   std::string op;
   std::string name;

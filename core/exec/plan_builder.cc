@@ -9,7 +9,8 @@
 
 namespace kinglet {
 
-PlanBuilder::PlanBuilder(const ModelSource& source, kl_dtype cache_type) : source_(source), cache_type_(cache_type) {
+PlanBuilder::PlanBuilder(const ModelSource& source, CacheTypes cache_types)
+    : source_(source), cache_types_(cache_types) {
   abi_.struct_size = sizeof abi_;
   abi_.context = this;
   abi_.token_ids = [](kl_plan_builder* b) { return Of(b).AddInput(ValueKind::kTokenIds, "token_ids", KL_DIM_TOKENS); };
@@ -29,14 +30,7 @@ PlanBuilder::PlanBuilder(const ModelSource& source, kl_dtype cache_type) : sourc
   };
   abi_.constant = [](kl_plan_builder* b, const char* name, kl_dtype type, int32_t rank, const int64_t* shape,
                      const void* data) { return Of(b).AddConstant(name, type, rank, shape, data); };
-  abi_.cache = [](kl_plan_builder* b, const kl_cache_desc* desc) {
-    PlanValue value;
-    value.kind = ValueKind::kCache;
-    value.name = "cache";
-    value.type = Of(b).cache_type_;
-    value.cache = *desc;
-    return Of(b).Add(std::move(value));
-  };
+  abi_.cache = [](kl_plan_builder* b, const kl_cache_desc* desc) { return Of(b).AddCache(*desc); };
   abi_.value = [](kl_plan_builder* b, kl_dtype type, int32_t rank, const int64_t* shape) {
     if (!Of(b).CheckRank("an activation", rank)) return KL_NO_VALUE;
     PlanValue value;
@@ -70,6 +64,25 @@ kl_value PlanBuilder::Add(PlanValue value) {
   if (!status_.ok()) return KL_NO_VALUE;
   plan_.values.push_back(std::move(value));
   return static_cast<kl_value>(plan_.values.size()) - 1;
+}
+
+kl_value PlanBuilder::AddCache(const kl_cache_desc& desc) {
+  const int32_t content = KL_HAS_FIELD(&desc, kl_cache_desc, content) ? desc.content : KL_CACHE_ANY;
+  if (content == KL_CACHE_ANY && cache_types_.keys != cache_types_.values) {
+    Fail(absl::UnimplementedError(
+        absl::StrCat(source_.path, ": architecture ", source_.architecture,
+                     " does not say which of its caches hold keys and which values; give both the same type")));
+  }
+  PlanValue value;
+  value.kind = ValueKind::kCache;
+  value.name = "cache";
+  value.type = content == KL_CACHE_VALUES ? cache_types_.values : cache_types_.keys;
+  value.cache.struct_size = sizeof value.cache;
+  value.cache.head_count = desc.head_count;
+  value.cache.head_length = desc.head_length;
+  value.cache.window = desc.window;
+  value.cache.content = content;
+  return Add(std::move(value));
 }
 
 kl_value PlanBuilder::AddInput(ValueKind kind, const char* name, int64_t dimension) {

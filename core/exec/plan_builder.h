@@ -13,8 +13,7 @@ namespace kinglet {
 // One thread. The source must outlive the plan.
 class PlanBuilder {
  public:
-  // `cache_type` is what keys and values are kept in: KL_TYPE_F16 or KL_TYPE_F32.
-  PlanBuilder(const ModelSource& source, kl_dtype cache_type);
+  PlanBuilder(const ModelSource& source, CacheTypes cache_types);
   PlanBuilder(const PlanBuilder&) = delete;
   PlanBuilder& operator=(const PlanBuilder&) = delete;
 
@@ -27,6 +26,7 @@ class PlanBuilder {
   static PlanBuilder& Of(kl_plan_builder* builder) { return *static_cast<PlanBuilder*>(builder->context); }
 
   kl_value Add(PlanValue value);
+  kl_value AddCache(const kl_cache_desc& desc);
   kl_value AddInput(ValueKind kind, const char* name, int64_t dimension);
   kl_value AddWeight(const char* name, int32_t rank, const int64_t* shape, bool optional);
   kl_value AddStackedWeight(const char* const* names, uint32_t count, int32_t rank, const int64_t* shape);
@@ -40,7 +40,7 @@ class PlanBuilder {
   void Fail(absl::Status status);
 
   const ModelSource& source_;
-  const kl_dtype cache_type_;
+  const CacheTypes cache_types_;
   Plan plan_;
   absl::Status status_;
   kl_plan_builder abi_ = {};

@@ -12,7 +12,7 @@ using testing::HasSubstr;
 
 class PlanBuilderTest : public testing::Test {
  protected:
-  PlanBuilderTest() : source_(MakeFakeSource(4)), builder_(*source_, KL_TYPE_F16), b_(builder_.abi()) {
+  PlanBuilderTest() : source_(MakeFakeSource(4)), builder_(*source_, CacheTypes()), b_(builder_.abi()) {
     AddTensor(source_.get(), "expert.0", {2, 3}, std::vector<float>(6));
     AddTensor(source_.get(), "expert.1", {2, 3}, std::vector<float>(6));
     AddTensor(source_.get(), "short", {1, 3}, std::vector<float>(3));
@@ -179,9 +179,9 @@ TEST_F(PlanBuilderTest, NegativeValueOtherThanNoneIsRefused) {
 }
 
 TEST_F(PlanBuilderTest, CacheHasTheTypeOfTheModelsOptions) {
-  kl_cache_desc desc = {sizeof desc, 2, 64, 16};
+  kl_cache_desc desc = {sizeof desc, 2, 64, 16, KL_CACHE_ANY, 0};
   const kl_value f16 = b_->cache(b_, &desc);
-  PlanBuilder wide(*source_, KL_TYPE_F32);
+  PlanBuilder wide(*source_, {KL_TYPE_F32, KL_TYPE_F32});
   const kl_value f32 = wide.abi()->cache(wide.abi(), &desc);
   const int64_t shape[] = {KL_DIM_OUTPUTS, 4};
   b_->logits(b_, b_->value(b_, KL_TYPE_F32, 2, shape));
@@ -190,6 +190,33 @@ TEST_F(PlanBuilderTest, CacheHasTheTypeOfTheModelsOptions) {
   const auto plan = wide.Finish();
   EXPECT_EQ(plan->values[f32].type, KL_TYPE_F32);
   EXPECT_EQ(plan->values[f32].cache.window, 16);
+}
+
+TEST_F(PlanBuilderTest, KeysAndValuesHaveTheirOwnTypes) {
+  PlanBuilder mixed(*source_, {KL_TYPE_Q8_0, KL_TYPE_F16});
+  kl_plan_builder* b = mixed.abi();
+  kl_cache_desc desc = {sizeof desc, 2, 40, 16, KL_CACHE_KEYS, 0};
+  const kl_value keys = b->cache(b, &desc);
+  desc.content = KL_CACHE_VALUES;
+  const kl_value values = b->cache(b, &desc);
+  const int64_t shape[] = {KL_DIM_OUTPUTS, 4};
+  b->logits(b, b->value(b, KL_TYPE_F32, 2, shape));
+  const auto plan = mixed.Finish();
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->values[keys].type, KL_TYPE_Q8_0);
+  EXPECT_EQ(plan->values[values].type, KL_TYPE_F16);
+}
+
+TEST_F(PlanBuilderTest, ACacheOfAnOlderPluginHasOneTypeForBoth) {
+  kl_cache_desc desc = {sizeof desc, 2, 64, 16, KL_CACHE_VALUES, 0};
+  desc.struct_size = offsetof(kl_cache_desc, content);
+  PlanBuilder same(*source_, {KL_TYPE_Q8_0, KL_TYPE_Q8_0});
+  EXPECT_NE(same.abi()->cache(same.abi(), &desc), KL_NO_VALUE);
+  PlanBuilder mixed(*source_, {KL_TYPE_Q8_0, KL_TYPE_F16});
+  EXPECT_EQ(mixed.abi()->cache(mixed.abi(), &desc), KL_NO_VALUE);
+  const absl::Status status = mixed.Finish().status();
+  EXPECT_EQ(CodeFromStatus(status), KL_UNSUPPORTED);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("give both the same type"));
 }
 
 TEST_F(PlanBuilderTest, PlanWithoutLogitsIsRefused) {

@@ -111,33 +111,52 @@ absl::StatusOr<std::unique_ptr<PreparedPlan>> PreparedPlan::Create(const Plan& p
     prepared->nodes_.push_back(std::move(target));
   }
   KL_ASSIGN_OR_RETURN(prepared->experts_, ExpertLayout::Create(plan, prepared->nodes_));
-  KL_ASSIGN_OR_RETURN(prepared->weights_, prepared->WantedWeights(/*experts=*/true));
+  KL_ASSIGN_OR_RETURN(prepared->weights_, prepared->WantedWeights(LeftWeights()));
   return prepared;
 }
 
-absl::StatusOr<WeightStore> PreparedPlan::WantedWeights(bool experts) const {
+absl::StatusOr<WeightStore> PreparedPlan::WantedWeights(const LeftWeights& left) const {
   WeightStore weights;
   for (size_t n = 0; n < nodes_.size(); ++n) {
     const PreparedNode& node = nodes_[n];
     for (uint32_t i = 0; i < node.op->operand_count; ++i) {
       const kl_value value = plan_.nodes[n].operands[i];
       if (value == KL_NO_VALUE || plan_.values[value].kind != ValueKind::kWeight) continue;
-      if (!experts && experts_->IsExpert(value)) continue;
+      if (IsLeft(left, n, i)) continue;
       KL_RETURN_IF_ERROR(weights.Want(plan_.values[value], &node.operands->node(), i, node.kernel));
     }
   }
   return weights;
 }
 
-absl::Status PreparedPlan::LeaveExperts() {
-  KL_RETURN_IF_ERROR(experts_->streamable());
-  leaves_experts_ = true;
-  KL_ASSIGN_OR_RETURN(weights_, WantedWeights(/*experts=*/false));
+bool PreparedPlan::IsLeft(const LeftWeights& left, size_t node, uint32_t operand) const {
+  if (left.experts && experts_->IsExpert(plan_.nodes[node].operands[operand])) return true;
+  return left.large != nullptr && operand == kMatmulWeight && left.large->NodeOf(node) != nullptr;
+}
+
+std::unique_ptr<StreamedWeights> PreparedPlan::StreamableWeights() const {
+  return StreamedWeights::Create(plan_, nodes_, thread_count_);
+}
+
+absl::Status PreparedPlan::LeaveWeights() {
+  std::unique_ptr<StreamedWeights> streamed = StreamableWeights();
+  if (streamed->nodes().empty()) {
+    return absl::UnimplementedError("the model has no large matrices that could be read from its file for each token");
+  }
+  streamed_weights_ = std::move(streamed);
+  KL_ASSIGN_OR_RETURN(weights_, WantedWeights(left()));
   return absl::OkStatus();
 }
 
-absl::StatusOr<WeightNeeds> PreparedPlan::NeedsWith(bool experts) const {
-  KL_ASSIGN_OR_RETURN(const WeightStore weights, WantedWeights(experts));
+absl::Status PreparedPlan::LeaveExperts() {
+  KL_RETURN_IF_ERROR(experts_->streamable());
+  leaves_experts_ = true;
+  KL_ASSIGN_OR_RETURN(weights_, WantedWeights(left()));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<WeightNeeds> PreparedPlan::NeedsWithout(const LeftWeights& left) const {
+  KL_ASSIGN_OR_RETURN(const WeightStore weights, WantedWeights(left));
   return NeedsOf(weights);
 }
 
@@ -172,13 +191,13 @@ absl::Status PreparedPlan::LoadWeights(Budget* budget, const ParallelForFunction
     KL_ASSIGN_OR_RETURN(reading, budget->Reserve("file being packed", needs().packing_bytes));
   }
   KL_RETURN_IF_ERROR(weights_.Pack(bounds_looked_up_, parallel_for, progress, cache));
-  if (bounds_looked_up_) weights_.ForgetLookedUp();
+  weights_.Settle(/*frugal=*/bounds_looked_up_);
   for (size_t n = 0; n < nodes_.size(); ++n) {
     PreparedNode& node = nodes_[n];
     for (uint32_t i = 0; i < node.op->operand_count; ++i) {
       const kl_value value = plan_.nodes[n].operands[i];
       if (value == KL_NO_VALUE || plan_.values[value].kind != ValueKind::kWeight) continue;
-      if (leaves_experts_ && experts_->IsExpert(value)) {
+      if (IsLeft(left(), n, i)) {
         // The layout is known before the data is: prepare() may look at it.
         const kl_pack pack = QueryPack(*node.kernel, node.operands->node(), i).value_or(kl_pack{});
         node.operands->operand(i)->layout = pack.bytes == 0 ? KL_LAYOUT_ROWS : KL_LAYOUT_PACKED;

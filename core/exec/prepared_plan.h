@@ -13,6 +13,7 @@
 #include "core/exec/expert_layout.h"
 #include "core/exec/extents.h"
 #include "core/exec/plan.h"
+#include "core/exec/streamed_weights.h"
 #include "core/exec/weight_store.h"
 #include "core/memory/budget.h"
 #include "core/plugin/registry.h"
@@ -45,6 +46,12 @@ struct WeightNeeds {
   uint64_t resident_bytes() const { return packed_bytes + mapped_bytes + looked_up_bytes; }
 };
 
+// Weights that stay in their files.
+struct LeftWeights {
+  bool experts = false;
+  const StreamedWeights* large = nullptr;  // NULL: none
+};
+
 struct PreparedNode {
   const kl_op* op = nullptr;
   const kl_kernel* kernel = nullptr;
@@ -64,6 +71,9 @@ class PreparedPlan {
   // bank. Before LoadWeights(). Error: experts().streamable().
   absl::Status LeaveExperts();
 
+  // The same for large matrices: a program gets them from a WeightStream. Before LoadWeights(). Error: none can be left.
+  absl::Status LeaveWeights();
+
   // Packs and binds the weights, after reserving their bytes in `budget` (may be NULL). With a limited budget the files'
   // pages do not stay in the system's cache either. `cache`: see WeightStore::Pack.
   absl::Status LoadWeights(Budget* budget, const ParallelForFunction& parallel_for, const ProgressFunction& progress,
@@ -74,9 +84,12 @@ class PreparedPlan {
   const WeightStore& weights() const { return weights_; }
   const ExpertLayout& experts() const { return *experts_; }
   bool leaves_experts() const { return leaves_experts_; }
-  // What LoadWeights() reserves under a budget, as things are, and with or without the experts.
+  const StreamedWeights* streamed_weights() const { return streamed_weights_.get(); }  // NULL: all are kept
+  // What LoadWeights() reserves under a budget, as things are, and with some weights left in their files.
   WeightNeeds needs() const { return NeedsOf(weights_); }
-  absl::StatusOr<WeightNeeds> NeedsWith(bool experts) const;
+  absl::StatusOr<WeightNeeds> NeedsWithout(const LeftWeights& left) const;
+  // Those that LeaveWeights() would leave; of nodes() maybe none.
+  std::unique_ptr<StreamedWeights> StreamableWeights() const;
 
   // Under a limited budget, before a run of `tokens` tokens: so that looked-up rows stay within what was reserved.
   void BoundLookedUp(int64_t tokens) const;
@@ -89,8 +102,11 @@ class PreparedPlan {
   PreparedPlan(const Plan& plan, int thread_count) : plan_(plan), thread_count_(thread_count) {}
   absl::Status CheckOperands(const PlanNode& node, const kl_op& op) const;
   // Every weight that is to be loaded, registered.
-  absl::StatusOr<WeightStore> WantedWeights(bool experts) const;
+  absl::StatusOr<WeightStore> WantedWeights(const LeftWeights& left) const;
   WeightNeeds NeedsOf(const WeightStore& weights) const;
+  LeftWeights left() const { return {leaves_experts_, streamed_weights_.get()}; }
+  // Whether the operand's data is somewhere else than in the store.
+  bool IsLeft(const LeftWeights& left, size_t node, uint32_t operand) const;
 
   const Plan& plan_;
   const int thread_count_;
@@ -98,6 +114,7 @@ class PreparedPlan {
   WeightStore weights_;
   std::unique_ptr<ExpertLayout> experts_;
   bool leaves_experts_ = false;
+  std::unique_ptr<StreamedWeights> streamed_weights_;
   bool bounds_looked_up_ = false;
   mutable std::atomic<int64_t> looked_up_tokens_{0};  // since they were forgotten
   Reservation mapped_reservation_;

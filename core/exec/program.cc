@@ -35,6 +35,32 @@ absl::StatusOr<uint64_t> CheckedBytes(const kl_tensor& tensor, const std::string
   return bytes;
 }
 
+// A kernel made ready for operands of the largest extents.
+struct PreparedKernel {
+  absl::Status Prepare(const PreparedNode& node, const kl_node& operands) {
+    if (node.kernel->state_bytes > 0) {
+      KL_ASSIGN_OR_RETURN(state, AlignedBuffer::Allocate(node.kernel->state_bytes));
+    }
+    requirements.struct_size = sizeof requirements;
+    if (node.kernel->prepare != nullptr) {
+      kl_error error = EmptyError();
+      const kl_code code = node.kernel->prepare(node.host, &operands, state.data(), &requirements, &error);
+      if (code != KL_OK) {
+        return StatusFromError(code, error, absl::StrCat("node ", operands.name, ", kernel ", node.kernel->name));
+      }
+    }
+    is_prepared = true;
+    return absl::OkStatus();
+  }
+  void Release(const PreparedNode& node) {
+    if (is_prepared && node.kernel->release != nullptr) node.kernel->release(node.host, state.data());
+  }
+
+  AlignedBuffer state;
+  bool is_prepared = false;
+  kl_requirements requirements = {};
+};
+
 }  // namespace
 
 // What one node keeps for the life of the program.
@@ -49,29 +75,29 @@ struct Program::Node {
   NodeOperands operands;            // at the largest extents, for prepare()
   std::vector<kl_tensor> weights;   // bound weights and absent operands, by operand
   std::vector<kl_tensor*> pointers; // what run() gets
-  AlignedBuffer state;
-  bool is_prepared = false;
-  kl_requirements requirements = {};
+  // One, or for a streamed weight one for each shape of its blocks.
+  std::vector<PreparedKernel> kernels;
+  uint64_t scratch_bytes = 0;
+  uint64_t outputs_offset = 0;  // in the scratch: of the outputs of a block
   uint64_t worker_scratch_stride = 0;
   uint64_t scratch_offset = 0;
   uint64_t worker_scratch_offset = 0;
 };
 
-Program::Program(const PreparedPlan& prepared, const Extents& largest)
-    : prepared_(prepared), largest_(largest) {}
+Program::Program(const PreparedPlan& prepared, const StreamedWeights* streamed, const Extents& largest)
+    : prepared_(prepared), streamed_(streamed), largest_(largest) {}
 
 Program::~Program() {
   for (const auto& node : nodes_) {
-    const kl_kernel* kernel = node->prepared.kernel;
-    if (node->is_prepared && kernel->release != nullptr) kernel->release(node->prepared.host, node->state.data());
+    for (PreparedKernel& kernel : node->kernels) kernel.Release(node->prepared);
   }
 }
 
 absl::StatusOr<std::unique_ptr<Program>> Program::Create(const PreparedPlan& prepared, const kl_planner& planner,
                                                          const Extents& largest,
                                                          const CacheTensorFunction& cache_tensor, Budget* budget,
-                                                         ExpertBank* experts) {
-  std::unique_ptr<Program> program(new Program(prepared, largest));
+                                                         ExpertBank* experts, WeightStream* weights) {
+  std::unique_ptr<Program> program(new Program(prepared, prepared.streamed_weights(), largest));
   KL_RETURN_IF_ERROR(program->MakeNodes());
   KL_ASSIGN_OR_RETURN(const uint64_t arena_bytes, program->PlaceValues(planner));
   if (budget != nullptr) {
@@ -83,6 +109,7 @@ absl::StatusOr<std::unique_ptr<Program>> Program::Create(const PreparedPlan& pre
     program->experts_ = std::make_unique<ExpertRun>(prepared.experts(), experts, largest.tokens);
     program->experts_->Attach(prepared.plan(), &program->runs_, &program->tensors_);
   }
+  if (weights != nullptr) program->AttachWeights(weights);
   program->FindOpenDimensions();
   return program;
 }
@@ -97,8 +124,8 @@ absl::Status Program::MakeNodes() {
 
 absl::Status Program::PrepareKernels() {
   const Plan& plan = prepared_.plan();
-  for (const auto& node : nodes_) {
-    const kl_kernel* kernel = node->prepared.kernel;
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    Node* node = nodes_[n].get();
     for (size_t i = 0; i < node->plan_node.operands.size(); ++i) {
       const kl_value value = node->plan_node.operands[i];
       kl_tensor* tensor = node->operands.operand(i);
@@ -107,20 +134,35 @@ absl::Status Program::PrepareKernels() {
       }
       node->weights.push_back(*tensor);
     }
-    if (kernel->state_bytes > 0) {
-      KL_ASSIGN_OR_RETURN(node->state, AlignedBuffer::Allocate(kernel->state_bytes));
+    const StreamedNode* streamed = streamed_ == nullptr ? nullptr : streamed_->NodeOf(n);
+    if (streamed != nullptr) {
+      KL_RETURN_IF_ERROR(PrepareBlocks(node, n, *streamed));
+    } else {
+      node->kernels.emplace_back();
+      KL_RETURN_IF_ERROR(node->kernels[0].Prepare(node->prepared, node->operands.node()));
     }
-    node->requirements.struct_size = sizeof node->requirements;
-    if (kernel->prepare != nullptr) {
-      kl_error error = EmptyError();
-      const kl_code code = kernel->prepare(node->prepared.host, &node->operands.node(), node->state.data(),
-                                           &node->requirements, &error);
-      if (code != KL_OK) {
-        return StatusFromError(code, error, absl::StrCat("node ", node->plan_node.name, ", kernel ", kernel->name));
-      }
+    uint64_t worker_scratch_bytes = 0;
+    for (const PreparedKernel& kernel : node->kernels) {
+      node->scratch_bytes = std::max(node->scratch_bytes, kernel.requirements.scratch_bytes);
+      worker_scratch_bytes = std::max(worker_scratch_bytes, kernel.requirements.worker_scratch_bytes);
     }
-    node->is_prepared = true;
-    node->worker_scratch_stride = AlignUp(node->requirements.worker_scratch_bytes, kAlignment);
+    node->worker_scratch_stride = AlignUp(worker_scratch_bytes, kAlignment);
+    if (streamed == nullptr) continue;
+    node->outputs_offset = AlignUp(node->scratch_bytes, kAlignment);
+    const int64_t tokens = node->operands.operand(kMatmulY)->shape[0];
+    node->scratch_bytes = node->outputs_offset + WeightRun::OutputBytes(*streamed, tokens);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Program::PrepareBlocks(Node* node, size_t index, const StreamedNode& streamed) {
+  node->kernels.resize(streamed.shape_count());
+  for (size_t shape = 0; shape < streamed.shape_count(); ++shape) {
+    NodeOperands operands(prepared_.plan(), prepared_.plan().nodes[index], largest_, prepared_.thread_count());
+    for (uint32_t i = 0; i < kMatmulOperandCount; ++i) *operands.operand(i) = *node->operands.operand(i);
+    TakeRows(&operands, streamed.shape_rows(shape));
+    operands.operand(kMatmulWeight)->layout = streamed.layout(shape);
+    KL_RETURN_IF_ERROR(node->kernels[shape].Prepare(node->prepared, operands.node()));
   }
   return absl::OkStatus();
 }
@@ -173,7 +215,7 @@ absl::StatusOr<uint64_t> Program::PlaceValues(const kl_planner& planner) {
 
   const size_t scratch_begin = requests.size();
   for (int32_t n = 0; n < last_node; ++n) {
-    requests.push_back({nodes_[n]->requirements.scratch_bytes, n, n, -1});
+    requests.push_back({nodes_[n]->scratch_bytes, n, n, -1});
     requests.push_back({nodes_[n]->worker_scratch_stride * prepared_.thread_count(), n, n, -1});
   }
 
@@ -192,13 +234,15 @@ absl::StatusOr<uint64_t> Program::PlaceValues(const kl_planner& planner) {
 uint64_t Program::BytesWith(uint64_t arena_bytes) const {
   uint64_t bytes = arena_bytes + ExpertPredictor::RequiredBytes(prepared_.experts());
   // A state has pages of its own.
-  for (const auto& node : nodes_) bytes += AlignUp(node->state.size(), uint64_t{4096});
+  for (const auto& node : nodes_) {
+    for (const PreparedKernel& kernel : node->kernels) bytes += AlignUp(kernel.state.size(), uint64_t{4096});
+  }
   return bytes;
 }
 
-absl::StatusOr<uint64_t> Program::RequiredBytes(const PreparedPlan& prepared, const kl_planner& planner,
-                                                const Extents& largest) {
-  Program program(prepared, largest);
+absl::StatusOr<uint64_t> Program::RequiredBytes(const PreparedPlan& prepared, const StreamedWeights* streamed,
+                                                const kl_planner& planner, const Extents& largest) {
+  Program program(prepared, streamed, largest);
   KL_RETURN_IF_ERROR(program.MakeNodes());
   KL_ASSIGN_OR_RETURN(const uint64_t arena_bytes, program.PlaceValues(planner));
   return program.BytesWith(arena_bytes);
@@ -222,11 +266,23 @@ void Program::BindTensors(const CacheTensorFunction& cache_tensor) {
     run.run.struct_size = sizeof run.run;
     run.run.operands = node->pointers.data();
     run.run.operand_count = static_cast<uint32_t>(node->pointers.size());
-    run.run.state = node->state.data();
-    if (node->requirements.scratch_bytes > 0) run.run.scratch = arena_.data() + node->scratch_offset;
+    run.run.state = node->kernels[0].state.data();
+    if (node->scratch_bytes > 0) run.run.scratch = arena_.data() + node->scratch_offset;
     if (node->worker_scratch_stride > 0) run.worker_scratch_base = arena_.data() + node->worker_scratch_offset;
     run.worker_scratch_stride = node->worker_scratch_stride;
     runs_.push_back(run);
+  }
+}
+
+void Program::AttachWeights(WeightStream* weights) {
+  weights_ = std::make_unique<WeightRun>(weights);
+  const auto& streamed = weights->weights().nodes();
+  for (size_t i = 0; i < streamed.size(); ++i) {
+    const size_t index = streamed[i]->node_index();
+    Node& node = *nodes_[index];
+    std::vector<void*> states;
+    for (PreparedKernel& kernel : node.kernels) states.push_back(kernel.state.data());
+    weights_->Attach(i, &runs_[index], std::move(states), arena_.data() + node.scratch_offset + node.outputs_offset);
   }
 }
 
@@ -268,11 +324,21 @@ absl::Status Program::Run(Scheduler* scheduler, int64_t tokens, int64_t outputs,
   for (const OpenDimension& open : open_dimensions_) *open.target = open.outputs ? outputs : tokens;
   const size_t count = outputs == 0 ? hidden_run_count_ : runs_.size();
   prepared_.BoundLookedUp(tokens);
-  if (experts_ != nullptr) experts_->Begin(cancel);
+  BeginRun(count, cancel);
   const absl::Status status = profile_.empty() ? scheduler->Run(runs_.data(), count, cancel)
                                                : RunProfiled(scheduler, count, tokens, cancel);
-  if (experts_ != nullptr) experts_->End();
+  EndRun();
   return status;
+}
+
+void Program::BeginRun(size_t count, const std::atomic<bool>* cancel) {
+  if (experts_ != nullptr) experts_->Begin(cancel);
+  if (weights_ != nullptr) weights_->Begin(cancel, count);
+}
+
+void Program::EndRun() {
+  if (experts_ != nullptr) experts_->End();
+  if (weights_ != nullptr) weights_->End();
 }
 
 void Program::SetProfiling(bool on) {
@@ -304,7 +370,10 @@ absl::Status Program::CompleteLogits(Scheduler* scheduler) {
   if (!head_is_last_) return absl::OkStatus();
   // The last node's inputs live until it has run, and nothing ran after it.
   runs_.back().run.wanted_count = 0;
-  return scheduler->Run(&runs_.back(), 1, nullptr);
+  if (weights_ != nullptr) weights_->Begin(nullptr, runs_.size());
+  const absl::Status status = scheduler->Run(&runs_.back(), 1, nullptr);
+  if (weights_ != nullptr) weights_->End();
+  return status;
 }
 
 }  // namespace kinglet

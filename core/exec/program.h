@@ -16,6 +16,7 @@
 #include "core/exec/expert_run.h"
 #include "core/exec/prepared_plan.h"
 #include "core/exec/scheduler.h"
+#include "core/exec/weight_run.h"
 
 namespace kinglet {
 
@@ -33,15 +34,17 @@ struct NodeProfile {
 class Program {
  public:
   // `largest` bounds every later run. `budget` (may be NULL) is asked before the arena is allocated. `experts` holds the
-  // experts of a plan that leaves them in their file, else NULL.
+  // experts of a plan that leaves them in their file, else NULL; `weights` likewise those of LeaveWeights().
   // Errors: a kernel refuses a node, out of memory or budget.
   static absl::StatusOr<std::unique_ptr<Program>> Create(const PreparedPlan& prepared, const kl_planner& planner,
                                                          const Extents& largest,
                                                          const CacheTensorFunction& cache_tensor,
-                                                         Budget* budget = nullptr, ExpertBank* experts = nullptr);
-  // What Create() reserves in the budget. The weights need not be loaded.
-  static absl::StatusOr<uint64_t> RequiredBytes(const PreparedPlan& prepared, const kl_planner& planner,
-                                                const Extents& largest);
+                                                         Budget* budget = nullptr, ExpertBank* experts = nullptr,
+                                                         WeightStream* weights = nullptr);
+  // What Create() reserves in the budget, if `streamed` (may be NULL) are the weights that are left. The weights need not be
+  // loaded.
+  static absl::StatusOr<uint64_t> RequiredBytes(const PreparedPlan& prepared, const StreamedWeights* streamed,
+                                                const kl_planner& planner, const Extents& largest);
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -80,9 +83,13 @@ class Program {
     bool outputs;
   };
 
-  Program(const PreparedPlan& prepared, const Extents& largest);
+  Program(const PreparedPlan& prepared, const StreamedWeights* streamed, const Extents& largest);
   absl::Status MakeNodes();
   absl::Status PrepareKernels();
+  absl::Status PrepareBlocks(Node* node, size_t index, const StreamedNode& streamed);
+  void AttachWeights(WeightStream* weights);
+  void BeginRun(size_t count, const std::atomic<bool>* cancel);
+  void EndRun();
   // Returns the bytes of the arena.
   absl::StatusOr<uint64_t> PlaceValues(const kl_planner& planner);
   // All that Create() allocates, with an arena of this size.
@@ -93,6 +100,7 @@ class Program {
   absl::Status RunProfiled(Scheduler* scheduler, size_t count, int64_t tokens, const std::atomic<bool>* cancel);
 
   const PreparedPlan& prepared_;
+  const StreamedWeights* const streamed_;  // may be NULL
   const Extents largest_;
   std::vector<kl_tensor> tensors_;     // by value; weights: unused, they belong to their node
   std::vector<uint64_t> offsets_;      // by value, in the arena
@@ -106,6 +114,7 @@ class Program {
   std::vector<NodeProfile> profile_;
   std::vector<uint64_t> counted_bytes_;  // of the node that runs, by worker
   std::unique_ptr<ExpertRun> experts_;
+  std::unique_ptr<WeightRun> weights_;
 };
 
 }  // namespace kinglet

@@ -34,19 +34,15 @@ absl::StatusOr<Extents> ChooseExtents(const Plan& plan, const SessionOptions& op
 
 }  // namespace
 
-absl::StatusOr<SessionNeeds> Session::Needs(const PreparedPlan& prepared, const kl_planner& planner,
-                                            kl_dtype cache_type, const SessionOptions& options) {
+absl::StatusOr<SessionNeeds> Session::Needs(const PreparedPlan& prepared, const StreamedWeights* streamed,
+                                            const kl_planner& planner, const SessionOptions& options) {
   KL_ASSIGN_OR_RETURN(const Extents extents, ChooseExtents(prepared.plan(), options));
-  std::vector<kl_cache_desc> descs;
-  for (const PlanValue& value : prepared.plan().values) {
-    if (value.kind == ValueKind::kCache) descs.push_back(value.cache);
-  }
   SessionNeeds needs;
   if (options.context_length > 0) {
     KL_ASSIGN_OR_RETURN(needs.cache_bytes,
-                        KvCache::RequiredBytes(descs, extents.context, extents.tokens, cache_type));
+                        KvCache::RequiredBytes(CacheSpecs(prepared.plan()), extents.context, extents.tokens));
   }
-  KL_ASSIGN_OR_RETURN(needs.activation_bytes, Program::RequiredBytes(prepared, planner, extents));
+  KL_ASSIGN_OR_RETURN(needs.activation_bytes, Program::RequiredBytes(prepared, streamed, planner, extents));
   return needs;
 }
 
@@ -63,25 +59,23 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Model* model, con
   KL_ASSIGN_OR_RETURN(const Extents extents, ChooseExtents(model->plan(), options));
 
   const Plan& plan = model->plan();
-  std::vector<kl_cache_desc> descs;
   std::vector<size_t> cache_of(plan.values.size());
+  size_t cache_count = 0;
   for (size_t v = 0; v < plan.values.size(); ++v) {
-    if (plan.values[v].kind != ValueKind::kCache) continue;
-    cache_of[v] = descs.size();
-    descs.push_back(plan.values[v].cache);
+    if (plan.values[v].kind == ValueKind::kCache) cache_of[v] = cache_count++;
   }
   // A context that was asked for is there when it is needed; the model's own, which may be larger than the budget, takes
   // memory from the experts as the conversation grows.
   const auto promise = options.context_length > 0 || model->budget()->limit_bytes() == 0 ? KvCache::Promise::kWhole
                                                                                         : KvCache::Promise::kAsWritten;
-  KL_ASSIGN_OR_RETURN(session->cache_, KvCache::Create(descs, extents.context, extents.tokens, model->budget(),
-                                                       model->cache_type(), promise));
+  KL_ASSIGN_OR_RETURN(session->cache_, KvCache::Create(CacheSpecs(plan), extents.context, extents.tokens,
+                                                       model->budget(), promise));
   const KvCache* cache = session->cache_.get();
   Runtime* runtime = model->runtime();
   KL_ASSIGN_OR_RETURN(session->program_,
                       Program::Create(*model->prepared(), runtime->planner(), extents,
                                       [&](kl_value value) { return cache->tensor(cache_of[value]); },
-                                      model->budget(), model->experts()));
+                                      model->budget(), model->experts(), model->weight_stream()));
   session->full_logits_ = options.full_logits;
   KL_RETURN_IF_ERROR(session->SetSampler(options.sampler));
   return session;

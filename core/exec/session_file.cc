@@ -25,7 +25,7 @@ namespace kinglet {
 namespace {
 
 constexpr char kMagic[8] = {'K', 'L', 'S', 'E', 'S', 'S', 'N', '\0'};
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;  // 2: keys and values may have different types
 
 struct Header {
   char magic[8];

@@ -105,7 +105,6 @@ void WeightStore::ForgetLookedUp() const {
   for (const SourceTensor* tensor : looked_up_) {
     if (tensor->file == nullptr || read_in_full_.count(tensor) != 0) continue;
     tensor->file->Forget(tensor->file_offset, tensor->bytes);
-    tensor->file->AdviseRandom(tensor->file_offset, tensor->bytes);
   }
 }
 
@@ -193,10 +192,30 @@ void WeightStore::GiveBack(const Tensors& tensors, bool frugal) const {
   for (const SourceTensor* tensor : tensors) {
     // Read-ahead went beyond the tensor, into what nobody will ask for.
     if (frugal && tensor->file != nullptr) tensor->file->Forget(0, tensor->file->size());
-    // Somebody looks rows up in it: the others should not come back with them.
-    if (tensor->file != nullptr && used_as_mapped_.count(tensor) > 0) {
-      tensor->file->AdviseRandom(tensor->file_offset, tensor->bytes);
+  }
+}
+
+void WeightStore::Settle(bool frugal) const {
+  std::set<const MappedFile*> files;
+  for (const SourceTensor* tensor : used_as_mapped_) files.insert(tensor->file);
+  for (const auto entry : packed_order_) {
+    for (const SourceTensor* tensor : entry->first.first) {
+      files.insert(tensor->file);
+      // Packed, and somebody looks rows up in it: the others should not come back with them.
+      if (!frugal && tensor->file != nullptr && used_as_mapped_.count(tensor) > 0) {
+        tensor->file->AdviseRandom(tensor->file_offset, tensor->bytes);
+      }
     }
+  }
+  files.erase(nullptr);
+  if (!frugal) return;
+  // Small weights that are used as they lie in the file (norms, routers) are faulted in while the
+  // model runs. Without this each fault reads megabytes around it, which are page cache that nobody
+  // asked for, and in a full cgroup never ending reads. Then goes what was still being read ahead
+  // when it was forgotten the first time.
+  for (const MappedFile* file : files) {
+    file->AdviseRandom(0, file->size());
+    file->Forget(0, file->size());
   }
 }
 
@@ -221,13 +240,13 @@ absl::Status WeightStore::PackAll(uint64_t copy_bytes, bool frugal,
 absl::Status WeightStore::Pack(bool frugal, const ParallelForFunction& parallel_for,
                                const ProgressFunction& progress, const PackedCacheOptions* cache) {
   const uint64_t copy_bytes = PlacePacked();
-  if (frugal || cache == nullptr || copy_bytes == 0)
+  if (cache == nullptr || copy_bytes == 0)
     return PackAll(copy_bytes, frugal, parallel_for, progress);
   const std::string contents = absl::StrCat(cache->identity, DescribePacked());
   auto opened = PackedCache::Open(cache->path, contents, copy_bytes, parallel_for);
   if (opened.ok()) {
     mapped_copy_ = *std::move(opened);
-    for (const auto entry : packed_order_) GiveBack(entry->first.first, frugal);
+    for (const auto entry : packed_order_) GiveBack(entry->first.first, /*frugal=*/false);
     return absl::OkStatus();
   }
   if (opened.status().code() != absl::StatusCode::kNotFound && cache->log != nullptr) {

@@ -45,12 +45,15 @@ class WeightStore {
   uint64_t looked_up_bytes() const;
   void ForgetLookedUp() const;
 
-  // With `frugal`, what was read of the files leaves the system's cache as well, tensor by tensor, and `cache` is not used.
+  // With `frugal`, what was read of the files leaves the system's cache as well, tensor by tensor; `cache` is NULL then.
   // With `cache` (may be NULL) the packed copy is mapped from that file where it fits, and written there where it does
   // not: what goes wrong with it is logged and costs time only.
   // Errors: cancelled by `progress`, out of memory, the file changed or became shorter while it was read.
   absl::Status Pack(bool frugal, const ParallelForFunction& parallel_for, const ProgressFunction& progress,
                     const PackedCacheOptions* cache = nullptr);
+  // Once nothing more is packed: how the mapped weights will be read, and with `frugal` nothing of their files in memory.
+  // All advice about the files' pages is given here, by Pack() and by ForgetLookedUp().
+  void Settle(bool frugal) const;
   // Most of a file that is in memory beside the packed copies while a thread packs.
   static constexpr uint64_t kSliceBytes = 4 << 20;
 

@@ -15,11 +15,10 @@ constexpr uint64_t kAlignment = 64;
 constexpr int64_t kTokensAhead = 128;
 
 // What Serialize() writes: this, then for each cache a CacheHeader and its rows,
-// [head_count][row_count][head_length] of the type.
+// [head_count][row_count] rows of the type.
 struct FileHeader {
   char magic[4] = {'K', 'L', 'K', 'V'};
-  uint32_t version = 1;
-  int64_t type = KL_TYPE_F16;
+  uint32_t version = 2;
   uint64_t cache_count = 0;
   int64_t length = 0;
 };
@@ -33,29 +32,46 @@ struct CacheHeader {
   int64_t type = 0;  // kl_dtype
 };
 
+uint64_t BlocksOfRow(const KvCacheSpec& spec) {
+  const uint64_t block = kl_dtype_info_of(spec.type).block_elements;
+  return (static_cast<uint64_t>(spec.desc.head_length) + block - 1) / block;
+}
+
 // Bytes of one cache, rounded up so that the next one is aligned.
-bool CacheBytes(const kl_cache_desc& desc, kl_dtype type, int64_t rows, uint64_t* bytes) {
-  uint64_t product = kl_row_bytes(type, 1);
-  return CheckedMultiply<uint64_t>(product, desc.head_count, &product) &&
+bool CacheBytes(const KvCacheSpec& spec, int64_t rows, uint64_t* bytes) {
+  uint64_t product = kl_dtype_info_of(spec.type).block_bytes;
+  return CheckedMultiply<uint64_t>(product, BlocksOfRow(spec), &product) &&
+         CheckedMultiply<uint64_t>(product, spec.desc.head_count, &product) &&
          CheckedMultiply<uint64_t>(product, rows, &product) &&
-         CheckedMultiply<uint64_t>(product, desc.head_length, &product) &&
          CheckedAlignUp(product, kAlignment, bytes);
 }
 
 }  // namespace
+
+bool IsKvCacheType(kl_dtype type) {
+  return type == KL_TYPE_F32 || type == KL_TYPE_F16 || type == KL_TYPE_Q8_0;
+}
 
 int64_t KvCacheRows(const kl_cache_desc& desc, int64_t context_length, int64_t batch_length) {
   if (desc.window <= 0 || desc.window >= context_length) return context_length;
   return std::min(context_length, desc.window + batch_length - 1);
 }
 
-absl::StatusOr<uint64_t> KvCache::RequiredBytes(const std::vector<kl_cache_desc>& descs,
-                                                int64_t context_length, int64_t batch_length,
-                                                kl_dtype type) {
-  if (type != KL_TYPE_F16 && type != KL_TYPE_F32) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("KV cache: expected type f16 or f32, found type number ", type));
-  }
+kl_tensor KvCacheTensor(const KvCacheSpec& spec, int64_t context_length, int64_t batch_length) {
+  kl_tensor tensor = {};
+  tensor.struct_size = sizeof tensor;
+  tensor.type = spec.type;
+  tensor.rank = 3;
+  tensor.layout = KL_LAYOUT_ROWS;
+  tensor.shape[0] = spec.desc.head_count;
+  tensor.shape[1] = KvCacheRows(spec.desc, context_length, batch_length);
+  tensor.shape[2] =
+      static_cast<int64_t>(BlocksOfRow(spec)) * kl_dtype_info_of(spec.type).block_elements;
+  return tensor;
+}
+
+absl::StatusOr<uint64_t> KvCache::RequiredBytes(const std::vector<KvCacheSpec>& specs,
+                                                int64_t context_length, int64_t batch_length) {
   constexpr int64_t kMostTokens = int64_t{1} << 31;  // positions are 32 bits wide
   if (context_length < 1 || context_length > kMostTokens || batch_length < 1 ||
       batch_length > kMostTokens) {
@@ -64,15 +80,20 @@ absl::StatusOr<uint64_t> KvCache::RequiredBytes(const std::vector<kl_cache_desc>
                      " tokens, found ", context_length, " and ", batch_length));
   }
   uint64_t sum = 0;
-  for (size_t i = 0; i < descs.size(); ++i) {
-    const kl_cache_desc& desc = descs[i];
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const kl_cache_desc& desc = specs[i].desc;
+    if (!IsKvCacheType(specs[i].type)) {
+      return absl::InvalidArgumentError(absl::StrCat("KV cache ", i, ": expected type ",
+                                                     kKvCacheTypes, ", found type number ",
+                                                     specs[i].type));
+    }
     if (desc.head_count < 1 || desc.head_length < 1 || desc.window < 0) {
       return absl::InvalidArgumentError(
           absl::StrCat("KV cache ", i, ": expected positive sizes, found ", desc.head_count,
                        " heads of length ", desc.head_length, ", window ", desc.window));
     }
     uint64_t bytes = 0;
-    if (!CacheBytes(desc, type, KvCacheRows(desc, context_length, batch_length), &bytes) ||
+    if (!CacheBytes(specs[i], KvCacheRows(desc, context_length, batch_length), &bytes) ||
         !CheckedAdd(sum, bytes, &sum)) {
       return absl::OutOfRangeError(absl::StrCat(
           "KV cache ", i, ": the size of ", desc.head_count, " heads of length ", desc.head_length,
@@ -82,12 +103,11 @@ absl::StatusOr<uint64_t> KvCache::RequiredBytes(const std::vector<kl_cache_desc>
   return sum;
 }
 
-absl::StatusOr<std::unique_ptr<KvCache>> KvCache::Create(const std::vector<kl_cache_desc>& descs,
+absl::StatusOr<std::unique_ptr<KvCache>> KvCache::Create(const std::vector<KvCacheSpec>& specs,
                                                          int64_t context_length,
                                                          int64_t batch_length, Budget* budget,
-                                                         kl_dtype type, Promise promise) {
-  KL_ASSIGN_OR_RETURN(const uint64_t bytes,
-                      RequiredBytes(descs, context_length, batch_length, type));
+                                                         Promise promise) {
+  KL_ASSIGN_OR_RETURN(const uint64_t bytes, RequiredBytes(specs, context_length, batch_length));
   std::unique_ptr<KvCache> result(new KvCache());
   if (budget != nullptr) {
     const bool whole = promise == Promise::kWhole;
@@ -95,25 +115,17 @@ absl::StatusOr<std::unique_ptr<KvCache>> KvCache::Create(const std::vector<kl_ca
     if (!whole) result->growing_budget_ = budget;
   }
   KL_ASSIGN_OR_RETURN(result->buffer_, AlignedBuffer::Allocate(bytes));
-  result->type_ = type;
   result->context_length_ = context_length;
   result->batch_length_ = batch_length;
   uint64_t offset = 0;
-  for (const kl_cache_desc& desc : descs) {
+  for (const KvCacheSpec& spec : specs) {
     Cache cache;
-    cache.desc = desc;
-    cache.rows = KvCacheRows(desc, context_length, batch_length);
-    cache.tensor.struct_size = sizeof cache.tensor;
-    cache.tensor.type = type;
-    cache.tensor.rank = 3;
-    cache.tensor.layout = KL_LAYOUT_ROWS;
-    cache.tensor.shape[0] = desc.head_count;
-    cache.tensor.shape[1] = cache.rows;
-    cache.tensor.shape[2] = desc.head_length;
+    cache.desc = spec.desc;
+    cache.tensor = KvCacheTensor(spec, context_length, batch_length);
     cache.tensor.data = result->buffer_.data() + offset;
+    cache.rows = cache.tensor.shape[1];
     uint64_t cache_bytes = 0;
-    if (!CacheBytes(desc, type, cache.rows, &cache_bytes))
-      return absl::InternalError("KV cache size");
+    if (!CacheBytes(spec, cache.rows, &cache_bytes)) return absl::InternalError("KV cache size");
     offset += cache_bytes;
     result->caches_.push_back(cache);
   }
@@ -121,7 +133,7 @@ absl::StatusOr<std::unique_ptr<KvCache>> KvCache::Create(const std::vector<kl_ca
 }
 
 uint64_t KvCache::RowBytes(const Cache& cache) const {
-  return kl_row_bytes(type_, static_cast<uint64_t>(cache.desc.head_length));
+  return kl_row_bytes(cache.tensor.type, static_cast<uint64_t>(cache.tensor.shape[2]));
 }
 
 uint8_t* KvCache::RowsOf(const Cache& cache, int64_t head, int64_t position) const {
@@ -212,7 +224,6 @@ uint64_t KvCache::SerializedBytes() const {
 
 absl::Status KvCache::Serialize(const Sink& sink) const {
   FileHeader header;
-  header.type = type_;
   header.cache_count = caches_.size();
   header.length = length_;
   KL_RETURN_IF_ERROR(sink(&header, sizeof header));
@@ -262,16 +273,17 @@ absl::Status KvCache::DeserializeChecked(const uint8_t* data, uint64_t bytes) {
   };
   FileHeader header;
   if (!read(&header, sizeof header)) return corrupt("it ends within its header");
-  if (memcmp(header.magic, FileHeader().magic, sizeof header.magic) != 0 || header.version != 1) {
-    return corrupt(absl::StrCat("expected version 1 of its format, found ", header.version));
+  if (memcmp(header.magic, FileHeader().magic, sizeof header.magic) != 0 ||
+      header.version != FileHeader().version) {
+    return corrupt(absl::StrCat("expected version ", FileHeader().version, " of its format, found ",
+                                header.version));
   }
-  if (header.type != type_ || header.cache_count != caches_.size() || header.length < 0 ||
+  if (header.cache_count != caches_.size() || header.length < 0 ||
       header.length > context_length_) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("KV cache of a session file: expected ", caches_.size(), " caches of type ",
-                     type_, " and at most ", context_length_, " tokens, found ", header.cache_count,
-                     " of type ", header.type, " and ", header.length,
-                     "; restore it with the same model and a context that is long enough"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "KV cache of a session file: expected ", caches_.size(), " caches and at most ",
+        context_length_, " tokens, found ", header.cache_count, " and ", header.length,
+        "; restore it with the same model and a context that is long enough"));
   }
   KL_RETURN_IF_ERROR(PromiseRows(header.length));
   for (size_t i = 0; i < caches_.size(); ++i) {

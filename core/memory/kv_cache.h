@@ -1,7 +1,8 @@
 // Keys and values of the tokens that a session has computed.
 //
 //   one tensor a cache value of the plan (a layer has two: keys, values)
-//     f16 or f32 [head_count, rows, head_length], the layout of op `attention`
+//     f32, f16 or q8_0 [head_count, rows, head_length], the layout of op `attention`; a row of
+//     q8_0 is filled up to whole blocks of 32. Keys and values may have different types.
 //
 //   full rows: rows = context; position p in row p
 //   ring rows: rows = window + batch - 1 (at most context); position p in row p % rows
@@ -25,8 +26,19 @@
 
 namespace kinglet {
 
+struct KvCacheSpec {
+  kl_cache_desc desc = {};
+  kl_dtype type = KL_TYPE_F16;
+};
+
+// Whether keys and values can be kept in this type, and the names of those that can.
+bool IsKvCacheType(kl_dtype type);
+constexpr char kKvCacheTypes[] = "f32, f16 or q8_0";
+
 // Rows that a cache of this kind needs for a context and the largest batch.
 int64_t KvCacheRows(const kl_cache_desc& desc, int64_t context_length, int64_t batch_length);
+// Its type and shape, without data.
+kl_tensor KvCacheTensor(const KvCacheSpec& spec, int64_t context_length, int64_t batch_length);
 
 // One thread at a time. Kernels write to tensor(i).data between Reserve() and Commit().
 class KvCache {
@@ -35,23 +47,21 @@ class KvCache {
   using Sink = std::function<absl::Status(const void* data, uint64_t bytes)>;
 
   // Bytes that Create() would allocate. Errors: a length that is not positive,
-  // a type other than f16 and f32, sizes that overflow.
-  static absl::StatusOr<uint64_t> RequiredBytes(const std::vector<kl_cache_desc>& descs,
-                                                int64_t context_length, int64_t batch_length,
-                                                kl_dtype type = KL_TYPE_F16);
+  // a type that caches cannot have, sizes that overflow.
+  static absl::StatusOr<uint64_t> RequiredBytes(const std::vector<KvCacheSpec>& specs,
+                                                int64_t context_length, int64_t batch_length);
 
-  // One tensor for each desc, in that order. Pages become resident as rows are written. `budget`
-  // (may be NULL) is asked under the name "cache": for all rows before anything is allocated, or with
-  // kAsWritten by Reserve() for the rows that are about to be written. `type` is f16 or f32.
+  // One tensor for each spec, in that order. Pages become resident as rows are written. `budget`
+  // (may be NULL) is asked under the name "cache": for all rows before anything is allocated, or
+  // with kAsWritten by Reserve() for the rows that are about to be written.
   enum class Promise { kWhole, kAsWritten };
-  static absl::StatusOr<std::unique_ptr<KvCache>> Create(const std::vector<kl_cache_desc>& descs,
+  static absl::StatusOr<std::unique_ptr<KvCache>> Create(const std::vector<KvCacheSpec>& specs,
                                                          int64_t context_length,
                                                          int64_t batch_length, Budget* budget,
-                                                         kl_dtype type = KL_TYPE_F16,
                                                          Promise promise = Promise::kWhole);
 
   size_t size() const { return caches_.size(); }
-  // [head_count, rows, head_length]; data lives as long as the cache.
+  // [head_count, rows, head_length or whole blocks]; data lives as long as the cache.
   const kl_tensor& tensor(size_t index) const { return caches_[index].tensor; }
   uint64_t bytes() const { return buffer_.size(); }
   int64_t context_length() const { return context_length_; }
@@ -98,7 +108,6 @@ class KvCache {
   absl::Status PromiseRows(int64_t length);
   absl::Status DeserializeChecked(const uint8_t* data, uint64_t bytes);
 
-  kl_dtype type_ = KL_TYPE_F16;
   int64_t context_length_ = 0;
   int64_t batch_length_ = 0;
   int64_t length_ = 0;

@@ -14,13 +14,19 @@ constexpr int64_t kHeads = 2, kLength = 4, kWindow = 8;
 
 std::vector<kl_cache_desc> Descs() {
   const auto desc = [](int64_t window) {
-    return kl_cache_desc{sizeof(kl_cache_desc), kHeads, kLength, window};
+    return kl_cache_desc{sizeof(kl_cache_desc), kHeads, kLength, window, KL_CACHE_ANY, 0};
   };
   return {desc(0), desc(0), desc(kWindow), desc(kWindow)};
 }
 
+std::vector<KvCacheSpec> Specs(kl_dtype type = KL_TYPE_F16) {
+  std::vector<KvCacheSpec> specs;
+  for (const kl_cache_desc& desc : Descs()) specs.push_back({desc, type});
+  return specs;
+}
+
 std::unique_ptr<KvCache> Make(int64_t context, int64_t batch) {
-  auto cache = KvCache::Create(Descs(), context, batch, nullptr);
+  auto cache = KvCache::Create(Specs(), context, batch, nullptr);
   EXPECT_TRUE(cache.ok()) << cache.status();
   return *std::move(cache);
 }
@@ -85,7 +91,8 @@ absl::Status Restore(KvCache* cache, const std::string& bytes) {
 }
 
 TEST(KvCacheTest, RowsAreTheContextOrARing) {
-  const kl_cache_desc full = {sizeof full, 1, 4, 0}, ring = {sizeof ring, 1, 4, 100};
+  const kl_cache_desc full = {sizeof full, 1, 4, 0, KL_CACHE_ANY, 0};
+  const kl_cache_desc ring = {sizeof ring, 1, 4, 100, KL_CACHE_ANY, 0};
   EXPECT_EQ(KvCacheRows(full, 4096, 512), 4096);
   EXPECT_EQ(KvCacheRows(ring, 4096, 512), 611);
   EXPECT_EQ(KvCacheRows(ring, 4096, 1), 100);
@@ -110,13 +117,13 @@ TEST(KvCacheTest, TensorsHaveTheLayoutOfAttentionAndDoNotTouch) {
 }
 
 TEST(KvCacheTest, BytesAreKnownAndReservedBeforehand) {
-  const auto bytes = KvCache::RequiredBytes(Descs(), 64, 5);
+  const auto bytes = KvCache::RequiredBytes(Specs(), 64, 5);
   ASSERT_TRUE(bytes.ok());
   EXPECT_EQ(*bytes, 2u * (2 * 64 * 4 * 2) + 2u * (2 * 12 * 4 * 2));
   Budget small(*bytes - 1), enough(*bytes);
-  EXPECT_EQ(CodeFromStatus(KvCache::Create(Descs(), 64, 5, &small).status()), KL_OUT_OF_BUDGET);
+  EXPECT_EQ(CodeFromStatus(KvCache::Create(Specs(), 64, 5, &small).status()), KL_OUT_OF_BUDGET);
   {
-    const auto cache = KvCache::Create(Descs(), 64, 5, &enough);
+    const auto cache = KvCache::Create(Specs(), 64, 5, &enough);
     ASSERT_TRUE(cache.ok()) << cache.status();
     EXPECT_EQ((*cache)->bytes(), *bytes);
     EXPECT_EQ(enough.used_bytes(), *bytes);
@@ -125,12 +132,14 @@ TEST(KvCacheTest, BytesAreKnownAndReservedBeforehand) {
 }
 
 TEST(KvCacheTest, ImpossibleSizesAreErrors) {
-  std::vector<kl_cache_desc> descs = {{sizeof(kl_cache_desc), int64_t{1} << 40, 1 << 20, 0}};
-  EXPECT_EQ(CodeFromStatus(KvCache::RequiredBytes(descs, 1 << 20, 1).status()), KL_OUT_OF_BUDGET);
-  descs[0].head_count = 0;
-  EXPECT_EQ(CodeFromStatus(KvCache::RequiredBytes(descs, 8, 1).status()), KL_INVALID_ARGUMENT);
-  EXPECT_EQ(CodeFromStatus(KvCache::RequiredBytes(Descs(), 0, 1).status()), KL_INVALID_ARGUMENT);
-  EXPECT_EQ(CodeFromStatus(KvCache::RequiredBytes(Descs(), 8, 0).status()), KL_INVALID_ARGUMENT);
+  std::vector<KvCacheSpec> specs(1);
+  specs[0].desc.head_count = int64_t{1} << 40;
+  specs[0].desc.head_length = 1 << 20;
+  EXPECT_EQ(CodeFromStatus(KvCache::RequiredBytes(specs, 1 << 20, 1).status()), KL_OUT_OF_BUDGET);
+  specs[0].desc.head_count = 0;
+  EXPECT_EQ(CodeFromStatus(KvCache::RequiredBytes(specs, 8, 1).status()), KL_INVALID_ARGUMENT);
+  EXPECT_EQ(CodeFromStatus(KvCache::RequiredBytes(Specs(), 0, 1).status()), KL_INVALID_ARGUMENT);
+  EXPECT_EQ(CodeFromStatus(KvCache::RequiredBytes(Specs(), 8, 0).status()), KL_INVALID_ARGUMENT);
 }
 
 TEST(KvCacheTest, TheContextAndTheBatchAreLimits) {
@@ -227,18 +236,18 @@ TEST(KvCacheTest, FilesOfOtherShapesAreRefused) {
   const std::string bytes = Serialized(*saved);
   const auto too_short = Make(29, 5);
   EXPECT_EQ(CodeFromStatus(Restore(too_short.get(), bytes)), KL_FAILED_PRECONDITION);
-  auto descs = Descs();
-  descs[1].head_length = 8;
-  const auto other = KvCache::Create(descs, 64, 5, nullptr);
+  auto specs = Specs();
+  specs[1].desc.head_length = 8;
+  const auto other = KvCache::Create(specs, 64, 5, nullptr);
   EXPECT_EQ(CodeFromStatus(Restore(other->get(), bytes)), KL_FAILED_PRECONDITION);
-  descs.pop_back();
-  const auto fewer = KvCache::Create(descs, 64, 5, nullptr);
+  specs.pop_back();
+  const auto fewer = KvCache::Create(specs, 64, 5, nullptr);
   EXPECT_EQ(CodeFromStatus(Restore(fewer->get(), bytes)), KL_FAILED_PRECONDITION);
 }
 
 TEST(KvCacheTest, KeepsF32WhenAsked) {
-  const auto make = [](kl_dtype type) { return KvCache::Create(Descs(), 64, 5, nullptr, type); };
-  EXPECT_EQ(CodeFromStatus(make(KL_TYPE_Q8_0).status()), KL_INVALID_ARGUMENT);
+  const auto make = [](kl_dtype type) { return KvCache::Create(Specs(type), 64, 5, nullptr); };
+  EXPECT_EQ(CodeFromStatus(make(KL_TYPE_Q4_0).status()), KL_INVALID_ARGUMENT);
   const auto single = make(KL_TYPE_F32), half = make(KL_TYPE_F16), again = make(KL_TYPE_F32);
   ASSERT_TRUE(single.ok() && half.ok() && again.ok());
   EXPECT_EQ((*single)->tensor(0).type, KL_TYPE_F32);
@@ -255,6 +264,44 @@ TEST(KvCacheTest, KeepsF32WhenAsked) {
   EXPECT_EQ(CodeFromStatus(Restore(half->get(), bytes)), KL_FAILED_PRECONDITION);
   ASSERT_TRUE(Restore(again->get(), bytes).ok());
   EXPECT_EQ(row(**again)[kLength - 1], 0.1f);
+}
+
+// Keys q8_0 in whole blocks, values f16, through a file and back; other types are refused.
+TEST(KvCacheTest, KeysAndValuesHaveTheirOwnTypes) {
+  const auto make = [](kl_dtype keys, kl_dtype values) {
+    KvCacheSpec spec;
+    spec.desc.head_count = kHeads;
+    spec.desc.head_length = 40;
+    std::vector<KvCacheSpec> specs(2, spec);
+    specs[0].type = keys;
+    specs[1].type = values;
+    auto cache = KvCache::Create(specs, 64, 5, nullptr);
+    EXPECT_TRUE(cache.ok()) << cache.status();
+    return *std::move(cache);
+  };
+  const auto saved = make(KL_TYPE_Q8_0, KL_TYPE_F16);
+  EXPECT_EQ(saved->tensor(0).type, KL_TYPE_Q8_0);
+  EXPECT_EQ(saved->tensor(0).shape[2], 64);
+  EXPECT_EQ(saved->tensor(1).type, KL_TYPE_F16);
+  EXPECT_EQ(saved->tensor(1).shape[2], 40);
+  EXPECT_EQ(saved->bytes(), static_cast<uint64_t>(kHeads * 64 * (2 * 34 + 40 * 2)));
+
+  ASSERT_TRUE(saved->Reserve(3).ok());
+  saved->Commit(3);
+  const auto row = [](const KvCache& cache, size_t index, uint64_t row_bytes) {
+    return static_cast<uint8_t*>(cache.tensor(index).data) +
+           (64 + 2) * row_bytes;  // head 1, position 2
+  };
+  memset(row(*saved, 0, 68), 0x5a, 68);
+  memset(row(*saved, 1, 80), 0xa5, 80);
+  const std::string bytes = Serialized(*saved);
+  const auto restored = make(KL_TYPE_Q8_0, KL_TYPE_F16);
+  ASSERT_TRUE(Restore(restored.get(), bytes).ok());
+  EXPECT_EQ(memcmp(row(*restored, 0, 68), row(*saved, 0, 68), 68), 0);
+  EXPECT_EQ(memcmp(row(*restored, 1, 80), row(*saved, 1, 80), 80), 0);
+  const auto swapped = make(KL_TYPE_F16, KL_TYPE_Q8_0);
+  EXPECT_EQ(CodeFromStatus(Restore(swapped.get(), bytes)), KL_FAILED_PRECONDITION);
+  EXPECT_EQ(swapped->length(), 0);
 }
 
 TEST(KvCacheTest, EveryTruncationIsAnErrorAndLeavesTheCacheEmpty) {

@@ -188,7 +188,9 @@ class PlanWriter {
     cache.head_count = kv_head_count;
     cache.head_length = head_length;
     cache.window = window;
+    cache.content = KL_CACHE_KEYS;
     const kl_value keys = builder_->cache(builder_, &cache);
+    cache.content = KL_CACHE_VALUES;
     const kl_value values = builder_->cache(builder_, &cache);
     return Node("attention", name,
                 {Attribute("head_length", head_length), Attribute("window", window),

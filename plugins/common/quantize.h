@@ -5,6 +5,7 @@
 #ifndef KINGLET_PLUGINS_COMMON_QUANTIZE_H_
 #define KINGLET_PLUGINS_COMMON_QUANTIZE_H_
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 
@@ -32,13 +33,14 @@ static inline void QuantizeRowQ4_0(const float* x, int64_t elements, BlockQ4_0* 
   }
 }
 
-// d = absmax / 127; q = round(x / d), halves away from zero.
+// d = absmax / 127; q = round(x / d), halves away from zero. A block of numbers so small that 1 / d
+// overflows is zeros.
 static inline void QuantizeRowQ8_0(const float* x, int64_t elements, BlockQ8_0* blocks) {
   for (int64_t b = 0; b < elements / kSmallBlock; ++b, x += kSmallBlock) {
     float absmax = 0.0f;
     for (int j = 0; j < kSmallBlock; ++j) absmax = fabsf(x[j]) > absmax ? fabsf(x[j]) : absmax;
     const float d = absmax / 127.0f;
-    const float inverse = d != 0.0f ? 1.0f / d : 0.0f;
+    const float inverse = d >= FLT_MIN ? 1.0f / d : 0.0f;
     blocks[b].d = F32ToF16(d);
     for (int j = 0; j < kSmallBlock; ++j)
       blocks[b].qs[j] = static_cast<int8_t>(roundf(x[j] * inverse));

@@ -355,11 +355,41 @@ void ExpertBank::Shrink() {
       slot = EvictOne();
       if (slot == kNone) return;
     }
+    slot = MakeRoomAtTheEnd(slot);
     slots_[slot] = Slot();
     slots_[slot].state = State::kRetired;
     retired_.PushBack(slot);
     memory_.GiveBack(slot * layout_.slot_stride, layout_.slot_stride);
   }
+}
+
+// `slot` is in no list and holds nothing. Returns such a slot as far to the end as can be had, moving what is there. A huge
+// page goes back to the system only as a whole, and slots are about as large: given back here and there, they would give
+// back nothing.
+uint32_t ExpertBank::MakeRoomAtTheEnd(uint32_t slot) {
+  for (uint32_t last = static_cast<uint32_t>(slots_.size()) - 1; last > slot; --last) {
+    Slot& from = slots_[last];
+    if (from.state == State::kFree) {
+      free_.Remove(last);
+      slots_[slot] = Slot();
+      free_.PushBack(slot);
+      return last;
+    }
+    if (from.state != State::kReady || from.references > 0) continue;
+    uint8_t* const source = memory_.data() + last * layout_.slot_stride;
+    uint8_t* const target = memory_.data() + slot * layout_.slot_stride;
+    memcpy(target, source, layout_.slot_stride);
+    for (size_t i = 0; i < layout_.most_pieces; ++i) {
+      const void* const piece = pieces_[size_t{last} * layout_.most_pieces + i];
+      const bool moves = piece >= source && piece < source + layout_.slot_stride;
+      pieces_[size_t{slot} * layout_.most_pieces + i] =
+          moves ? target + (static_cast<const uint8_t*>(piece) - source) : piece;
+    }
+    slots_[slot] = from;
+    slot_of_record_[from.record] = slot;
+    return last;
+  }
+  return slot;
 }
 
 kl_code ExpertBank::Pin(uint64_t id, bool pinned, kl_error* error) {

@@ -112,6 +112,7 @@ class ExpertBank final : public LoadSink {
   void Unreference(uint32_t slot);
   void StartReads();
   void Shrink();
+  uint32_t MakeRoomAtTheEnd(uint32_t slot);
   void SubmitGuess(const uint64_t* ids, uint32_t count, kl_bank_ticket id);
   bool GuessIsUnderWay(kl_bank_ticket id) const;
   bool SomethingFreesItself() const;

@@ -207,7 +207,7 @@ kl_code ExpertBank::Resize(uint64_t budget_bytes, kl_error* error) {
       static_cast<uint32_t>(std::min<uint64_t>(plan_.SlotsOf(budget_bytes), plan_.slot_count));
   policy_->SetCapacity(target_slot_count_);
   while (live_count() < target_slot_count_) {
-    const uint32_t slot = retired_.front();
+    const uint32_t slot = retired_.back();  // the nearest to those in use
     retired_.Remove(slot);
     slots_[slot].state = State::kFree;
     free_.PushBack(slot);

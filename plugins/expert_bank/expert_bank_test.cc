@@ -258,6 +258,46 @@ TEST_F(ExpertBankTest, ShrinksWithoutReloadAndGrowsBack) {
   EXPECT_EQ(bank_->Stats().hit_count, hits + 10);
 }
 
+// What is given back lies together at the end: huge pages go back as a whole. The records that
+// were there have moved.
+TEST_F(ExpertBankTest, ShrinkingMovesRecordsToTheFront) {
+  for (const Shape shape :
+       {Shape::kUnalignedPieces, Shape::kAligned, Shape::kInPlace, Shape::kUnpacked}) {
+    MakeFile(shape);
+    Open(10);
+    TakeAll(Submit({0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+    const kl_bank_ticket held = Submit({9});
+    kl_lease last;
+    ASSERT_EQ(Next(held, &last), KL_BANK_READY);
+    uint64_t least = 0, each = 0;
+    ASSERT_EQ(ExpertBank::QueryBudget(options_, &least, &each, &error_), KL_OK);
+    ASSERT_EQ(bank_->Resize(bank_->Stats().resident_bytes - 5 * each, &error_), KL_OK);
+    ExpectContent(last);  // leased: it stays where it is
+    bank_->Release(last);
+    bank_->Cancel(held);
+    ASSERT_EQ(bank_->Stats().slot_count, 5u);
+    // Five of the ten are still there, and still right, wherever they are now.
+    const uint64_t reads = bank_->Stats().read_count;
+    for (const uint64_t id : {9, 8, 7, 6, 5}) EXPECT_EQ(TakeAll(Submit({id})).size(), 1u);
+    EXPECT_EQ(bank_->Stats().read_count, reads);
+    // Everything once more: all slots are the first five, or four of them and the leased one.
+    uint64_t beyond = 0;
+    for (uint64_t id = 20; id < 40; ++id) {
+      const kl_bank_ticket ticket = Submit({id});
+      kl_lease lease;
+      ASSERT_EQ(Next(ticket, &lease), KL_BANK_READY);
+      beyond += lease.slot >= 5 && lease.slot != last.slot;
+      bank_->Release(lease);
+      bank_->Cancel(ticket);
+    }
+    EXPECT_EQ(beyond, 0u);
+    ASSERT_EQ(bank_->Resize(UINT64_MAX, &error_), KL_OK);
+    EXPECT_EQ(TakeAll(Submit({0, 1, 2, 3, 4, 5, 6, 7, 8, 9})).size(), 10u);
+    bank_.reset();
+    unlink(path_.c_str());
+  }
+}
+
 TEST_F(ExpertBankTest, BudgetsBelowTheMinimumSayWhatWouldDo) {
   MakeFile(Shape::kUnpacked);
   options_.budget_bytes = 1000;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <new>
 
@@ -15,8 +16,9 @@ namespace {
 using Number = unsigned long long;  // NOLINT: what %llu takes
 
 constexpr int kMostFailures = 2;  // the second one is final
-// EAGAIN is no failure of storage, but it must end as well: about a second.
-constexpr int kMostRefusals = 2000;
+// EAGAIN is no failure of storage, but it must end as well. By the clock: other reads' pauses
+// count.
+constexpr auto kMostRefusedTime = std::chrono::seconds(1);
 constexpr unsigned kRefusalPauseMicroseconds = 500;
 
 kl_error NoError() {
@@ -123,13 +125,16 @@ void RecordLoader::OnRead(Read* read) {
 void RecordLoader::Arrived(RangeRead* range_read) {
   const int64_t result = range_read->read.result;
   if (result == -EAGAIN || result == -EINTR) {
-    if (++range_read->refusals > kMostRefusals) {
+    const auto now = std::chrono::steady_clock::now();
+    if (range_read->refusals++ == 0) range_read->first_refusal = now;
+    if (now - range_read->first_refusal > kMostRefusedTime) {
       return Fail(range_read, KL_IO_ERROR, "the system has no resources for the read (EAGAIN)");
     }
     retry_count_.fetch_add(1, std::memory_order_relaxed);
     usleep(kRefusalPauseMicroseconds);
     return Continue(range_read);
   }
+  range_read->refusals = 0;
   if (result < 0) {
     if (++range_read->failures >= kMostFailures) {
       return Fail(range_read, KL_IO_ERROR, strerror(static_cast<int>(-result)));

@@ -11,6 +11,7 @@
 #define KINGLET_PLUGINS_EXPERT_BANK_RECORD_LOADER_H_
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -74,6 +75,7 @@ class RecordLoader {
     uint64_t done_bytes = 0;  // from the range's start, whole blocks
     int failures = 0;
     int refusals = 0;  // EAGAIN, EINTR
+    std::chrono::steady_clock::time_point first_refusal;
   };
   struct Job {
     RecordLoader* loader = nullptr;

@@ -8,17 +8,21 @@
 //   q          f32       [T, Hq*L]       in
 //   k, v       f32       [T, Hkv*L]      in
 //   positions  i32       [T]             in; consecutive: p, p + 1, ...
-//   k_cache    f16, f32  [Hkv, rows, L]  state; rows >= min(context, window + T - 1), so that
-//   v_cache    f16, f32  [Hkv, rows, L]  state; a run overwrites nothing that its tokens see
+//   k_cache    f32, f16, q8_0  [Hkv, rows, L]  state; rows >= min(context, window + T - 1), so that
+//   v_cache    f32, f16, q8_0  [Hkv, rows, L]  state; a run overwrites nothing that its tokens see.
+//              A row of q8_0 is filled up with zeros to whole blocks of 32. The two may differ in
+//              type.
 //   y          f32       [T, Hq*L]       out; must not alias q
 //
 // Attributes: head_length L (int), window (int, default 0), scale (float, default L^-0.5).
 // Work:    phase 0: T * Hkv units; phase 1: T * Hq units.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() returns it for
 //          positions that the cache has no rows for.
-// Numbers: towards f16, k and v are rounded to nearest even; scores, softmax and sums in double,
+// Numbers: towards f16, k and v are rounded to nearest even; towards q8_0, blocks of 32 of one head
+//          as in quantize.h; scores, softmax and sums in double,
 //          y rounded once.
 // Source:  arXiv 1706.03762; arXiv 2305.13245 (grouped queries); arXiv 2004.05150 (sliding window).
+#include "plugins/common/quantize.h"
 #include "plugins/reference/cases.h"
 #include "plugins/reference/reference.h"
 
@@ -42,18 +46,19 @@ constexpr kl_attribute kWindow[] = {IntAttribute("head_length", 32), IntAttribut
 constexpr kl_attribute kScaled[] = {IntAttribute("head_length", 32), FloatAttribute("scale", 0.5)};
 constexpr kl_attribute kLongHead[] = {IntAttribute("head_length", 128)};
 constexpr kl_attribute kOddHead[] = {IntAttribute("head_length", 43)};
+constexpr kl_attribute kHead40[] = {IntAttribute("head_length", 40)};
 
 // Caches hold what earlier tokens left: the whole cache is filled, and the run starts at `first`.
 template <int64_t kQueryHeads, int64_t kHeads, int64_t kLength, int64_t kRows,
-          kl_dtype kCache = KL_TYPE_F16>
+          kl_dtype kKeys = KL_TYPE_F16, kl_dtype kValues = kKeys>
 struct Operands {
   constexpr explicit Operands(int64_t first)
       : list{Normal({S(0), kQueryHeads * kLength}),
              Normal({S(0), kHeads * kLength}),
              Normal({S(0), kHeads * kLength}),
              Sequence({S(0)}, static_cast<double>(first)),
-             Normal({kHeads, kRows, kLength}, 1.0, 0.0, kCache),
-             Normal({kHeads, kRows, kLength}, 1.0, 0.0, kCache),
+             Normal({kHeads, kRows, kLength}, 1.0, 0.0, kKeys),
+             Normal({kHeads, kRows, kLength}, 1.0, 0.0, kValues),
              Output({S(0), kQueryHeads * kLength})} {}
   kl_case_operand list[7];
 };
@@ -70,6 +75,16 @@ constexpr Operands<12, 2, 128, 90> kLong(60);
 constexpr Operands<4, 4, 43, 30> kOdd(7);
 constexpr Operands<4, 2, 32, 300, KL_TYPE_F32> kMiddleF32(200);
 constexpr Operands<4, 2, 32, 23, KL_TYPE_F32> kRingF32(37);
+constexpr Operands<4, 2, 32, 300, KL_TYPE_Q8_0> kMiddleQ8(200);
+constexpr Operands<4, 2, 32, 23, KL_TYPE_Q8_0> kRingQ8(37);
+constexpr Operands<12, 2, 128, 600, KL_TYPE_Q8_0> kLongQ8(520);
+constexpr Operands<6, 2, 40, 64, KL_TYPE_Q8_0> kOddQ8(20);  // 24 elements of the last block unused
+constexpr Operands<4, 2, 32, 300, KL_TYPE_F32, KL_TYPE_F16> kF32F16(200);
+constexpr Operands<4, 2, 32, 300, KL_TYPE_F16, KL_TYPE_F32> kF16F32(200);
+constexpr Operands<4, 2, 32, 300, KL_TYPE_F32, KL_TYPE_Q8_0> kF32Q8(200);
+constexpr Operands<4, 2, 32, 300, KL_TYPE_Q8_0, KL_TYPE_F32> kQ8F32(200);
+constexpr Operands<4, 2, 32, 300, KL_TYPE_F16, KL_TYPE_Q8_0> kF16Q8(200);
+constexpr Operands<4, 2, 32, 300, KL_TYPE_Q8_0, KL_TYPE_F16> kQ8F16(200);
 constexpr kl_op_case kCases[] = {
     Case("first_token", kFull, kStart.list, {{Fixed(1)}}, 1),
     Case("first_batch", kFull, kStart.list, {{Range(2, 64)}}, 2),
@@ -88,8 +103,25 @@ constexpr kl_op_case kCases[] = {
     Case("f32_cache_one_token", kFull, kMiddleF32.list, {{Fixed(1)}}, 1),
     Case("f32_cache_batch", kFull, kMiddleF32.list, {{Range(2, 100)}}, 1),
     Case("f32_cache_window", kWindow, kRingF32.list, {{Range(1, 8)}}, 2),
+    Case("q8_0_cache_one_token", kFull, kMiddleQ8.list, {{Fixed(1)}}, 2),
+    Case("q8_0_cache_batch", kFull, kMiddleQ8.list, {{Range(2, 100)}}, 2),
+    Case("q8_0_cache_window", kWindow, kRingQ8.list, {{Range(1, 8)}}, 2),
+    Case("q8_0_cache_long_head", kLongHead, kLongQ8.list, {{Range(1, 40)}}, 1),
+    Case("q8_0_cache_odd_head", kHead40, kOddQ8.list, {{Range(1, 9)}}, 2),
+    Case("f32_keys_f16_values", kFull, kF32F16.list, {{Range(1, 40)}}, 2),
+    Case("f16_keys_f32_values", kFull, kF16F32.list, {{Range(1, 40)}}, 2),
+    Case("f32_keys_q8_0_values", kFull, kF32Q8.list, {{Range(1, 40)}}, 2),
+    Case("q8_0_keys_f32_values", kFull, kQ8F32.list, {{Range(1, 40)}}, 2),
+    Case("f16_keys_q8_0_values", kFull, kF16Q8.list, {{Range(1, 40)}}, 2),
+    Case("q8_0_keys_f16_values", kFull, kQ8F16.list, {{Range(1, 40)}}, 2),
 };
 constexpr kl_op kOp = Operator("attention", kOperands, kCases);
+
+// Elements of a row: whole blocks.
+int64_t CachedLength(const NodeState& s, const kl_tensor* cache) {
+  const int64_t block = kl_dtype_info_of(cache->type).block_elements;
+  return (s.head_length + block - 1) / block * block;
+}
 
 kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements* requirements,
                 kl_error* error) {
@@ -100,7 +132,8 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   check.Type(kPositions, KL_TYPE_I32);
   for (const uint32_t index : {kKCache, kVCache}) {
     const kl_dtype type = node->operands[index]->type;
-    check.RequireOperand(index, type == KL_TYPE_F16 || type == KL_TYPE_F32, "type f16 or f32");
+    check.RequireOperand(index, type == KL_TYPE_F32 || type == KL_TYPE_F16 || type == KL_TYPE_Q8_0,
+                         "type f32, f16 or q8_0");
   }
   if (!check.ok()) return check.code();
   NodeState* s = static_cast<NodeState*>(state);
@@ -114,8 +147,8 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   const int64_t tokens = node->operands[kQ]->shape[0];
   const int64_t heads = node->operands[kKCache]->shape[0];
   const int64_t rows = node->operands[kKCache]->shape[1];
-  check.Shape(kKCache, {kAnyDimension, kAnyDimension, s->head_length});
-  check.SameShape(kVCache, kKCache);
+  check.Shape(kKCache, {kAnyDimension, kAnyDimension, CachedLength(*s, node->operands[kKCache])});
+  check.Shape(kVCache, {heads, rows, CachedLength(*s, node->operands[kVCache])});
   check.RequireOperand(kKCache, heads > 0 && rows > 0, "at least one head and one row");
   check.Shape(kK, {tokens, heads * s->head_length});
   check.SameShape(kV, kK);
@@ -127,7 +160,7 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   check.RequireOperand(kKCache, rows >= tokens, "as many rows as tokens");
   requirements->worker_scratch_bytes =
       static_cast<uint64_t>(rows + s->head_length) * sizeof(double) +
-      static_cast<uint64_t>(s->head_length) * sizeof(float);
+      static_cast<uint64_t>(s->head_length + kSmallBlock) * sizeof(float);
   return check.code();
 }
 
@@ -153,7 +186,16 @@ void StoreRow(const float* from, int64_t length, kl_dtype type, void* to) {
     memcpy(to, from, static_cast<size_t>(length) * sizeof(float));
     return;
   }
-  for (int64_t i = 0; i < length; ++i) static_cast<uint16_t*>(to)[i] = F32ToF16(from[i]);
+  if (type == KL_TYPE_F16) {
+    for (int64_t i = 0; i < length; ++i) static_cast<uint16_t*>(to)[i] = F32ToF16(from[i]);
+    return;
+  }
+  BlockQ8_0* block = static_cast<BlockQ8_0*>(to);
+  for (int64_t i = 0; i < length; i += kSmallBlock, ++block) {
+    float values[kSmallBlock] = {};
+    for (int64_t j = 0; j < kSmallBlock && i + j < length; ++j) values[j] = from[i + j];
+    QuantizeRowQ8_0(values, kSmallBlock, block);
+  }
 }
 
 // Whether every key that the run's first token sees survives the storing of its last.
@@ -197,7 +239,7 @@ void Attend(const kl_run* run, const NodeState& s) {
     const float* q = F32Row(run->operands[kQ], t) + head * length;
     double largest = -INFINITY;
     for (int64_t j = oldest; j <= position; ++j) {
-      DequantizeRow(k_cache->type, CacheRow(k_cache, head / group, j), length, row);
+      DequantizeRow(k_cache->type, CacheRow(k_cache, head / group, j), k_cache->shape[2], row);
       scores[j - oldest] = Dot(q, row, length) * s.scale;
       largest = scores[j - oldest] > largest ? scores[j - oldest] : largest;
     }
@@ -206,7 +248,7 @@ void Attend(const kl_run* run, const NodeState& s) {
     for (int64_t j = oldest; j <= position; ++j) {
       const double weight = std::exp(scores[j - oldest] - largest);
       total += weight;
-      DequantizeRow(v_cache->type, CacheRow(v_cache, head / group, j), length, row);
+      DequantizeRow(v_cache->type, CacheRow(v_cache, head / group, j), v_cache->shape[2], row);
       for (int64_t i = 0; i < length; ++i) sums[i] += weight * row[i];
     }
     float* y = MutableF32Row(run->operands[kY], t) + head * length;

@@ -40,6 +40,15 @@ constexpr kl_case_operand Normal(CaseShape shape, double deviation = 1.0, double
                                  kl_dtype type = KL_TYPE_F32) {
   return Fill(type, shape, KL_FILL_NORMAL, mean, deviation);
 }
+// Pruned f32 weights: a share of zeros, in blocks of `block` (1, 2, 4) outermost neighbours.
+constexpr kl_case_operand Sparse(CaseShape shape, double zeros, int block = 1,
+                                 double deviation = 0.3) {
+  return Fill(KL_TYPE_F32, shape,
+              block == 4   ? KL_FILL_SPARSE_4
+              : block == 2 ? KL_FILL_SPARSE_2
+                           : KL_FILL_SPARSE,
+              zeros, deviation);
+}
 constexpr kl_case_operand Uniform(CaseShape shape, double low, double high) {
   return Fill(KL_TYPE_F32, shape, KL_FILL_UNIFORM, low, high);
 }

@@ -84,7 +84,52 @@ constexpr kl_case_operand kDepthwiseShape[] = {Normal({1, 10, 9, 9}), Normal({10
                                                Normal({10}), Output({1, 10, 9, 9})};
 constexpr kl_case_operand kMultiplierShape[] = {Normal({1, 10, 6, 6}), Normal({20, 1, 3, 3}, 0.3),
                                                 Normal({20}), Output({1, 20, 6, 6})};
+// Pruned 1x1 convolutions: S(1) = C, S(2) = M, S(3) x S(4) = the image.
+constexpr kl_attribute kUnitRelu6[] = {
+    IntsAttribute("strides", kOnes), IntsAttribute("pads", kNoPads),
+    IntsAttribute("dilations", kOnes), FloatAttribute("minimum", 0.0),
+    FloatAttribute("maximum", 6.0)};
+constexpr kl_case_operand PrunedX(int64_t images) { return Normal({images, S(1), S(3), S(4)}); }
+constexpr kl_case_operand PrunedY(int64_t images) { return Output({images, S(2), S(3), S(4)}); }
+constexpr kl_case_operand kPruned60[] = {PrunedX(1), Sparse({S(2), S(1), 1, 1}, 0.6),
+                                         Normal({S(2)}), PrunedY(1)};
+constexpr kl_case_operand kPruned90[] = {PrunedX(1), Sparse({S(2), S(1), 1, 1}, 0.9),
+                                         Normal({S(2)}), PrunedY(1)};
+constexpr kl_case_operand kPruned98[] = {PrunedX(2), Sparse({S(2), S(1), 1, 1}, 0.98), Absent(),
+                                         PrunedY(2)};
+constexpr kl_case_operand kPrunedAll[] = {PrunedX(1), Sparse({S(2), S(1), 1, 1}, 1.0),
+                                          Normal({S(2)}), PrunedY(1)};
+constexpr kl_case_operand kPrunedBy2[] = {PrunedX(1), Sparse({S(2), S(1), 1, 1}, 0.85, 2),
+                                          Normal({S(2)}), PrunedY(1)};
+constexpr kl_case_operand kPrunedBy4[] = {PrunedX(2), Sparse({S(2), S(1), 1, 1}, 0.8, 4),
+                                          Normal({S(2)}), PrunedY(2)};
+constexpr kl_attribute k5x5[] = {IntsAttribute("strides", kTwos), IntsAttribute("pads", kSamePads),
+                                 IntsAttribute("dilations", kOnes), IntAttribute("group", 10),
+                                 FloatAttribute("minimum", -1.0)};
+constexpr kl_case_operand kDepthwise5x5[] = {Normal({2, 10, S(3), 23}), Normal({10, 1, 5, 5}, 0.3),
+                                             Absent(), Output({2, 10, S(4), 11})};
+constexpr kl_case_operand kEntry[] = {Normal({1, 3, 33, 41}), Normal({S(2), 3, 3, 3}, 0.2),
+                                      Normal({S(2)}), Output({1, S(2), 17, 21})};
 constexpr kl_op_case kCases[] = {
+    Case("pruned_60", kUnitRelu6, kPruned60,
+         {{Fixed(1), Range(1, 150), Range(1, 70), Range(1, 15), Range(1, 15)}}, 4),
+    Case("pruned_60_deep", kUnit, kPruned60,
+         {{Fixed(1), Range(193, 500), Range(8, 40), Range(3, 8), Range(3, 8)}}, 3),
+    Case("pruned_90", kUnitRelu6, kPruned90,
+         {{Fixed(1), Range(1, 190), Range(1, 90), Range(1, 30), Range(1, 15)}}, 6),
+    Case("pruned_90_deep", kUnit, kPruned90,
+         {{Fixed(1), Range(193, 700), Range(8, 90), Range(1, 15), Range(1, 15)}}, 4),
+    Case("pruned_98", kUnit, kPruned98,
+         {{Fixed(1), Range(32, 600), Range(32, 90), Range(3, 8), Range(8, 16, 8)}}, 3),
+    Case("pruned_all", kUnit, kPrunedAll,
+         {{Fixed(1), Range(1, 90), Range(4, 90), Range(1, 9), Range(1, 9)}}, 2),
+    Case("pruned_by_2", kUnitRelu6, kPrunedBy2,
+         {{Fixed(1), Range(1, 300), Range(2, 70, 2), Range(1, 15), Range(1, 15)}}, 4),
+    Case("pruned_by_4", kUnitRelu6, kPrunedBy4,
+         {{Fixed(1), Range(1, 300), Range(4, 72, 4), Range(1, 15), Range(1, 15)}}, 4),
+    Case("depthwise_5x5_strided", k5x5, kDepthwise5x5,
+         {{Fixed(1), Fixed(1), Fixed(1), Fixed(23), Fixed(11)}}),
+    Case("entry", kStrided, kEntry, {{Fixed(1), Fixed(1), Range(1, 40)}}, 3),
     Case("pointwise", kUnit, kPointwise, {{Fixed(1), Range(1, 40), Range(1, 40)}}, 2),
     Case("kernel_3x3", kSame, k3x3, {{Fixed(1), Range(1, 20), Range(1, 20)}}, 2),
     Case("without_bias", kSame, kNoBias, {{Fixed(1), Range(1, 12), Range(1, 12)}}, 1),

@@ -45,7 +45,21 @@ constexpr kl_case_operand kFull[] = {Normal({S(3), S(1)}), Normal({S(2), S(3)}),
                                      Normal({S(1), S(2)}), Output({S(1), S(2)})};
 constexpr kl_case_operand kScalar[] = {Normal({S(1), S(3)}), Normal({S(3), S(2)}), Normal({}),
                                        Output({S(1), S(2)})};
+constexpr kl_case_operand kPruned[] = {Normal({S(1), S(3)}), Sparse({S(2), S(3)}, 0.9),
+                                       Normal({S(2)}), Output({S(1), S(2)})};
+constexpr kl_case_operand kPrunedBy4[] = {Normal({S(1), S(3)}), Sparse({S(2), S(3)}, 0.8, 4),
+                                          Absent(), Output({S(1), S(2)})};
+constexpr kl_case_operand kPrunedColumns[] = {Normal({S(1), S(3)}), Sparse({S(3), S(2)}, 0.8),
+                                              Normal({1, S(2)}), Output({S(1), S(2)})};
 constexpr kl_op_case kCases[] = {
+    Case("pruned", kTransposeB, kPruned, {{Fixed(1), Range(1, 40), Range(8, 150), Range(1, 600)}},
+         4),
+    Case("pruned_one_row", kTransposeB, kPruned,
+         {{Fixed(1), Fixed(1), Range(8, 150), Range(1, 600)}}, 3),
+    Case("pruned_by_4", kTransposeB, kPrunedBy4,
+         {{Fixed(1), Range(1, 20), Range(8, 150, 4), Range(1, 300)}}, 3),
+    Case("pruned_columns", kPrunedColumns, {{Fixed(1), Range(1, 20), Range(8, 90), Range(1, 300)}},
+         3),
     Case("plain", kPlain, {{Fixed(1), Range(1, 30), Range(1, 30), Range(1, 90)}}, 2),
     Case("dense_layer", kTransposeB, kRow, {{Fixed(1), Fixed(1), Range(1, 100), Range(1, 300)}}, 2),
     Case("dense_layer_batch", kTransposeB, kRow,

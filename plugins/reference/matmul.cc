@@ -7,8 +7,8 @@
 //   bias  f32           [N]       in, optional
 //   y     f32           [.., N]   out; must not alias x
 //
-// Attributes: vocabulary_head (0): 1 says that y are a language model's logits. A kernel may then keep
-// to kl_run::wanted_count; this one always computes all.
+// Attributes: vocabulary_head (0): 1 says that y are a language model's logits. A kernel may then
+// keep to kl_run::wanted_count; this one always computes all.
 //
 // Work:    ceil(N / 16) units of 16 outputs; a weight row is widened once for all rows of x.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
@@ -37,6 +37,10 @@ constexpr kl_case_operand kZeroInput[] = {Fill(KL_TYPE_F32, {S(0), S(1)}, KL_FIL
                                           Output({S(0), S(2)})};
 // A hint to kernels; the numbers are the same.
 constexpr kl_attribute kHeadAttributes[] = {IntAttribute("vocabulary_head", 1)};
+constexpr kl_case_operand kPruned[] = {Normal({S(0), S(1)}), Sparse({S(2), S(1)}, 0.85),
+                                       Normal({S(2)}), Output({S(0), S(2)})};
+constexpr kl_case_operand kPrunedBy2[] = {Normal({2, S(0), S(1)}), Sparse({S(2), S(1)}, 0.9, 2),
+                                          Absent(), Output({2, S(0), S(2)})};
 // No case has but a few outputs: errors are measured against their root mean square.
 constexpr kl_op_case kCases[] = {
     Case("one_token", kPlain, {{Fixed(1), Range(32, 1024, 32), Range(32, 256, 16)}}, 3),
@@ -50,6 +54,9 @@ constexpr kl_op_case kCases[] = {
          {{Fixed(1), Range(256, 1024, 256), Range(100, 300)}}, 2),
     Case("head_batch", kHeadAttributes, kPlain,
          {{Range(2, 20), Range(256, 512, 256), Range(16, 200)}}, 2),
+    Case("pruned", kPruned, {{Range(1, 40), Range(1, 600), Range(16, 200)}}, 4),
+    Case("pruned_one_token", kPruned, {{Fixed(1), Range(1, 600), Range(16, 200)}}, 3),
+    Case("pruned_by_2", kPrunedBy2, {{Range(1, 9), Range(1, 300), Range(16, 90, 2)}}, 3),
     Case("zero_activations", kZeroInput, {{Range(1, 3), Fixed(64), Fixed(48)}}, 1),
 };
 constexpr kl_op kOp = Operator("matmul", kOperands, kCases);

@@ -1,42 +1,15 @@
-// Activations as the quantised kernels read them: 8 bits, one scale per block of 32 columns.
+// Quantises activations; plugins/common/kernels/activation_group.h says what for.
 //
-//   d = max|x| / 127,  q = round(x / d)  in [-127, 127]
-//
-// Eight blocks (256 columns) make a group of 384 bytes. Beside q it keeps what removes the weights'
-// offset: weights are multiplied as unsigned numbers u = w + offset, and
-//   sum w*q = sum u*q - offset * sum q.
-// The two corrections are pairs of int16, because vpmaddubsw sums pairs of columns: the low half
-// belongs to columns 4i, 4i+1, the high half to columns 4i+2, 4i+3 of the block.
-//
-// Order of q inside a group:
-//   natural      byte 32*j + c       = column c of block j   (rows as they are in the file)
-//   interleaved  byte 32*(c/4) + 4*j + c%4                   (rows in the K8 layout)
+// Here the two corrections are pairs of int16, because vpmaddubsw sums pairs of columns: the low
+// half belongs to columns 4i, 4i+1, the high half to columns 4i+2, 4i+3 of the block. `init` is of
+// the first 16 columns where the type is halved.
 #ifndef PLUGINS_SPARSE_X86_ACTIVATIONS_AVX2_H_
 #define PLUGINS_SPARSE_X86_ACTIVATIONS_AVX2_H_
 
+#include "plugins/common/kernels/activation_group.h"
 #include "plugins/sparse_x86/simd_avx2.h"
 
 namespace {
-
-struct alignas(64) ActivationGroup {
-  int8_t q[256];
-  int32_t init[8];  // per block: int16 pair, -offset * sum over its columns (first 16 if halved)
-  float d[8];       // scale
-  float d_sum[8];   // scale * sum of q
-  int32_t init_high[8];  // as init for columns 16..31, when halved
-};
-static_assert(sizeof(ActivationGroup) == 384, "six cache lines");
-
-enum ActivationOrder { kNatural = 0, kInterleaved = 1 };
-
-// How a weight type wants its activations.
-struct ActivationForm {
-  ActivationOrder order;
-  int offset;   // of the weights
-  bool halved;  // corrections apart for columns 0..15 and 16..31 (types with 16-column scales)
-};
-
-KL_INLINE int64_t GroupCount(int64_t columns) { return CeilDivide(columns, 256); }
 
 // Sum over the four dwords of each 128-bit half, as int16 pairs: pair in every dword of the half.
 KL_INLINE __m256i SumPairs(__m256i v) {

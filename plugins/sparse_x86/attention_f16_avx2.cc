@@ -2,4 +2,4 @@
 #include "plugins/common/table.h"
 #include "plugins/sparse_x86/attention_avx2.h"
 
-KL_ATTENTION(attention_f16_avx2, "attention_f16_avx2", CacheF16);
+KL_ATTENTION(attention_f16_avx2, "attention_f16_avx2", F16Row, F16Row);

@@ -2,4 +2,4 @@
 #include "plugins/common/table.h"
 #include "plugins/sparse_x86/attention_avx2.h"
 
-KL_ATTENTION(attention_f32_avx2, "attention_f32_avx2", CacheF32);
+KL_ATTENTION(attention_f32_avx2, "attention_f32_avx2", F32Row, F32Row);

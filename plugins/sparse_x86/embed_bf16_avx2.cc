@@ -1,5 +1,4 @@
-// op "embed", table bf16; see embed_avx2.h.
-#include "plugins/common/table.h"
-#include "plugins/sparse_x86/embed_avx2.h"
+// op "embed", table bf16; see embed.h.
+#include "plugins/common/kernels/embed.h"
 
-KL_EMBED(embed_bf16_avx2, "embed_bf16_avx2", FloatReader<TypeBF16>);
+KL_EMBED(sparse_x86, embed_bf16_avx2, FloatReader<TypeBF16>);

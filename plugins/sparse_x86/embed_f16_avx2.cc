@@ -1,5 +1,4 @@
-// op "embed", table f16; see embed_avx2.h.
-#include "plugins/common/table.h"
-#include "plugins/sparse_x86/embed_avx2.h"
+// op "embed", table f16; see embed.h.
+#include "plugins/common/kernels/embed.h"
 
-KL_EMBED(embed_f16_avx2, "embed_f16_avx2", FloatReader<TypeF16>);
+KL_EMBED(sparse_x86, embed_f16_avx2, FloatReader<TypeF16>);

@@ -1,5 +1,4 @@
-// op "embed", table f32; see embed_avx2.h.
-#include "plugins/common/table.h"
-#include "plugins/sparse_x86/embed_avx2.h"
+// op "embed", table f32; see embed.h.
+#include "plugins/common/kernels/embed.h"
 
-KL_EMBED(embed_f32_avx2, "embed_f32_avx2", FloatReader<TypeF32>);
+KL_EMBED(sparse_x86, embed_f32_avx2, FloatReader<TypeF32>);

@@ -1,5 +1,5 @@
-// op "embed", table q4_k; see embed_avx2.h.
-#include "plugins/common/table.h"
-#include "plugins/sparse_x86/embed_avx2.h"
+// op "embed", table q4_k; see embed.h.
+#include "plugins/common/kernels/embed.h"
+#include "plugins/sparse_x86/blocks_avx2.h"
 
-KL_EMBED(embed_q4_k_avx2, "embed_q4_k_avx2", QuantisedReader<TypeQ4_K>);
+KL_EMBED(sparse_x86, embed_q4_k_avx2, QuantisedReader<FileRows<TypeQ4_K>>);

@@ -1,42 +1,32 @@
-// Rows of 4-bit weights in the K8 layout: the same 144 bytes for 256 columns, in another order.
-//
-//   byte 0..15    scales: Q4_0 8 f16, of the blocks 0..7; Q4_K d, dmin and 12 bytes as in the file
-//   byte 16..143  4 vectors of 32 bytes; in vector i, bytes 4j .. 4j + 3 belong to block j:
-//                 byte 4j + k: low half = column 8i + k, high half = column 8i + 4 + k of block j
-//
-// Lane j of every vector belongs to block j, so that the products of a block add up in its own lane
-// and no sum across lanes is needed before the end of the row. README.md draws it.
+// Rows of 4-bit weights in the K8 layout (plugins/common/kernels/k8_layout.h): one token without
+// any sum across lanes, many through a panel. README.md draws the layout.
 #ifndef PLUGINS_SPARSE_X86_K8_AVX2_H_
 #define PLUGINS_SPARSE_X86_K8_AVX2_H_
 
+#include "plugins/common/kernels/k8_layout.h"
 #include "plugins/sparse_x86/blocks_avx2.h"
 
 namespace {
 
 // What differs between types: the first 16 bytes.
 struct K8Q4_0 {
+  using Bytes = K8BytesQ4_0;
   using Type = TypeQ4_0;
-  static constexpr const char* kLayout = "q4_0_k8";
-  static KL_INLINE void PackScales(const uint8_t* group, uint8_t* packed) {
-    for (int j = 0; j < 8; ++j) memcpy(packed + 2 * j, group + 18 * j, 2);
-  }
   static KL_INLINE __m256 Scales(const uint8_t* packed) {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)packed));
   }
   static KL_INLINE __m256 Minima(const uint8_t*) { return _mm256_setzero_ps(); }
 };
 struct K8Q4_K {
+  using Bytes = K8BytesQ4_K;
   using Type = TypeQ4_K;
-  static constexpr const char* kLayout = "q4_k_k8";
-  static KL_INLINE void PackScales(const uint8_t* group, uint8_t* packed) {
-    memcpy(packed, group, 16);
-  }
   static KL_INLINE __m256 Scales(const uint8_t* packed) { return Type::Scales(packed); }
   static KL_INLINE __m256 Minima(const uint8_t* packed) { return Type::Minima(packed); }
 };
 
 template <class Format>
 struct K8Rows {
+  using Bytes = typename Format::Bytes;
   static constexpr PanelKind kKind = kUnsigned;
   static constexpr bool kMinima = Format::Type::kMinima;
   static constexpr ActivationOrder kOrder = kInterleaved;
@@ -46,20 +36,12 @@ struct K8Rows {
   static_assert(Format::Type::kGroupBytes == kGroupBytes && Format::Type::kOffset == 8, "4 bits");
 
   static KL_INLINE uint64_t RowBytes(int64_t blocks) { return (uint64_t)blocks * 18; }
-
-  // Packs one row of the file; its blocks are a multiple of eight.
-  static inline void PackRow(const uint8_t* source, int64_t blocks, uint8_t* destination) {
-    for (int64_t b = 0; b < blocks; b += 8, source += kGroupBytes, destination += kGroupBytes) {
-      Format::PackScales(source, destination);
-      for (int j = 0; j < 8; ++j) {
-        const __m256i v = Format::Type::Load(source, j);
-        // Low dword of quadword i: columns 8i + k below, 8i + 4 + k above.
-        alignas(32) uint32_t dwords[8];
-        _mm256_store_si256((__m256i*)dwords,
-                           _mm256_or_si256(v, _mm256_slli_epi16(_mm256_srli_epi64(v, 32), 4)));
-        for (int i = 0; i < 4; ++i) memcpy(destination + 16 + 32 * i + 4 * j, &dwords[2 * i], 4);
-      }
-    }
+  static KL_INLINE uint64_t PanelBytes(int64_t blocks) { return ::PanelBytes(blocks); }
+  static KL_INLINE void QuantiseRow(const float* x, int64_t columns, ActivationGroup* groups) {
+    ::QuantiseRow(x, columns, kForm, groups);
+  }
+  static KL_INLINE void QuantiseBlock(const float* x, ActivationGroup* group, int64_t j) {
+    ::QuantiseBlock(x, kForm, group, j);
   }
 
   static KL_INLINE float Dot(const uint8_t* row, int64_t blocks, const ActivationGroup* a,
@@ -139,6 +121,15 @@ struct K8Rows {
         }
       }
     }
+  }
+
+  template <class Store>
+  static KL_INLINE void MultiplyPanel(const uint8_t* first_row, int64_t rows, int64_t blocks,
+                                      const ActivationGroup* const* tokens, int64_t count,
+                                      void* memory, const Store& store) {
+    const Panel panel = PanelAt(memory, blocks);
+    Unpack(first_row, rows, blocks, panel);
+    MultiplyPanelTokens<kKind, kMinima, kOrder>(panel, blocks, tokens, count, store);
   }
 };
 

@@ -83,7 +83,7 @@ class KernelRunner {
     kl_node node = Node();
     error_ = {};
     error_.struct_size = sizeof error_;
-    if (kernel_->supports != nullptr) {
+    if (kernel_->supports != nullptr && asks_supports_) {
       const kl_code code = kernel_->supports(&node, &error_);
       if (code != KL_OK) return code;
     }
@@ -117,6 +117,8 @@ class KernelRunner {
     return KL_OK;
   }
 
+  // false: Prepare() takes a shape that supports() would leave to another kernel as the slower choice.
+  void set_asks_supports(bool asks) { asks_supports_ = asks; }
   // Of later runs; see kl_run.
   void set_wanted_count(uint32_t count) { wanted_count_ = count; }
 
@@ -225,6 +227,7 @@ class KernelRunner {
   kl_requirements requirements_ = {};
   kl_error error_ = {};
   uint32_t wanted_count_ = 0;
+  bool asks_supports_ = true;
   bool prepared_ = false;
 };
 

@@ -1,5 +1,4 @@
-// op "matmul", weights f32, sums in f32; see matmul_float_avx2.h.
-#include "plugins/common/table.h"
-#include "plugins/sparse_x86/matmul_float_avx2.h"
+// op "matmul", weights f32, sums in f32; see matmul_float.h.
+#include "plugins/common/kernels/matmul_float.h"
 
-KL_FLOAT_MATMUL(matmul_f32_avx2, "matmul_f32_avx2", TypeF32, 1e-5f);
+KL_FLOAT_MATMUL(sparse_x86, matmul_f32_avx2, TypeF32, 1e-5f);

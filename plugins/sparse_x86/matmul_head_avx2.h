@@ -3,33 +3,35 @@
 // Where the host says how many of the largest logits are wanted (kl_run::wanted_count) and there is
 // one token, the product has four phases:
 //
-//   0  quantise x                                                       unit: the token
-//   1  estimates from the upper plane, with their standard deviations   units of 64 rows
+//   0  quantise x; tables of the coarse copy                            unit: the token
+//   1  estimates from the coarse copy, with their standard deviations   units of 64 rows
 //   2  exact logits of the best estimates, each of another unit; the    one unit
 //      wanted_count-th largest of them is the threshold
 //   3  rows with bound >= threshold exactly, -inf elsewhere              units of 64 rows
 //
-// An exact logit has the bits of the full product. bound = estimate + 0.16 * max(estimate, 0) + 6.5
-// sigma. Sigma is the deviation of the error for lower bits that are spread evenly, independent of
-// the activations: then 4e-11 of a normal distribution lies beyond 6.5 sigma. Hidden values that
-// point along a row depend on its lower bits: they add up to 1.25 / (variance of its upper bits
-// + 1.25) of the estimate, 0.16 where weights are as narrow as 2.6 steps. A wanted logit beyond its
-// bound is missed; README.md has the counts. The threshold depends on the numbers alone, so
+// An exact logit has the bits of the full product. bound = estimate + alignment * max(estimate, 0)
+// + 6.5 sigma (coarse_avx2.h). Sigma holds for residuals independent of the activations: then 4e-11
+// of a normal distribution lies beyond 6.5 sigma. Hidden values that point along a row are not
+// independent of it: their residuals add up to `alignment` of the estimate. A wanted logit beyond
+// its bound is missed; README.md has the counts. The threshold depends on the numbers alone, so
 // the same rows are computed for every number of threads.
 //
 // Where estimates leave too many rows (flat logits, many wanted) the next products are full ones.
+// Packed weights are the rows of the ordinary product and, behind them, the coarse copy.
 #ifndef PLUGINS_SPARSE_X86_MATMUL_HEAD_AVX2_H_
 #define PLUGINS_SPARSE_X86_MATMUL_HEAD_AVX2_H_
 
 #include "core/abi/attribute.h"
+#include "plugins/common/kernels/readers.h"
+#include "plugins/sparse_x86/coarse_pack_avx2.h"
+#include "plugins/sparse_x86/k8_avx2.h"
+#include "plugins/sparse_x86/kernel_avx2.h"
 #include "plugins/sparse_x86/matmul_quantised_avx2.h"
-#include "plugins/sparse_x86/planes_avx2.h"
 
 namespace {
 
 constexpr int64_t kHeadRowsPerUnit = 64;
 constexpr float kHeadSigmas = 6.5f;
-constexpr float kHeadAlignment = 0.16f;
 constexpr int64_t kMostWanted = 256;
 // Best estimates that are computed beside the wanted ones: an estimate errs, the best may be the
 // third.
@@ -48,12 +50,11 @@ struct HeadState {
   uint32_t sparse;  // this run; set by Work()
 };
 
-// Scratch: activations, estimate groups, then for each row and unit
+// Scratch: activations, tables, then for each row and unit
 struct HeadScratch {
   ActivationGroup* groups;
-  EstimateGroup* estimates;
+  CoarseTables* tables;
   float* bounds;      // [rows]
-  float* best_bound;  // [units] the largest of the unit's rows
   float* best;        // [units] the largest estimate
   int32_t* best_row;  // [units] whose it is
   float* threshold;   // [1]
@@ -66,40 +67,132 @@ KL_INLINE uint64_t HeadScratchAt(const MatmulState& shape, int64_t tokens, void*
   uint8_t* p = (uint8_t*)memory;
   scratch->groups = (ActivationGroup*)p;
   p += (uint64_t)(tokens * groups) * sizeof(ActivationGroup);
-  scratch->estimates = (EstimateGroup*)p;
-  p += (uint64_t)groups * sizeof(EstimateGroup);
+  scratch->tables = (CoarseTables*)p;
+  p += (uint64_t)groups * sizeof(CoarseTables);
   scratch->bounds = (float*)p;
-  scratch->best_bound = scratch->bounds + RoundUp(shape.rows, 16);
-  scratch->best = scratch->best_bound + units;
+  scratch->best = scratch->bounds + RoundUp(shape.rows, kHeadRowsPerUnit);
   scratch->best_row = (int32_t*)(scratch->best + units);
   scratch->threshold = (float*)(scratch->best_row + units);
   return (uint64_t)((uint8_t*)(scratch->threshold + 1) - (uint8_t*)memory);
 }
 
+// Rows of a head that is multiplied in the K8 layout.
+template <class Format>
+struct K8HeadRows {
+  using Type = typename Format::Type;
+  using Packed = K8Rows<Format>;
+  static KL_INLINE void PackRow(const uint8_t* source, int64_t blocks, uint8_t* destination) {
+    using Bytes = typename Packed::Bytes;
+    for (int64_t g = 0; g < blocks / 8; ++g) {
+      Bytes::PackGroup(source + g * Bytes::kGroupBytes, destination + g * Bytes::kGroupBytes);
+    }
+  }
+};
+
+// Rows of a head that is multiplied as it is in the file.
+template <class BlockType>
+struct FileHeadRows {
+  using Type = BlockType;
+  using Packed = FileRows<Type>;
+  static KL_INLINE void PackRow(const uint8_t* source, int64_t blocks, uint8_t* destination) {
+    memcpy(destination, source, Packed::RowBytes(blocks));
+  }
+};
+
+// The packed copy of weights [rows, columns].
+template <class HeadRows>
+struct HeadWeights {
+  using Packed = typename HeadRows::Packed;
+  using File = FileRows<typename HeadRows::Type>;
+
+  const uint8_t* rows;
+  const uint8_t* tiles;
+  int64_t blocks;
+  uint64_t row_bytes;
+  uint64_t tile_bytes;
+
+  static KL_INLINE uint64_t TilesAt(int64_t rows, int64_t columns) {
+    return ((uint64_t)rows * Packed::RowBytes(columns / 32) + 63) / 64 * 64;
+  }
+  static KL_INLINE uint64_t Bytes(int64_t rows, int64_t columns) {
+    return TilesAt(rows, columns) +
+           (uint64_t)CeilDivide(rows, kCoarseTileRows) * CoarseTileBytes(columns / 256);
+  }
+  static KL_INLINE HeadWeights At(const void* data, int64_t rows, int64_t columns) {
+    const uint8_t* p = (const uint8_t*)data;
+    return {p, p + TilesAt(rows, columns), columns / 32, Packed::RowBytes(columns / 32),
+            CoarseTileBytes(columns / 256)};
+  }
+  KL_INLINE const uint8_t* Row(int64_t n) const { return rows + (uint64_t)n * row_bytes; }
+
+  // Into the L1 cache.
+  KL_INLINE void Prefetch(int64_t n) const {
+    for (uint64_t at = 0; at < row_bytes + 63; at += 64) {
+      _mm_prefetch((const char*)Row(n) + at, _MM_HINT_T0);
+    }
+  }
+  // Of a row that stands alone: what follows it is not fetched.
+  KL_INLINE float Dot(int64_t n, const ActivationGroup* x) const {
+    return Packed::Dot(Row(n), blocks, x, Row(n));
+  }
+
+  // Units of kHeadRowsPerUnit rows.
+  static inline void Pack(const kl_tensor* source, void* destination, int64_t begin, int64_t end) {
+    const int64_t rows = RowsOf(source);
+    const int64_t columns = LastOf(source);
+    const HeadWeights at = At(destination, rows, columns);
+    const uint64_t file_row_bytes = File::RowBytes(at.blocks);
+    alignas(32) float row[kMostCoarseColumns];
+    uint8_t codes[kCoarseTileRows * kMostCoarseColumns / 4];
+    const int64_t last = Minimum(end * kHeadRowsPerUnit, rows);
+    for (int64_t first = begin * kHeadRowsPerUnit; first < last; first += kCoarseTileRows) {
+      PackCoarseTile(
+          columns, row, codes,
+          [&](int64_t i, float* w) {
+            const int64_t n = Minimum(first + i, rows - 1);
+            const uint8_t* from = (const uint8_t*)source->data + (uint64_t)n * file_row_bytes;
+            if (first + i < rows) HeadRows::PackRow(from, at.blocks, (uint8_t*)at.Row(n));
+            QuantisedReader<File>::Read(from, columns, 1.0f, w);
+          },
+          (uint8_t*)at.tiles + (uint64_t)(first / kCoarseTileRows) * at.tile_bytes);
+    }
+  }
+};
+
+template <class HeadRows>
 struct HeadMatmul {
+  using Weights = HeadWeights<HeadRows>;
+  using Packed = typename Weights::Packed;
+  using Full =
+      QuantisedMatmul<QuantisedEngine<typename Weights::File>, QuantisedEngine<Packed>, NoPacking>;
+
   // Only what an architecture marks as its head, and only where a logit's row is whole groups.
   static kl_code Supports(const kl_node* node, kl_error* error) {
     KL_TRY(MatmulSupports(node, error));
-    if (kl_attribute_int(node, "vocabulary_head", 0) != 0 &&
-        LastOf(node->operands[kMatmulWeights]) % 256 == 0 &&
-        node->operands[kMatmulBias]->type == KL_TYPE_NONE) {
+    const int64_t columns = LastOf(node->operands[kMatmulWeights]);
+    if (kl_attribute_int(node, "vocabulary_head", 0) != 0 && columns % 256 == 0 &&
+        columns <= kMostCoarseColumns && node->operands[kMatmulBias]->type == KL_TYPE_NONE) {
       return KL_OK;
     }
     return kl_fail(error, KL_UNSUPPORTED,
                    "%s (matmul): not marked as vocabulary_head, rows that are no whole groups of "
-                   "256 columns, or a bias",
-                   NameOf(node));
+                   "256 columns or longer than %d, or a bias",
+                   NameOf(node), (int)kMostCoarseColumns);
   }
 
   static kl_code PackQuery(const kl_node* node, uint32_t operand, kl_pack* pack, kl_error*) {
     NothingToPack(pack);
-    if (operand == kMatmulWeights) PlanesPacking::Query(node->operands[operand], pack);
+    if (operand != kMatmulWeights) return KL_OK;
+    const kl_tensor* weights = node->operands[operand];
+    pack->bytes = Weights::Bytes(RowsOf(weights), LastOf(weights));
+    pack->unit_count = CeilDivide(RowsOf(weights), kHeadRowsPerUnit);
+    pack->layout = "head";
     return KL_OK;
   }
 
   static kl_code Pack(const kl_node*, uint32_t, const kl_tensor* source, void* destination,
                       int64_t begin, int64_t end) {
-    PlanesPacking::Pack(source, destination, begin, end);
+    Weights::Pack(source, destination, begin, end);
     return KL_OK;
   }
 
@@ -135,114 +228,65 @@ struct HeadMatmul {
 
   static kl_code Run(const kl_run* run) {
     HeadState* self = (HeadState*)run->state;
-    const bool packed = run->operands[kMatmulWeights]->layout == KL_LAYOUT_PACKED;
-    const int64_t tokens = RowsOf(run->operands[kMatmulX]);
+    if (!self->sparse) {
+      const int64_t rows =
+          Minimum((run->end - run->begin) * kPanelRows, self->shape.rows - run->begin * kPanelRows);
+      if (run->phase == 1) {
+        kl_count_weight_bytes(run, (uint64_t)rows * Packed::RowBytes(self->shape.columns / 32));
+      }
+      return Full::Run(run);
+    }
     HeadScratch scratch;
-    HeadScratchAt(self->shape, tokens, run->scratch, &scratch);
+    HeadScratchAt(self->shape, 1, run->scratch, &scratch);
+    const Weights weights =
+        Weights::At(run->operands[kMatmulWeights]->data, self->shape.rows, self->shape.columns);
     if (run->phase == 0) {
-      Quantise(run, *self, packed, scratch);
-    } else if (!packed) {
-      QuantisedMatmul<FileRows<TypeQ4_0>, FileRows<TypeQ4_0>>::Multiply<FileRows<TypeQ4_0>>(run);
-    } else if (!self->sparse) {
-      Multiply(run, self->shape, tokens, scratch);
+      Full::template Quantise<QuantisedEngine<Packed>>(run);
+      const float* x = (const float*)run->operands[kMatmulX]->data;
+      for (int64_t g = 0; g < self->shape.columns / 256; ++g) {
+        MakeCoarseTables(x + 256 * g, scratch.tables + g);
+      }
     } else if (run->phase == 1) {
-      Estimate(run, self->shape, scratch);
+      Estimate(run, self->shape, weights, scratch);
     } else if (run->phase == 2) {
-      FindThreshold(run, self, scratch);
+      FindThreshold(run, self, weights, scratch);
     } else {
-      ComputeCandidates(run, self->shape, scratch);
+      ComputeCandidates(run, self->shape, weights, scratch);
     }
     return KL_OK;
   }
 
  private:
-  static void Quantise(const kl_run* run, const HeadState& self, bool packed,
-                       const HeadScratch& scratch) {
-    const int64_t columns = self.shape.columns;
-    const int64_t count = columns / 256;
-    const ActivationForm form = packed ? Planes::kForm : FileRows<TypeQ4_0>::kForm;
-    for (int64_t t = run->begin; t < run->end; ++t) {
-      const float* x = (const float*)run->operands[kMatmulX]->data + t * columns;
-      QuantiseRow(x, columns, form, scratch.groups + t * count);
-    }
-    if (!self.sparse) return;
-    for (int64_t g = 0; g < count; ++g) {
-      Planes::PrepareEstimate(scratch.groups[g], scratch.estimates + g);
-    }
-  }
-
-  // Full products.
-  static inline __attribute__((noinline)) void Multiply(const kl_run* run, const MatmulState& shape,
-                                                        int64_t tokens,
-                                                        const HeadScratch& scratch) {
-    const int64_t groups = shape.columns / 256;
-    const Planes planes = Planes::At(run->operands[kMatmulWeights]->data, shape.rows, groups);
-    float* y = (float*)run->operands[kMatmulY]->data;
-    const int64_t first = run->begin * kPanelRows;
-    const int64_t end = Minimum(run->end * kPanelRows, shape.rows);
-    kl_count_weight_bytes(run, (uint64_t)((end - first) * groups) * Planes::kBytes);
-    if (tokens < 4) {
-      for (int64_t n = first; n < end; ++n) {
-        for (int64_t t = 0; t < tokens; ++t) {
-          y[t * shape.rows + n] =
-              Planes::Dot<kPrefetchAhead>(planes.Upper(n, groups), planes.Lower(n, groups), groups,
-                                          scratch.groups + t * groups);
-        }
-      }
-      return;
-    }
-    const Panel panel = PanelAt(run->worker_scratch, shape.columns / 32);
-    for (int64_t pass = 0; pass < tokens; pass += kTokensPerPass) {
-      const ActivationGroup* vectors[kTokensPerPass];
-      const int64_t count = Minimum(kTokensPerPass, tokens - pass);
-      for (int64_t t = 0; t < count; ++t) vectors[t] = scratch.groups + (pass + t) * groups;
-      for (int64_t n = first; n < end; n += kPanelRows) {
-        const int64_t rows = Minimum(kPanelRows, end - n);
-        planes.Unpack(n, rows, groups, panel);
-        MultiplyPanelTokens<kUnsigned, false, kInterleaved>(
-            panel, shape.columns / 32, vectors, count, [&](int64_t t, const float* y16) {
-              memcpy(y + (pass + t) * shape.rows + n, y16, (size_t)rows * sizeof(float));
-            });
-      }
-    }
-  }
-
   static inline __attribute__((noinline)) void Estimate(const kl_run* run, const MatmulState& shape,
+                                                        const Weights& weights,
                                                         const HeadScratch& scratch) {
-    const int64_t groups = shape.columns / 256;
-    const Planes planes = Planes::At(run->operands[kMatmulWeights]->data, shape.rows, groups);
     alignas(32) float estimates[kHeadRowsPerUnit];
+    alignas(32) float variances[kCoarseTileRows];
     for (int64_t unit = run->begin; unit < run->end; ++unit) {
       const int64_t first = unit * kHeadRowsPerUnit;
       const int64_t end = Minimum(first + kHeadRowsPerUnit, shape.rows);
-      for (int64_t n = first; n < end; n += 8) {
-        __m256 lanes[8];
-        __m256 variances[8];
-        for (int64_t i = 0; i < 8; ++i) {
-          const int64_t row = Minimum(n + i, end - 1);
-          Planes::EstimateRow(planes.Upper(row, groups), groups, scratch.groups, scratch.estimates,
-                              lanes + i, variances + i);
+      for (int64_t n = first; n < end; n += kCoarseTileRows) {
+        const float* alignments =
+            EstimateTile(weights.tiles + (uint64_t)(n / kCoarseTileRows) * weights.tile_bytes,
+                         shape.columns / 256, scratch.tables, estimates + (n - first), variances);
+        for (int64_t i = 0; i < kCoarseTileRows; i += 8) {
+          const __m256 estimate = _mm256_load_ps(estimates + (n - first) + i);
+          const __m256 aligned = _mm256_mul_ps(_mm256_loadu_ps(alignments + i),
+                                               _mm256_max_ps(estimate, _mm256_setzero_ps()));
+          const __m256 deviation = _mm256_sqrt_ps(_mm256_load_ps(variances + i));
+          _mm256_storeu_ps(scratch.bounds + n + i,
+                           _mm256_fmadd_ps(_mm256_set1_ps(kHeadSigmas), deviation,
+                                           _mm256_add_ps(estimate, aligned)));
         }
-        const __m256 estimate = SumEachFloat(lanes);
-        const __m256 deviation = _mm256_sqrt_ps(SumEachFloat(variances));
-        const __m256 aligned = _mm256_mul_ps(_mm256_set1_ps(kHeadAlignment),
-                                             _mm256_max_ps(estimate, _mm256_setzero_ps()));
-        _mm256_store_ps(estimates + (n - first), estimate);
-        _mm256_storeu_ps(scratch.bounds + n, _mm256_fmadd_ps(_mm256_set1_ps(kHeadSigmas), deviation,
-                                                             _mm256_add_ps(estimate, aligned)));
+        kl_count_weight_bytes(run, weights.tile_bytes);
       }
-      float best_bound = -__builtin_inff();
       float best = -__builtin_inff();
       int64_t best_row = first;
       for (int64_t n = first; n < end; ++n) {
-        // A NaN becomes the best: its row is computed, and the sampler reports it.
-        best_bound = !(scratch.bounds[n] <= best_bound) ? scratch.bounds[n] : best_bound;
         const bool better = estimates[n - first] > best;
         best = better ? estimates[n - first] : best;
         best_row = better ? n : best_row;
       }
-      kl_count_weight_bytes(run, (uint64_t)((end - first) * groups) * Planes::kUpperBytes);
-      scratch.best_bound[unit] = best_bound;
       scratch.best[unit] = best;
       scratch.best_row[unit] = (int32_t)best_row;
     }
@@ -261,11 +305,10 @@ struct HeadMatmul {
     rows[place] = row;
   }
 
-  static void FindThreshold(const kl_run* run, HeadState* self, const HeadScratch& scratch) {
+  static void FindThreshold(const kl_run* run, HeadState* self, const Weights& weights,
+                            const HeadScratch& scratch) {
     const MatmulState& shape = self->shape;
-    const int64_t groups = shape.columns / 256;
     const int64_t units = CeilDivide(shape.rows, kHeadRowsPerUnit);
-    const Planes planes = Planes::At(run->operands[kMatmulWeights]->data, shape.rows, groups);
     const int64_t wanted = run->wanted_count;
     const int64_t tried = Minimum(wanted + kHeadSpareRows, units);
     float values[kMostWanted + kHeadSpareRows];
@@ -280,25 +323,24 @@ struct HeadMatmul {
     float exact[kMostWanted];
     int32_t unused[kMostWanted];
     for (int64_t i = 0; i < wanted; ++i) exact[i] = -__builtin_inff();
+    for (int64_t i = 0; i < tried; ++i) weights.Prefetch(rows[i]);
     for (int64_t i = 0; i < tried && values[i] > -__builtin_inff(); ++i) {
-      const float dot = Planes::Dot<0>(planes.Upper(rows[i], groups), planes.Lower(rows[i], groups),
-                                       groups, scratch.groups);
+      const float dot = weights.Dot(rows[i], scratch.groups);
       Insert(dot, rows[i], wanted, exact, unused);
       // Known to be as large as it is, whatever its bound says.
       if (scratch.bounds[rows[i]] < dot) scratch.bounds[rows[i]] = dot;
-      const int64_t unit = rows[i] / kHeadRowsPerUnit;
-      if (scratch.best_bound[unit] < dot) scratch.best_bound[unit] = dot;
     }
     const float threshold = exact[wanted - 1];
     *scratch.threshold = threshold;
-    int64_t candidates = 0;
-    for (int64_t unit = 0; unit < units; ++unit) {
-      if (scratch.best_bound[unit] < threshold) continue;
-      const int64_t first = unit * kHeadRowsPerUnit;
-      for (int64_t n = first; n < Minimum(first + kHeadRowsPerUnit, shape.rows); ++n) {
-        candidates += scratch.bounds[n] < threshold ? 0 : 1;
-      }
+    int64_t left_out = 0;
+    int64_t n = 0;
+    for (; n + 8 <= shape.rows; n += 8) {
+      const __m256 below =
+          _mm256_cmp_ps(_mm256_loadu_ps(scratch.bounds + n), _mm256_set1_ps(threshold), _CMP_LT_OQ);
+      left_out += __builtin_popcount((unsigned)_mm256_movemask_ps(below));
     }
+    for (; n < shape.rows; ++n) left_out += scratch.bounds[n] < threshold ? 1 : 0;
+    const int64_t candidates = shape.rows - left_out;
     if (candidates * kHeadRowsPerCandidate > shape.rows) {
       self->full_runs_left = kFullRunsAfterTooMany;
     }
@@ -306,9 +348,8 @@ struct HeadMatmul {
 
   static inline __attribute__((noinline)) void ComputeCandidates(const kl_run* run,
                                                                  const MatmulState& shape,
+                                                                 const Weights& weights,
                                                                  const HeadScratch& scratch) {
-    const int64_t groups = shape.columns / 256;
-    const Planes planes = Planes::At(run->operands[kMatmulWeights]->data, shape.rows, groups);
     float* y = (float*)run->operands[kMatmulY]->data;
     const float threshold = *scratch.threshold;
     const int64_t end = Minimum(run->end * kHeadRowsPerUnit, shape.rows);
@@ -318,20 +359,38 @@ struct HeadMatmul {
       for (int64_t n = first; n < Minimum(first + kHeadRowsPerList, end); ++n) {
         y[n] = -__builtin_inff();
         candidates[count] = (int32_t)n;
+        // A bound that is NaN is kept: its row is computed, and the sampler reports it.
         count += scratch.bounds[n] < threshold ? 0 : 1;
       }
       for (int64_t i = -kHeadRowsAhead; i < count; ++i) {
-        if (i + kHeadRowsAhead < count) planes.Prefetch(candidates[i + kHeadRowsAhead], groups);
-        if (i < 0) continue;
-        const int64_t n = candidates[i];
-        y[n] = Planes::Dot<0>(planes.Upper(n, groups), planes.Lower(n, groups), groups,
-                              scratch.groups);
+        if (i + kHeadRowsAhead < count) weights.Prefetch(candidates[i + kHeadRowsAhead]);
+        if (i >= 0) y[candidates[i]] = weights.Dot(candidates[i], scratch.groups);
       }
-      kl_count_weight_bytes(run, (uint64_t)(count * groups) * Planes::kBytes);
+      kl_count_weight_bytes(run, (uint64_t)count * weights.row_bytes);
     }
   }
 };
 
 }  // namespace
+
+// A kernel file, all but its includes.
+#define KL_HEAD_MATMUL(stem, kernel_name, head_rows)                                         \
+  namespace {                                                                                \
+  constexpr kl_kernel MakeKernel(const kl_dtype* types) {                                    \
+    using Head = HeadMatmul<head_rows>;                                                      \
+    kl_kernel kernel = MatmulKernel<Head>(kernel_name, types, kQuantisedTolerance);          \
+    kernel.priority = kIsaPriority + 5; /* before the kernel for any product */              \
+    kernel.flags = KL_KERNEL_COUNTS_WEIGHT_BYTES;                                            \
+    kernel.state_bytes = sizeof(HeadState);                                                  \
+    kernel.supports = Head::Supports;                                                        \
+    kernel.pack_query = Head::PackQuery;                                                     \
+    kernel.pack = Head::Pack;                                                                \
+    return kernel;                                                                           \
+  }                                                                                          \
+  const kl_dtype kTypes[] = {KL_TYPE_F32, head_rows::Type::kType, KL_TYPE_ANY, KL_TYPE_F32}; \
+  const kl_kernel kKernel = MakeKernel(kTypes);                                              \
+  const kl_kernel* const kKernels[] = {&kKernel};                                            \
+  }                                                                                          \
+  KL_TABLE(sparse_x86, stem) = {nullptr, kKernels, 1}
 
 #endif  // PLUGINS_SPARSE_X86_MATMUL_HEAD_AVX2_H_

@@ -1,5 +1,4 @@
-// op "moe_ffn", experts F16; see moe_ffn_avx2.h.
-#include "plugins/common/table.h"
-#include "plugins/sparse_x86/moe_ffn_avx2.h"
+// op "moe_ffn", experts F16; see moe_ffn.h.
+#include "plugins/sparse_x86/moe_formats_avx2.h"
 
-KL_MOE_FFN(moe_ffn_f16_avx2, "moe_ffn_f16_avx2", MoeFloat<TypeF16>, MoeFloat<TypeF16>, 1e-4f);
+KL_MOE_FFN(sparse_x86, moe_ffn_f16_avx2, MoeFloat<TypeF16>, MoeFloat<TypeF16>, 1e-4f);

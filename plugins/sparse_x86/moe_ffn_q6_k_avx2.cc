@@ -1,6 +1,4 @@
-// op "moe_ffn", experts Q6_K; see moe_ffn_avx2.h.
-#include "plugins/common/table.h"
-#include "plugins/sparse_x86/moe_ffn_avx2.h"
+// op "moe_ffn", experts Q6_K; see moe_ffn.h.
+#include "plugins/sparse_x86/moe_formats_avx2.h"
 
-KL_MOE_FFN(moe_ffn_q6_k_avx2, "moe_ffn_q6_k_avx2", MoeQuantised<TypeQ6_K>, MoeQuantised<TypeQ6_K>,
-           0.1f);
+KL_MOE_FFN(sparse_x86, moe_ffn_q6_k_avx2, MoeQ6_K, MoeQ6_K, 0.1f);

@@ -1,35 +1,29 @@
-// Q4_0 down matrices of experts, neuron by neuron: the same bytes as in the file, in another order.
-//
-// In an ordinary down matrix [D, F] a Q4_0 block holds 32 neurons of one output, so that a neuron's
-// weights are spread over all of the matrix and nothing can be skipped. Here the neurons of a block
-// lie one after the other, and behind each other's backs stay their common scales. Group g of 18 *
-// D bytes holds the neurons 32g .. 32g + 31:
-//
-//   bytes 0 .. 2D - 1      D f16 scales, in order of the outputs
-//   then 32 rows of D / 2  row j: neuron 32g + j; chunk c of 32 bytes has the outputs 64c .. 64c +
-//   63:
-//                          byte k: low half = output 64c + k, high half = output 64c + 32 + k
-//
-// One token reads the scales and the rows of active neurons. README.md says what that wins.
+// Down matrices neuron by neuron (plugins/common/kernels/neuron_major_layout.h) with AVX2.
 #ifndef PLUGINS_SPARSE_X86_NEURON_MAJOR_AVX2_H_
 #define PLUGINS_SPARSE_X86_NEURON_MAJOR_AVX2_H_
 
-#include "core/abi/kernel.h"
+#include "plugins/common/kernels/neuron_major_layout.h"
 #include "plugins/sparse_x86/blocks_avx2.h"
 #include "plugins/sparse_x86/kernel_avx2.h"
 
 namespace {
 
-constexpr int64_t kGroupNeurons = 32;
-constexpr int64_t kChunkOutputs = 64;
-constexpr int64_t kGroupsPerPackUnit = 4;  // their blocks share the cache lines of the source
-
-struct NeuronMajor {
+struct NeuronMajor : NeuronMajorLayout {
   static constexpr ActivationForm kForm = {kNatural, 8, false};
 
-  static KL_INLINE uint64_t GroupBytes(int64_t outputs) { return (uint64_t)outputs * 18; }
-  static KL_INLINE uint64_t RowBytes(int64_t outputs) { return (uint64_t)outputs / 2; }
-  static KL_INLINE uint64_t ScaleBytes(int64_t outputs) { return (uint64_t)outputs * 2; }
+  static KL_INLINE uint64_t PanelBytes(int64_t blocks) { return ::PanelBytes(blocks); }
+  static KL_INLINE void QuantiseBlock(const float* x, ActivationGroup* group, int64_t j) {
+    ::QuantiseBlock(x, kForm, group, j);
+  }
+
+  template <class Store>
+  static KL_INLINE void MultiplyPanel(const uint8_t* matrix, int64_t outputs, int64_t first,
+                                      int64_t groups, const ActivationGroup* const* vectors,
+                                      int64_t count, void* memory, const Store& store) {
+    const Panel panel = PanelAt(memory, groups);
+    Unpack(matrix, outputs, first, groups, panel);
+    MultiplyPanelTokens<kUnsigned, false, kNatural>(panel, groups, vectors, count, store);
+  }
 
   // Swaps rows and columns of 16 x 16 bytes.
   static KL_INLINE void Transpose16x16(__m128i v[16]) {
@@ -82,7 +76,9 @@ struct NeuronMajor {
   // read. The integer sum of 32 neurons fits 16 bits (32 * 8 * 127 = 32,512), so it may wrap on the
   // way.
   static inline __attribute__((noinline)) void AddGroup(const uint8_t* group, int64_t outputs,
-                                                        const int8_t* q, float d, float* sums) {
+                                                        const ActivationGroup& h, float* sums) {
+    const int8_t* q = h.q;
+    const float d = h.d[0];
     const uint8_t* first = group + ScaleBytes(outputs);
     const uint8_t* rows[kGroupNeurons + 1];
     uint8_t numbers[kGroupNeurons + 1];
@@ -175,39 +171,6 @@ struct NeuronMajor {
         _mm256_mul_ps(_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)(scales + 2 * o))), d);
     const __m256 value = _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(integers));
     _mm256_store_ps(sums + o, _mm256_fmadd_ps(value, factor, _mm256_load_ps(sums + o)));
-  }
-};
-
-// pack_query() and pack() of down [E, D, F].
-struct NeuronMajorPacking {
-  static constexpr bool kPacks = true;
-
-  static void Query(const kl_tensor* down, kl_pack* pack) {
-    const int64_t outputs = down->shape[1];
-    if (outputs % kChunkOutputs != 0 || LastOf(down) % kGroupNeurons != 0) return;
-    const int64_t groups = LastOf(down) / kGroupNeurons;
-    pack->bytes = (uint64_t)(down->shape[0] * groups) * NeuronMajor::GroupBytes(outputs);
-    pack->unit_count = down->shape[0] * CeilDivide(groups, kGroupsPerPackUnit);
-    pack->layout = "q4_0_neuron_major";
-  }
-
-  static void Pack(const kl_tensor* source, void* destination, int64_t begin, int64_t end) {
-    const int64_t outputs = source->shape[1];
-    const int64_t groups = LastOf(source) / kGroupNeurons;
-    const int64_t units_per_expert = CeilDivide(groups, kGroupsPerPackUnit);
-    const uint64_t row_bytes = (uint64_t)groups * 18;
-    const uint64_t group_bytes = NeuronMajor::GroupBytes(outputs);
-    for (int64_t unit = begin; unit < end; ++unit) {
-      const int64_t e = unit / units_per_expert;
-      const int64_t first = unit % units_per_expert * kGroupsPerPackUnit;
-      const uint8_t* matrix = source->parts != nullptr
-                                  ? (const uint8_t*)source->parts[e]
-                                  : (const uint8_t*)source->data + e * outputs * row_bytes;
-      for (int64_t g = first; g < Minimum(first + kGroupsPerPackUnit, groups); ++g) {
-        NeuronMajor::PackGroup(matrix + g * 18, row_bytes, outputs,
-                               (uint8_t*)destination + (uint64_t)(e * groups + g) * group_bytes);
-      }
-    }
   }
 };
 

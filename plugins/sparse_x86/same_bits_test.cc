@@ -16,19 +16,26 @@
   use(f32) use(f16) use(bf16) use(q4_0) use(q8_0) use(q4_k) use(q4_k_q6_k) use(q5_k) \
       use(q5_k_q6_k) use(q6_k)
 
+// Of keys and values.
+#define KL_FOR_EACH_ATTENTION(use)                                                                \
+  use(f32) use(f16) use(q8_0) use(f32_f16) use(f32_q8_0) use(f16_f32) use(f16_q8_0) use(q8_0_f32) \
+      use(q8_0_f16)
+
+#define KL_DECLARE_ATTENTION(type) \
+  extern const kl_table kl_table_sparse_x86_attention_##type##_avx2;
 #define KL_DECLARE_MATMUL(type) extern const kl_table kl_table_sparse_x86_matmul_##type##_avx2;
 #define KL_DECLARE_MOE(type) extern const kl_table kl_table_sparse_x86_moe_ffn_##type##_avx2;
 extern "C" {
 KL_FOR_EACH_MATMUL(KL_DECLARE_MATMUL)
 KL_FOR_EACH_MOE(KL_DECLARE_MOE)
-extern const kl_table kl_table_sparse_x86_attention_f16_avx2;
-extern const kl_table kl_table_sparse_x86_attention_f32_avx2;
+KL_FOR_EACH_ATTENTION(KL_DECLARE_ATTENTION)
 }
 
 namespace kinglet {
 namespace {
 
 #define KL_MATMUL_KERNEL(type) kl_table_sparse_x86_matmul_##type##_avx2.kernels[0],
+#define KL_ATTENTION_KERNEL(type) kl_table_sparse_x86_attention_##type##_avx2.kernels[0],
 #define KL_MOE_KERNEL(type) kl_table_sparse_x86_moe_ffn_##type##_avx2.kernels[0],
 
 // Test machines without AVX2 skip, as a host would not choose these kernels.
@@ -213,68 +220,102 @@ TEST(MoeFfn, RefusesAnIdThatNamesNoExpert) {
   }
 }
 
+struct AttentionCase {
+  const char* name;
+  int64_t length;
+  int64_t query_heads;
+  int64_t kv_heads;
+  int64_t window;
+  int64_t rows;
+  int64_t tokens;
+};
+
+// Chunks are 256 positions: some sequences reach the third. A ring holds the window and a batch
+// of 50.
+constexpr AttentionCase kAttentionCases[] = {
+    {"full", 64, 6, 2, 0, 160, 150},
+    {"ring", 64, 6, 2, 20, 20 + 50 - 1, 150},
+    {"chunks", 40, 7, 1, 0, 620, 600},
+    {"ring_across_chunks", 128, 2, 2, 300, 300 + 50 - 1, 700},
+    {"many_heads", 8, 26, 2, 0, 300, 280},
+    {"more_heads_than_a_unit_holds", 16, 100, 1, 30, 30 + 50 - 1, 80},
+    {"longest_head", 256, 5, 1, 0, 300, 270},
+};
+
 // A sequence is fed in batches of different size; every token's output and the cache agree.
-void ExpectAttentionSameBits(const kl_kernel* kernel, int64_t window, int64_t rows) {
-  const kl_dtype type = kernel->operand_types[4];
-  const int64_t length = 64, query_heads = 6, kv_heads = 2, tokens = 150;
-  Random random = {static_cast<uint64_t>(window + rows)};
-  const std::vector<float> q = Normal(&random, tokens * query_heads * length);
-  const std::vector<float> k = Normal(&random, tokens * kv_heads * length);
-  const std::vector<float> v = Normal(&random, tokens * kv_heads * length);
+void ExpectAttentionSameBits(const kl_kernel* kernel, const AttentionCase& c) {
+  SCOPED_TRACE(c.name);
+  Random random = {static_cast<uint64_t>(c.window + c.rows)};
+  const int64_t query_width = c.query_heads * c.length, width = c.kv_heads * c.length;
+  const std::vector<float> q = Normal(&random, c.tokens * query_width);
+  const std::vector<float> k = Normal(&random, c.tokens * width);
+  const std::vector<float> v = Normal(&random, c.tokens * width);
   std::vector<int32_t> positions;
-  for (int32_t t = 0; t < tokens; ++t) positions.push_back(t);
-  const kl_attribute attributes[] = {IntAttribute("head_length", length),
-                                     IntAttribute("window", window)};
+  for (int32_t t = 0; t < c.tokens; ++t) positions.push_back(t);
+  const kl_attribute attributes[] = {IntAttribute("head_length", c.length),
+                                     IntAttribute("window", c.window)};
+  const auto row_length = [&](kl_dtype type) {
+    const int64_t block = kl_dtype_info_of(type).block_elements;
+    return (c.length + block - 1) / block * block;
+  };
+  const int64_t key_length = row_length(kernel->operand_types[4]);
+  const int64_t value_length = row_length(kernel->operand_types[5]);
+  struct Result {
+    std::vector<float> y;
+    std::vector<uint8_t> k_cache;
+    std::vector<uint8_t> v_cache;
+  };
   const auto feed = [&](int64_t batch) {
     std::mt19937 splits(3);
-    // All bits set: NaN in both types.
-    std::vector<uint8_t> k_cache(static_cast<size_t>(kv_heads * rows * length) * sizeof(float),
-                                 0xff);
-    std::vector<uint8_t> v_cache = k_cache;
-    std::vector<float> y(static_cast<size_t>(tokens * query_heads * length));
-    for (int64_t t = 0; t < tokens; t += batch) {
-      const int64_t count = std::min(batch, tokens - t);
+    Result result;
+    // All bits set: NaN in every type (of q8_0, the scale).
+    const auto fill = [&](kl_dtype type, int64_t length, std::vector<uint8_t>* cache) {
+      cache->assign(kl_row_bytes(type, static_cast<uint64_t>(c.kv_heads * c.rows * length)), 0xff);
+    };
+    fill(kernel->operand_types[4], key_length, &result.k_cache);
+    fill(kernel->operand_types[5], value_length, &result.v_cache);
+    result.y.resize(static_cast<size_t>(c.tokens * query_width));
+    for (int64_t t = 0; t < c.tokens; t += batch) {
+      const int64_t count = std::min(batch, c.tokens - t);
       KernelRunner runner(kernel, attributes, 2);
-      EXPECT_EQ(KL_OK, runner.Prepare({MakeTensor(KL_TYPE_F32, {count, query_heads * length},
-                                                  q.data() + t * query_heads * length),
-                                       MakeTensor(KL_TYPE_F32, {count, kv_heads * length},
-                                                  k.data() + t * kv_heads * length),
-                                       MakeTensor(KL_TYPE_F32, {count, kv_heads * length},
-                                                  v.data() + t * kv_heads * length),
-                                       MakeTensor(KL_TYPE_I32, {count}, positions.data() + t),
-                                       MakeTensor(type, {kv_heads, rows, length}, k_cache.data()),
-                                       MakeTensor(type, {kv_heads, rows, length}, v_cache.data()),
-                                       MakeTensor(KL_TYPE_F32, {count, query_heads * length},
-                                                  y.data() + t * query_heads * length)},
-                                      false))
+      EXPECT_EQ(
+          KL_OK,
+          runner.Prepare(
+              {MakeTensor(KL_TYPE_F32, {count, query_width}, q.data() + t * query_width),
+               MakeTensor(KL_TYPE_F32, {count, width}, k.data() + t * width),
+               MakeTensor(KL_TYPE_F32, {count, width}, v.data() + t * width),
+               MakeTensor(KL_TYPE_I32, {count}, positions.data() + t),
+               MakeTensor(kernel->operand_types[4], {c.kv_heads, c.rows, key_length},
+                          result.k_cache.data()),
+               MakeTensor(kernel->operand_types[5], {c.kv_heads, c.rows, value_length},
+                          result.v_cache.data()),
+               MakeTensor(KL_TYPE_F32, {count, query_width}, result.y.data() + t * query_width)},
+              false))
           << runner.message();
       EXPECT_EQ(KL_OK, runner.Run(&splits));
     }
-    return y;
+    return result;
   };
-  const std::vector<float> alone = feed(1);
-  for (const float value : alone) ASSERT_EQ(value, value) << "an unwritten cache row was read";
-  for (const int64_t batch : {2, 16, 33, 50}) {
+  const Result alone = feed(1);
+  for (const float value : alone.y) ASSERT_EQ(value, value) << "an unwritten cache row was read";
+  for (const int64_t batch : {2, 16, 33, 50, 512}) {
+    if (batch > 50 && c.window > 0) continue;  // more than the ring is for
     SCOPED_TRACE("batch " + std::to_string(batch));
-    const std::vector<float> y = feed(batch);
-    ASSERT_TRUE(SameBits(alone.data(), y.data(), static_cast<int64_t>(y.size())));
+    const Result found = feed(batch);
+    ASSERT_TRUE(SameBits(alone.y.data(), found.y.data(), static_cast<int64_t>(found.y.size())));
+    ASSERT_EQ(alone.k_cache, found.k_cache);
+    ASSERT_EQ(alone.v_cache, found.v_cache);
   }
 }
 
 class AttentionSameBits : public ::testing::TestWithParam<const kl_kernel*> {};
 
-TEST_P(AttentionSameBits, FullCache) {
+TEST_P(AttentionSameBits, AloneInABatchAndForAnySplit) {
   if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
-  ExpectAttentionSameBits(GetParam(), 0, 160);
+  for (const AttentionCase& c : kAttentionCases) ExpectAttentionSameBits(GetParam(), c);
 }
 
-TEST_P(AttentionSameBits, RingCache) {
-  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
-  ExpectAttentionSameBits(GetParam(), 20, 20 + 50 - 1);
-}
-
-const kl_kernel* const kAttentionKernels[] = {kl_table_sparse_x86_attention_f16_avx2.kernels[0],
-                                              kl_table_sparse_x86_attention_f32_avx2.kernels[0]};
+const kl_kernel* const kAttentionKernels[] = {KL_FOR_EACH_ATTENTION(KL_ATTENTION_KERNEL)};
 INSTANTIATE_TEST_SUITE_P(Types, AttentionSameBits, ::testing::ValuesIn(kAttentionKernels), NameOf);
 
 }  // namespace

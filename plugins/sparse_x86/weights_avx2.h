@@ -54,6 +54,7 @@ KL_INLINE void PrefetchNextPanel(const uint8_t* group, int64_t group_bytes, uint
 // From kTokensForPanel tokens on, unpacking a panel costs less than multiplying rows one by one.
 template <class Type>
 struct FileRows {
+  static constexpr kl_dtype kType = Type::kType;
   static constexpr PanelKind kKind = Type::kKind;
   static constexpr bool kMinima = Type::kMinima;
   static constexpr ActivationOrder kOrder = kNatural;
@@ -62,6 +63,13 @@ struct FileRows {
   static constexpr int64_t kTokensForPanel = 3;
 
   static KL_INLINE uint64_t RowBytes(int64_t blocks) { return (uint64_t)blocks * kGroupBytes / 8; }
+  static KL_INLINE uint64_t PanelBytes(int64_t blocks) { return ::PanelBytes(blocks); }
+  static KL_INLINE void QuantiseRow(const float* x, int64_t columns, ActivationGroup* groups) {
+    ::QuantiseRow(x, columns, kForm, groups);
+  }
+  static KL_INLINE void QuantiseBlock(const float* x, ActivationGroup* group, int64_t j) {
+    ::QuantiseBlock(x, kForm, group, j);
+  }
 
   static KL_INLINE __m256 AddGroup(const uint8_t* group, const ActivationGroup& a, __m256 sum) {
     const __m256i ones = _mm256_set1_epi16(1);
@@ -123,6 +131,35 @@ struct FileRows {
       sum = AddGroup(padded, *a, sum);
     }
     return SumAcross(sum);
+  }
+
+  // The `count` blocks of one group, times `factor`.
+  static KL_INLINE void DequantiseGroup(const uint8_t* group, int count, float factor, float* y) {
+    alignas(32) float scales[8];
+    alignas(32) float minima[8];
+    alignas(32) int16_t halves[16];
+    const __m256 factors = _mm256_set1_ps(factor);
+    _mm256_store_ps(scales, _mm256_mul_ps(Type::Scales(group), factors));
+    _mm256_store_ps(minima, _mm256_mul_ps(Type::Minima(group), factors));
+    _mm256_store_si256((__m256i*)halves, Type::Halves(group));
+    const __m256i offset = _mm256_set1_epi8(Type::kKind == kSigned ? 0 : Type::kOffset);
+    for (int j = 0; j < count; ++j) {
+      const __m256i w = _mm256_sub_epi8(Type::Load(group, j), offset);
+      const __m128i low = _mm256_castsi256_si128(w);
+      const __m128i high = _mm256_extracti128_si256(w, 1);
+      const __m256i eight[4] = {
+          _mm256_cvtepi8_epi32(low), _mm256_cvtepi8_epi32(_mm_srli_si128(low, 8)),
+          _mm256_cvtepi8_epi32(high), _mm256_cvtepi8_epi32(_mm_srli_si128(high, 8))};
+      const __m256 minimum = _mm256_set1_ps(minima[j]);
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        const float scale =
+            Type::kKind == kHalved ? scales[j] * (float)halves[2 * j + i / 2] : scales[j];
+        __m256 v = _mm256_mul_ps(_mm256_cvtepi32_ps(eight[i]), _mm256_set1_ps(scale));
+        if (Type::kMinima) v = _mm256_add_ps(v, minimum);
+        _mm256_storeu_ps(y + 32 * j + 8 * i, v);
+      }
+    }
   }
 
   // Blocks [first, first + count) of eight rows into half `r` of a panel.
@@ -190,6 +227,15 @@ struct FileRows {
         UnpackGroup(rows, b, (int)(blocks - b), r, panel);
       }
     }
+  }
+
+  template <class Store>
+  static KL_INLINE void MultiplyPanel(const uint8_t* first_row, int64_t rows, int64_t blocks,
+                                      const ActivationGroup* const* tokens, int64_t count,
+                                      void* memory, const Store& store) {
+    const Panel panel = PanelAt(memory, blocks);
+    Unpack(first_row, rows, blocks, panel);
+    MultiplyPanelTokens<kKind, kMinima, kOrder>(panel, blocks, tokens, count, store);
   }
 };
 

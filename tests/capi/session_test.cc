@@ -96,6 +96,51 @@ TEST_F(SessionTest, SavedSessionContinuesWithTheSameTokens) {
   EXPECT_EQ(Continue(restored.get(), {5}, 10), expected);
 }
 
+TEST_F(SessionTest, ASavedSessionKeepsTheTypesOfItsCache) {
+  const std::string path = folder_.path() + "/session";
+  model_ = LoadModel(runtime_.get(), kHybrid, {KL_TYPE_Q8_0, KL_TYPE_F16});
+  ASSERT_NE(model_, nullptr);
+  const Handle<kl_session> session = NewSession();
+  Continue(session.get(), kPrompt, 30);  // past the windows
+  ASSERT_EQ(kl_session_save(session.get(), path.c_str(), &error_), KL_OK) << error_.message;
+  const std::vector<int32_t> expected = Continue(session.get(), {5}, 10);
+  const Handle<kl_session> restored = NewSession(64, 3);
+  ASSERT_EQ(kl_session_restore(restored.get(), path.c_str(), &error_), KL_OK) << error_.message;
+  EXPECT_EQ(Continue(restored.get(), {5}, 10), expected);
+
+  const Handle<kl_model> other = LoadModel(runtime_.get(), kHybrid, {KL_TYPE_F16, KL_TYPE_Q8_0});
+  const Handle<kl_session> refused = MakeGreedySession(other.get(), {64, 16});
+  EXPECT_EQ(kl_session_restore(refused.get(), path.c_str(), &error_), KL_FAILED_PRECONDITION);
+  EXPECT_NE(std::string(error_.message).find("cache type"), std::string::npos) << error_.message;
+  EXPECT_EQ(kl_session_position(refused.get()), 0);
+}
+
+// A program built before key_cache_type and value_cache_type sets cache_type alone.
+TEST_F(SessionTest, TheTypeOfBothCachesIsThatOfKeysAndValues) {
+  const auto cache_bytes = [&](kl_dtype both, kl_dtype keys, kl_dtype values) {
+    kl_model_options options = {};
+    options.struct_size = sizeof options;
+    kl_model_default_options(&options);
+    options.cache_type = both;
+    options.key_cache_type = keys;
+    options.value_cache_type = values;
+    if (keys == KL_TYPE_NONE) options.struct_size = offsetof(kl_model_options, key_cache_type);
+    kl_model* model = nullptr;
+    EXPECT_EQ(kl_model_load(runtime_.get(), kHybrid, &options, &model, &error_), KL_OK) << error_.message;
+    const Handle<kl_model> owned(model);
+    const Handle<kl_session> session = MakeGreedySession(owned.get(), {64, 16});
+    kl_session_info info = {};
+    info.struct_size = sizeof info;
+    EXPECT_EQ(kl_session_describe(session.get(), &info), KL_OK);
+    return info.cache_bytes;
+  };
+  const uint64_t half = cache_bytes(KL_TYPE_F16, KL_TYPE_NONE, KL_TYPE_NONE);
+  const uint64_t single = cache_bytes(KL_TYPE_F32, KL_TYPE_NONE, KL_TYPE_NONE);
+  EXPECT_GT(single, half);
+  EXPECT_EQ(cache_bytes(KL_TYPE_F32, KL_TYPE_F16, KL_TYPE_F32), half / 2 + single / 2);
+  EXPECT_EQ(cache_bytes(KL_TYPE_F16, KL_TYPE_F32, KL_TYPE_F32), single);
+}
+
 TEST_F(SessionTest, EveryDamagedByteOfASessionFileIsNoticed) {
   const std::string path = folder_.path() + "/session";
   const Handle<kl_session> session = NewSession(16);

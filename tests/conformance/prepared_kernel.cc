@@ -70,6 +70,7 @@ Outcome PreparedKernel::Create(const kl_host* host, const kl_kernel& kernel,
     if (code != KL_OK) return CallFailed("supports()", kernel, code, error);
   }
   KL_RETURN_UNLESS_PASSED(prepared->Pack(workload, options.pack_reversed));
+  if (options.experts_apart) KL_RETURN_UNLESS_PASSED(prepared->TakeExpertsApart(workload));
   KL_RETURN_UNLESS_PASSED(prepared->Prepare());
   *result = std::move(prepared);
   return Outcome::Passed();
@@ -155,6 +156,78 @@ Outcome PreparedKernel::Pack(const Workload& workload, bool reversed) {
   return Outcome::Passed();
 }
 
+Outcome PreparedKernel::TakeExpertsApart(const Workload& workload) {
+  experts_.resize(workload.operands.size());
+  for (uint32_t i = 0; i < node_.operand_count; ++i) {
+    const WorkloadOperand& operand = workload.operands[i];
+    if (!operand.weight || operand.tensor.rank != 3) continue;
+    for (int64_t e = 0; e < operand.tensor.shape[0]; ++e) {
+      KL_RETURN_UNLESS_PASSED(PackOneExpert(workload, i, e));
+    }
+  }
+  for (uint32_t i = 0; i < node_.operand_count; ++i) {
+    if (experts_[i].empty()) continue;
+    parts_[i].clear();
+    for (const auto& expert : experts_[i]) parts_[i].push_back(expert->data());
+    node_tensors_[i].data = nullptr;
+    node_tensors_[i].parts = nullptr;
+  }
+  return Outcome::Passed();
+}
+
+Outcome PreparedKernel::PackOneExpert(const Workload& workload, uint32_t operand, int64_t expert) {
+  // The node as if it had this expert only.
+  std::vector<kl_tensor> tensors;
+  std::vector<const kl_tensor*> pointers;
+  for (const WorkloadOperand& of : workload.operands) {
+    tensors.push_back(of.tensor);
+    if (!of.weight || of.tensor.rank != 3) continue;
+    tensors.back().shape[0] = 1;
+    tensors.back().data = nullptr;
+  }
+  for (const kl_tensor& tensor : tensors) pointers.push_back(&tensor);
+  kl_node node = node_;
+  node.operands = pointers.data();
+  kl_tensor& source = tensors[operand];
+  const uint64_t source_bytes = kl_tensor_bytes(&source);
+  const uint8_t* data =
+      workload.operands[operand].buffer->data() + static_cast<uint64_t>(expert) * source_bytes;
+  source.data = const_cast<uint8_t*>(data);
+
+  const std::string where = std::string(kernel_.name) + ": expert " + std::to_string(expert) +
+                            " of " + workload.op->operands[operand].name + ", packed alone";
+  kl_pack pack = {};
+  pack.struct_size = sizeof pack;
+  if (packed_[operand] != nullptr) {
+    kl_error error = EmptyError();
+    const kl_code code = kernel_.pack_query(&node, operand, &pack, &error);
+    if (code != KL_OK) return CallFailed("pack_query() of one expert", kernel_, code, error);
+    const uint64_t count = static_cast<uint64_t>(workload.operands[operand].tensor.shape[0]);
+    if (pack.bytes * count != packed_[operand]->bytes()) {
+      return Outcome::Failed(where + ", has " + std::to_string(pack.bytes) + " bytes; all " +
+                             std::to_string(count) + " have " +
+                             std::to_string(packed_[operand]->bytes()));
+    }
+  }
+  const uint64_t bytes = pack.bytes == 0 ? source_bytes : pack.bytes;
+  auto buffer = std::make_unique<GuardedBuffer>(bytes, 0, kOtherGarbage);
+  if (pack.bytes == 0) {
+    memcpy(buffer->data(), data, bytes);
+  } else {
+    const kl_code code =
+        kernel_.pack(&node, operand, &source, buffer->data(), 0, pack.unit_count);
+    if (code != KL_OK) return Outcome::Failed(where + ": pack() returned " + std::to_string(code));
+    if (!buffer->GuardsIntact())
+      return Outcome::Failed(where + ": pack() wrote outside its destination");
+    const uint8_t* share = packed_[operand]->data() + static_cast<uint64_t>(expert) * bytes;
+    if (memcmp(buffer->data(), share, bytes) != 0) {
+      return Outcome::Failed(where + ", differs from its share of all experts packed together");
+    }
+  }
+  experts_[operand].push_back(std::move(buffer));
+  return Outcome::Passed();
+}
+
 Outcome PreparedKernel::Prepare() {
   kl_requirements requirements = {};
   requirements.struct_size = sizeof requirements;
@@ -180,9 +253,11 @@ std::vector<kl_tensor> PreparedKernel::RunTensors(const Workload& workload,
   std::vector<kl_tensor> tensors;
   for (size_t i = 0; i < workload.operands.size(); ++i) {
     kl_tensor tensor = workload.operands[i].tensor;
-    if (packed_[i] != nullptr) {
-      tensor = node_tensors_[i];
-    } else if (!parts_[i].empty()) {
+    if (packed_[i] != nullptr) tensor = node_tensors_[i];
+    if (!experts_.empty() && !experts_[i].empty()) {
+      tensor.data = nullptr;
+      tensor.parts = parts_[i].data();
+    } else if (packed_[i] == nullptr && !parts_[i].empty()) {
       tensor.data = nullptr;
       tensor.parts = parts_[i].data();
     }

@@ -36,6 +36,9 @@ struct PrepareOptions {
   bool constants_known = true;    // false: only weights' data is known to prepare()
   bool weights_in_parts = false;  // weights of rank 3 come as one pointer for each outermost slice
   bool pack_reversed = false;     // pack unit by unit from the last, over other garbage
+  // What core/abi/kernel.h says of moe_ffn: every expert is packed alone, must give its share of the
+  // bytes of all, and comes as a part of its own that prepare() does not know yet.
+  bool experts_apart = false;
 };
 
 class PreparedKernel {
@@ -56,6 +59,8 @@ class PreparedKernel {
   PreparedKernel(const kl_host* host, const kl_kernel& kernel) : host_(host), kernel_(kernel) {}
   void BuildNode(const Workload& workload, const PrepareOptions& options);
   Outcome Pack(const Workload& workload, bool reversed);
+  Outcome TakeExpertsApart(const Workload& workload);
+  Outcome PackOneExpert(const Workload& workload, uint32_t operand, int64_t expert);
   Outcome Prepare();
   std::vector<kl_tensor> RunTensors(const Workload& workload, bool alias_outputs) const;
   Outcome RunPhase(kl_run* run, int64_t units, Split split);
@@ -70,6 +75,7 @@ class PreparedKernel {
   std::vector<std::vector<const void*>> parts_;         // by operand
   std::vector<std::unique_ptr<GuardedBuffer>> packed_;  // by operand; null: as it is
   std::vector<std::vector<uint8_t>> packed_original_;
+  std::vector<std::vector<std::unique_ptr<GuardedBuffer>>> experts_;  // by operand, packed alone
   std::unique_ptr<GuardedBuffer> state_;
   std::unique_ptr<GuardedBuffer> scratch_;
   std::vector<std::unique_ptr<GuardedBuffer>> worker_scratch_;

@@ -22,6 +22,9 @@ constexpr kl_dtype kWeightTypes[] = {
     KL_TYPE_Q5_1, KL_TYPE_Q8_0,   KL_TYPE_Q2_K,   KL_TYPE_Q3_K,  KL_TYPE_Q4_K, KL_TYPE_Q5_K,
     KL_TYPE_Q6_K, KL_TYPE_IQ4_NL, KL_TYPE_IQ4_XS, KL_TYPE_TQ1_0, KL_TYPE_TQ2_0};
 
+// Whose stacked weights a bank may hold expert by expert (core/abi/kernel.h).
+constexpr char kExpertOp[] = "moe_ffn";
+
 // The same for every run of the test: FNV-1a of the trial's name.
 uint64_t SeedOf(const Trial& trial, uint32_t repetition) {
   uint64_t hash = 1469598103934665603ull;
@@ -226,6 +229,12 @@ Outcome RunOnce(const Trial& trial, const Workload& workload, uint64_t seed) {
     options.weights_in_parts = true;
     KL_RETURN_UNLESS_PASSED(
         RunVariant(trial, workload, base, options, {Split::kAtOnce}, "weights in parts, "));
+  }
+  if (std::string(trial.op->name) == kExpertOp && HasWeightOfRank3(workload)) {
+    options = PrepareOptions();
+    options.experts_apart = true;
+    KL_RETURN_UNLESS_PASSED(RunVariant(trial, workload, base, options,
+                                       {Split::kAtOnce, Split::kThreads}, "experts apart, "));
   }
   return Outcome::Passed();
 }

@@ -4,6 +4,7 @@
 //   - in four splits of its units, which must give equal bits;
 //   - with weights packed in two orders over different garbage, in parts, and with constants known
 //     or unknown;
+//   - of moe_ffn: with every expert packed alone, which must give its share of the whole packing;
 //   - with outputs in the place of inputs where the operator allows it;
 //   - for fewer tokens than it was prepared for;
 // and compares outputs and state with those of the oracle within kernel.tolerance * rms(oracle's

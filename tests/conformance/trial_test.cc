@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/abi/dtype.h"
 #include "core/abi/error.h"
 #include "core/plugin/host.h"
 #include "gtest/gtest.h"
@@ -324,6 +325,105 @@ TEST_F(TrialTest, FindsPackingThatDependsOnItsSplit) {
   kernel.pack_query = PackQueryCopy;
   kernel.pack = PackForgetsFirstValueOfUnit;
   ExpectFailure(kernel, "other bits with reverse packing");
+}
+
+// ---- experts that a bank holds one by one ----
+
+// op "moe_ffn" as far as packing goes: y[t][n] = sum over e, k of w[e][n][k] * x[t][k].
+constexpr int64_t kExperts = 3;
+const kl_operand kMoeOperands[] = {{"x", KL_OPERAND_INPUT, 0, -1},
+                                   {"w", KL_OPERAND_INPUT, 0, -1},
+                                   {"y", KL_OPERAND_OUTPUT, 0, -1}};
+const kl_case_operand kMoeCaseOperands[] = {
+    {KL_TYPE_F32, 2, {KL_CASE_SYMBOL(0), kSize}, KL_FILL_NORMAL, 0.0, 1.0},
+    {KL_TYPE_ANY, 3, {kExperts, kSize, kSize}, KL_FILL_NORMAL, 0.0, 1.0},
+    {KL_TYPE_F32, 2, {KL_CASE_SYMBOL(0), kSize}, KL_FILL_ZERO, 0.0, 0.0}};
+const kl_op_case kMoeCases[] = {{"tokens", nullptr, 0, kMoeCaseOperands, 3, {{5, 9, 1}}, 1}};
+const kl_op kMoe = {sizeof(kl_op), "moe_ffn", kMoeOperands, 3, kMoeCases, 1};
+
+// Packed or not, whole or in parts: expert after expert, rows in order.
+kl_code RunMoe(const kl_run* run) {
+  const kl_tensor& w = *run->operands[kW];
+  for (int64_t t = run->begin; t < run->end; ++t) {
+    for (int64_t n = 0; n < kSize; ++n) {
+      float sum = 0.0f;
+      for (int64_t e = 0; e < kExperts; ++e) {
+        const float* expert = w.parts != nullptr
+                                  ? static_cast<const float*>(w.parts[e])
+                                  : static_cast<const float*>(w.data) + e * kSize * kSize;
+        for (int64_t k = 0; k < kSize; ++k) {
+          sum += expert[n * kSize + k] * Floats(run, kX)[t * kSize + k];
+        }
+      }
+      MutableFloats(run, 2)[t * kSize + n] = sum;
+    }
+  }
+  return KL_OK;
+}
+
+kl_code PackQueryMoe(const kl_node* node, uint32_t operand, kl_pack* pack, kl_error*) {
+  if (operand != kW) return KL_OK;
+  pack->bytes = kl_tensor_bytes(node->operands[kW]);
+  pack->unit_count = node->operands[kW]->shape[0] * kSize;
+  pack->layout = "copy";
+  return KL_OK;
+}
+
+// Breaks the rule: room for all of them whatever the node's number of experts.
+kl_code PackQueryMoeRounds(const kl_node* node, uint32_t operand, kl_pack* pack, kl_error* error) {
+  const kl_code code = PackQueryMoe(node, operand, pack, error);
+  if (operand == kW) pack->bytes += 64;
+  return code;
+}
+
+const float* RowOf(const kl_tensor* source, int64_t row) {
+  const int64_t expert = row / kSize;
+  const float* of = source->parts != nullptr
+                        ? static_cast<const float*>(source->parts[expert])
+                        : static_cast<const float*>(source->data) + expert * kSize * kSize;
+  return of + row % kSize * kSize;
+}
+
+kl_code PackMoe(const kl_node*, uint32_t, const kl_tensor* source, void* destination, int64_t begin,
+                int64_t end) {
+  for (int64_t row = begin; row < end; ++row) {
+    memcpy(static_cast<float*>(destination) + row * kSize, RowOf(source, row),
+           kSize * sizeof(float));
+  }
+  return KL_OK;
+}
+
+// Breaks the rule, and packs three experts as well as the right one: the last row tells how many
+// there are.
+kl_code PackMoeTogether(const kl_node* node, uint32_t operand, const kl_tensor* source,
+                        void* destination, int64_t begin, int64_t end) {
+  const kl_code code = PackMoe(node, operand, source, destination, begin, end);
+  const int64_t rows = source->shape[0] * kSize;
+  if (source->shape[0] == 1 && end == rows) static_cast<float*>(destination)[rows * kSize - 1] = 0;
+  return code;
+}
+
+Outcome RunMoeTrial(const kl_host* host, kl_code (*query)(const kl_node*, uint32_t, kl_pack*, kl_error*),
+                    kl_code (*pack)(const kl_node*, uint32_t, const kl_tensor*, void*, int64_t, int64_t)) {
+  kl_kernel kernel = Kernel("moe", RunMoe);
+  kernel.op = kMoe.name;
+  kernel.operand_count = 3;
+  kernel.pack_query = query;
+  kernel.pack = pack;
+  kl_kernel oracle = kernel;
+  oracle.pack_query = nullptr;
+  oracle.pack = nullptr;
+  return RunTrial(TrialsOf(host, kMoe, oracle, kernel)[0]);
+}
+
+TEST_F(TrialTest, HoldsExpertsToThePackingRule) {
+  const Outcome right = RunMoeTrial(host_.general(), PackQueryMoe, PackMoe);
+  EXPECT_TRUE(right.passed()) << right.message;
+  const Outcome together = RunMoeTrial(host_.general(), PackQueryMoe, PackMoeTogether);
+  EXPECT_NE(together.message.find("expert 0 of w, packed alone, differs from its share"), std::string::npos)
+      << together.message;
+  const Outcome rounds = RunMoeTrial(host_.general(), PackQueryMoeRounds, PackMoe);
+  EXPECT_NE(rounds.message.find("packed alone, has 320 bytes; all 3 have 832"), std::string::npos) << rounds.message;
 }
 
 TEST_F(TrialTest, SkipsWhatAKernelDoesNotSupport) {

@@ -75,6 +75,10 @@ double DrawValue(const kl_case_operand& operand, int64_t index, Random* random) 
   switch (operand.fill) {
     case KL_FILL_NORMAL:
       return operand.low + operand.high * NextNormal(random);
+    case KL_FILL_SPARSE:
+    case KL_FILL_SPARSE_2:
+    case KL_FILL_SPARSE_4:
+      return operand.high * NextNormal(random);
     case KL_FILL_UNIFORM:
       return operand.low + (operand.high - operand.low) * NextUniform(random);
     case KL_FILL_INTEGERS:
@@ -100,6 +104,24 @@ std::vector<double> DrawDistinct(const kl_case_operand& operand, int64_t count, 
   }
   values.resize(static_cast<size_t>(count), static_cast<double>(low));
   return values;
+}
+
+// Which elements of pruned weights are zero; empty for other fills.
+std::vector<bool> DrawZeros(const kl_case_operand& operand, const kl_tensor& tensor,
+                            Random* random) {
+  if (operand.fill < KL_FILL_SPARSE || operand.fill > KL_FILL_SPARSE_4) return {};
+  const int64_t block = int64_t{1} << (operand.fill - KL_FILL_SPARSE);
+  const int64_t outer = tensor.shape[0], inner = kl_element_count(&tensor) / outer;
+  std::vector<bool> zeros(static_cast<size_t>(outer * inner));
+  for (int64_t first = 0; first < outer; first += block) {
+    for (int64_t i = 0; i < inner; ++i) {
+      const bool zero = NextUniform(random) < operand.low;
+      for (int64_t o = first; o < std::min(outer, first + block); ++o) {
+        zeros[static_cast<size_t>(o * inner + i)] = zero;
+      }
+    }
+  }
+  return zeros;
 }
 
 bool StoreValue(kl_dtype type, double value, uint8_t* out) {
@@ -135,6 +157,7 @@ Outcome FillOperand(const kl_case_operand& operand, const kl_tensor& tensor, Ran
   const int64_t length = RowElements(&tensor);
   const uint64_t row_bytes = kl_row_bytes(tensor.type, static_cast<uint64_t>(length));
   const uint64_t element_bytes = kl_dtype_info_of(tensor.type).block_bytes;
+  const std::vector<bool> zeros = DrawZeros(operand, tensor, random);
   for (int64_t r = 0; r < rows; ++r, out += row_bytes) {
     if (BlockOf(tensor.type) > 1) {
       const double deviation = operand.high > 0.0 ? operand.high : 1.0;
@@ -146,8 +169,9 @@ Outcome FillOperand(const kl_case_operand& operand, const kl_tensor& tensor, Ran
     std::vector<double> distinct;
     if (operand.fill == KL_FILL_DISTINCT) distinct = DrawDistinct(operand, length, random);
     for (int64_t i = 0; i < length; ++i) {
-      const double value = distinct.empty() ? DrawValue(operand, r * length + i, random)
-                                            : distinct[static_cast<size_t>(i)];
+      double value = distinct.empty() ? DrawValue(operand, r * length + i, random)
+                                      : distinct[static_cast<size_t>(i)];
+      if (!zeros.empty() && zeros[static_cast<size_t>(r * length + i)]) value = 0.0;
       if (!StoreValue(tensor.type, value, out + static_cast<uint64_t>(i) * element_bytes)) {
         return Outcome::Failed("cannot fill an operand of type " + DescribeTensor(tensor));
       }

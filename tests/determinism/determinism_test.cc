@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/support/kinglet_test.h"
+#include "tests/support/start_command.h"
 #include "tests/support/temp_folder.h"
 
 namespace kinglet {
@@ -36,6 +37,8 @@ constexpr Shape kNarrow = {"narrow",
 struct Case {
   Shape shape;
   const char* type;
+  ModelSettings caches;
+  const char* suffix = "";
 };
 
 class DeterminismTest : public testing::TestWithParam<Case> {};
@@ -43,7 +46,7 @@ class DeterminismTest : public testing::TestWithParam<Case> {};
 TEST_P(DeterminismTest, LogitsDependOnNeitherThreadsNorSchedulerNorBatch) {
   const TempFolder folder;
   const std::string path = folder.path() + "/model.gguf";
-  const std::string make = std::string("./kinglet make-model ") + GetParam().shape.flags + " --type " +
+  const std::string make = StartCommand("./kinglet") + " make-model " + GetParam().shape.flags + " --type " +
                            GetParam().type + " --vocab " + std::to_string(kVocabulary) + " --seed 7 -o " + path;
   ASSERT_EQ(system(make.c_str()), 0) << make;
   std::vector<int32_t> tokens;
@@ -52,7 +55,7 @@ TEST_P(DeterminismTest, LogitsDependOnNeitherThreadsNorSchedulerNorBatch) {
   std::vector<std::vector<float>> expected;
   const auto compare = [&](const RuntimeSettings& settings) {
     const Handle<kl_runtime> runtime = MakeRuntime(settings);
-    const Handle<kl_model> model = LoadModel(runtime.get(), path);
+    const Handle<kl_model> model = LoadModel(runtime.get(), path, GetParam().caches);
     ASSERT_NE(model, nullptr);
     for (int32_t batch : {1, 3, 32, 512}) {
       const std::vector<std::vector<float>> logits =
@@ -78,19 +81,26 @@ TEST_P(DeterminismTest, LogitsDependOnNeitherThreadsNorSchedulerNorBatch) {
 std::vector<Case> Cases() {
   std::vector<Case> cases;
   for (const char* type : {"f32", "f16", "bf16", "q4_0", "q8_0", "q4_k", "q5_k", "q6_k", "iq4_nl"}) {
-    cases.push_back({kSmallThinker, type});
-    cases.push_back({kQwen3, type});
+    cases.push_back({kSmallThinker, type, {}});
+    cases.push_back({kQwen3, type, {}});
   }
   for (const char* type : {"q4_0", "q8_0"}) {
-    cases.push_back({kTransposedDown, type});
-    cases.push_back({kNarrow, type});
+    cases.push_back({kTransposedDown, type, {}});
+    cases.push_back({kNarrow, type, {}});
   }
+  // Narrow: half of each q8_0 block of the cache stays empty.
+  for (const Shape& shape : {kSmallThinker, kQwen3, kNarrow}) {
+    cases.push_back({shape, "q4_0", {KL_TYPE_F32, KL_TYPE_F32}, "_f32_cache"});
+    cases.push_back({shape, "q4_0", {KL_TYPE_Q8_0, KL_TYPE_Q8_0}, "_q8_0_cache"});
+  }
+  cases.push_back({kSmallThinker, "q4_0", {KL_TYPE_Q8_0, KL_TYPE_F16}, "_q8_0_keys"});
+  cases.push_back({kSmallThinker, "q4_0", {KL_TYPE_F16, KL_TYPE_Q8_0}, "_q8_0_values"});
   return cases;
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, DeterminismTest, testing::ValuesIn(Cases()),
                          [](const testing::TestParamInfo<Case>& info) {
-                           return std::string(info.param.shape.name) + "_" + info.param.type;
+                           return std::string(info.param.shape.name) + "_" + info.param.type + info.param.suffix;
                          });
 
 }  // namespace

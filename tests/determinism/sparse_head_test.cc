@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/support/kinglet_test.h"
+#include "tests/support/start_command.h"
 #include "tests/support/temp_folder.h"
 
 namespace kinglet {
@@ -58,7 +59,7 @@ class SparseHead : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     path_ = folder_.path() + "/model.gguf";
-    const std::string make = std::string("./kinglet make-model ") + GetParam() + " --vocab " +
+    const std::string make = StartCommand("./kinglet") + " make-model " + GetParam() + " --vocab " +
                              std::to_string(kVocabulary) + " --seed 7 -o " + path_;
     ASSERT_EQ(system(make.c_str()), 0) << make;
   }

@@ -83,6 +83,7 @@ std::vector<std::string> AllowedFor(const std::string& file) {
 bool IsTest(const std::string& file) {
   const std::string stem = fs::path(file).stem().string();
   if (StartsWith(file, "plugins/reference/operator_runner.")) return true;
+  if (StartsWith(stem, "fake_")) return true;  // in a testonly library
   return StartsWith(file, "tests/") || EndsWith(stem, "_test") || EndsWith(stem, "_benchmark") ||
          EndsWith(stem, "_fuzz");
 }

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "tests/support/kinglet_test.h"
+#include "tests/support/start_command.h"
 #include "tests/support/temp_folder.h"
 
 namespace kinglet {
@@ -21,7 +22,7 @@ class ResidentMemoryTest : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     const std::string make =
-        std::string("./kinglet make-model --arch smallthinker --preset 4b --layers 3 --experts 32 --vocab 8192 --type ") +
+        StartCommand("./kinglet") + std::string(" make-model --arch smallthinker --preset 4b --layers 3 --experts 32 --vocab 8192 --type ") +
         GetParam() + " --seed 1 -o " + path_;
     ASSERT_EQ(system(make.c_str()), 0) << make;
     ASSERT_GT(std::filesystem::file_size(path_), 150u << 20) << "too small to tell the file from the rest of the process";

@@ -65,6 +65,25 @@ TEST(StoriesTest, PerplexityAgreesBetweenReferenceAndFastKernels) {
   EXPECT_LT(perplexity[0], 8.0);
 }
 
+// What a cache of fewer bits costs. Heads of 16 share a scale of q8_0, not 32 as in larger models.
+TEST(StoriesTest, ACacheOfFewerBitsCostsLittle) {
+  KL_REQUIRE_TESTDATA();
+  const std::string path = TestDataFolder() + "/llm/tinystories-656k-f16.gguf";
+  const std::string text = ReadText("tinystories-b.txt", kTextBytes);
+  const Handle<kl_runtime> runtime = MakeRuntime(WithThreads(2));
+  const auto perplexity = [&](kl_dtype keys, kl_dtype values) {
+    const Handle<kl_model> model = LoadModel(runtime.get(), path, {keys, values});
+    const double found = Perplexity(model.get(), Tokenize(model.get(), text, KL_TOKENIZE_ADD_SPECIAL), 128);
+    printf("keys of type %d, values of type %d: perplexity %.5f\n", keys, values, found);
+    return found;
+  };
+  const double exact = perplexity(KL_TYPE_F32, KL_TYPE_F32);
+  EXPECT_NEAR(perplexity(KL_TYPE_F16, KL_TYPE_F16) / exact, 1.0, 0.0005);
+  EXPECT_NEAR(perplexity(KL_TYPE_Q8_0, KL_TYPE_F16) / exact, 1.0, 0.003);
+  EXPECT_NEAR(perplexity(KL_TYPE_Q8_0, KL_TYPE_Q8_0) / exact, 1.0, 0.003);
+  EXPECT_NE(perplexity(KL_TYPE_Q8_0, KL_TYPE_Q8_0), exact) << "the types have no effect";
+}
+
 class QuantisedStoriesTest : public testing::TestWithParam<const char*> {};
 
 // Perplexities of 8-bit activation kernels stay within 0.5 % of what the scalar operators give on the same file.

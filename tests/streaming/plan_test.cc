@@ -83,7 +83,7 @@ TEST_F(PlanTest, LoadingReservesWhatThePlanSays) {
   const kl_memory_plan none = Plan(planned.get(), 0);
   EXPECT_FALSE(none.streamed);
   for (const uint64_t share : {0, 1, 2, 3, 4}) {
-    const uint64_t budget = none.smallest_bytes + (none.whole_bytes - none.smallest_bytes) * share / 4;
+    const uint64_t budget = none.keeping_bytes + (none.whole_bytes - none.keeping_bytes) * share / 4;
     const kl_memory_plan plan = Plan(planned.get(), budget);
     const Handle<kl_model> model = Load(path, Options(budget));
     ASSERT_NE(model, nullptr);
@@ -120,6 +120,46 @@ TEST_F(PlanTest, TheSmallestBudgetIsExact) {
   EXPECT_FALSE(ExpertStats(Load(path, Options(plan.whole_bytes)).get()).streamed);
 }
 
+TEST_F(PlanTest, LoadingStreamsWhatThePlanSays) {
+  for (const bool dense : {false, true}) {
+    const TempFolder folder;
+    const std::string path = MakeLargeWeightsModel(folder.path(), "q4_0", dense);
+    const Handle<kl_model> planned = LoadPlan(path);
+    ASSERT_NE(planned, nullptr);
+    const kl_memory_plan none = Plan(planned.get(), 0);
+    ASSERT_LT(none.smallest_bytes, none.keeping_bytes);
+    ExpectSmallest(path, none);
+    for (const uint64_t share : {0, 1, 2}) {
+      const uint64_t budget = none.smallest_bytes + (none.keeping_bytes - 1 - none.smallest_bytes) * share / 2;
+      const kl_memory_plan plan = Plan(planned.get(), budget);
+      const Handle<kl_model> model = Load(path, Options(budget));
+      ASSERT_NE(model, nullptr);
+      const Handle<kl_session> session = MakeStreamedSession(model.get());
+      ASSERT_NE(session, nullptr);
+      Continue(session.get(), StreamedPrompt(), 2);
+      kl_weight_stats stats = {};
+      stats.struct_size = sizeof stats;
+      ASSERT_EQ(kl_model_weight_stats(model.get(), &stats), KL_OK);
+      ASSERT_TRUE(stats.streamed);
+      EXPECT_EQ(plan.stream_bytes, stats.budget_bytes);
+      EXPECT_EQ(plan.stream_bytes, Held(model.get(), "streamed weights"));
+      EXPECT_EQ(plan.streamed_weight_bytes, stats.total_bytes);
+      EXPECT_EQ(plan.kept_weight_bytes, stats.kept_bytes);
+      EXPECT_EQ(plan.streamed, !dense);
+      EXPECT_EQ(plan.expert_bytes, Held(model.get(), "experts in memory"));
+      EXPECT_EQ(plan.packed_bytes, Held(model.get(), "packed weights"));
+      EXPECT_EQ(plan.mapped_bytes + plan.looked_up_bytes, Held(model.get(), "mapped weights"));
+      EXPECT_EQ(plan.activation_bytes, Held(model.get(), "activations"));
+    }
+    EXPECT_EQ(Plan(planned.get(), none.keeping_bytes).stream_bytes, 0u);
+    const kl_model_options options = Options(0);
+    uint64_t bytes_per_second = 0;
+    Error error;
+    EXPECT_EQ(kl_model_probe_weights(planned.get(), &options, &bytes_per_second, &error), KL_OK) << error.message;
+    EXPECT_GT(bytes_per_second, 0u);
+  }
+}
+
 TEST_F(PlanTest, TheSmallestBudgetOfADenseModelIsExact) {
   const TempFolder folder;
   const std::string path = folder.path() + "/dense.gguf";
@@ -130,7 +170,7 @@ TEST_F(PlanTest, TheSmallestBudgetOfADenseModelIsExact) {
   ASSERT_NE(planned, nullptr);
   const kl_memory_plan plan = Plan(planned.get(), 0);
   EXPECT_EQ(plan.expert_count, 0u);
-  EXPECT_EQ(plan.smallest_bytes, plan.whole_bytes);
+  EXPECT_EQ(plan.keeping_bytes, plan.whole_bytes);
   ExpectSmallest(path, plan);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tests/support/kinglet_test.h"
+#include "tests/support/start_command.h"
 
 namespace kinglet {
 
@@ -15,10 +16,24 @@ constexpr int32_t kStreamedVocabulary = 512;
 // 16 experts in each of `layers` layers; about 1.3 MB an expert in q4_0.
 inline std::string MakeStreamedModel(const std::string& folder, const std::string& type, int layers) {
   const std::string path = folder + "/" + type + ".gguf";
-  const std::string make = "./kinglet make-model --arch smallthinker --preset tiny --layers " + std::to_string(layers) +
+  const std::string make = StartCommand("./kinglet") + " make-model --arch smallthinker --preset tiny --layers " + std::to_string(layers) +
                            " --embedding 768 --heads 8 --kv-heads 2 --head-length 64 --ffn 1024 --experts 16 "
                            "--experts-used 2 --window 32 --context 256 --vocab " +
                            std::to_string(kStreamedVocabulary) + " --type " + type + " --seed 3 -o " + path;
+  EXPECT_EQ(system(make.c_str()), 0) << make;
+  return path;
+}
+
+// Most of it are attention weights, a head of several records and the table of tokens (16,384). With few experts, or none.
+inline std::string MakeLargeWeightsModel(const std::string& folder, const std::string& type, bool dense) {
+  const std::string path = folder + "/large_" + type + ".gguf";
+  const std::string kind =
+      dense ? "--arch llama --preset tiny --ffn 1536 --layers 4"
+            : "--arch smallthinker --preset tiny --ffn 256 --experts 8 --experts-used 2 --window 32 --untied --layers 8";
+  const std::string make = "./kinglet make-model " + kind +
+                           " --embedding 1024 --heads 16 --kv-heads 4 --head-length 64 --context 256 "
+                           "--vocab 16384 --type " +
+                           type + " --seed 5 -o " + path;
   EXPECT_EQ(system(make.c_str()), 0) << make;
   return path;
 }
@@ -28,6 +43,9 @@ struct StreamSettings {
   std::string policy;
   std::string reader;
   std::string expert_file;
+  std::string expert_profile;
+  std::string system_root;  // of a system that is not short of memory where it is left empty
+  bool ignore_pressure = false;
   bool prefetch = true;
 };
 
@@ -40,6 +58,10 @@ inline kl_code LoadStreamed(kl_runtime* runtime, const std::string& path, const 
   if (!settings.policy.empty()) options.expert_policy = settings.policy.c_str();
   if (!settings.reader.empty()) options.expert_reader = settings.reader.c_str();
   if (!settings.expert_file.empty()) options.expert_file = settings.expert_file.c_str();
+  if (!settings.expert_profile.empty()) options.expert_profile = settings.expert_profile.c_str();
+  // Tests run beside each other: how short memory is at the moment must not decide.
+  options.system_root = settings.system_root.empty() ? "/nonexistent" : settings.system_root.c_str();
+  options.ignore_memory_pressure = settings.ignore_pressure;
   options.no_expert_prefetch = !settings.prefetch;
   options.session_context_length = kStreamedContext;
   options.session_batch = 32;

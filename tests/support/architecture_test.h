@@ -44,7 +44,7 @@ class ArchitectureTest : public testing::Test {
 
   absl::StatusOr<Plan> Build() {
     const ModelView view(source_);
-    PlanBuilder builder(source_, KL_TYPE_F16);
+    PlanBuilder builder(source_, CacheTypes());
     kl_model_facts facts = {};
     facts.struct_size = sizeof facts;
     kl_error error = EmptyError();

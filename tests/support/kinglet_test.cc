@@ -57,10 +57,15 @@ Handle<kl_runtime> MakeReferenceRuntime(int32_t thread_count) {
   return MakeRuntime(settings);
 }
 
-Handle<kl_model> LoadModel(kl_runtime* runtime, const std::string& path) {
+Handle<kl_model> LoadModel(kl_runtime* runtime, const std::string& path, const ModelSettings& settings) {
+  kl_model_options options = {};
+  options.struct_size = sizeof options;
+  kl_model_default_options(&options);
+  options.key_cache_type = settings.key_cache_type;
+  options.value_cache_type = settings.value_cache_type;
   kl_model* model = nullptr;
   Error error;
-  EXPECT_EQ(kl_model_load(runtime, path.c_str(), nullptr, &model, &error), KL_OK) << error.message;
+  EXPECT_EQ(kl_model_load(runtime, path.c_str(), &options, &model, &error), KL_OK) << error.message;
   return Handle<kl_model>(model);
 }
 

@@ -46,7 +46,11 @@ std::string TestPluginFolder();
 Handle<kl_runtime> MakeRuntime(const RuntimeSettings& settings = {});
 // The scalar oracle and nothing else that computes.
 Handle<kl_runtime> MakeReferenceRuntime(int32_t thread_count = 2);
-Handle<kl_model> LoadModel(kl_runtime* runtime, const std::string& path);
+struct ModelSettings {
+  kl_dtype key_cache_type = KL_TYPE_NONE;
+  kl_dtype value_cache_type = KL_TYPE_NONE;
+};
+Handle<kl_model> LoadModel(kl_runtime* runtime, const std::string& path, const ModelSettings& settings = {});
 
 struct SessionSettings {
   int32_t context_length = 0;

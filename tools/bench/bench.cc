@@ -22,7 +22,9 @@
 #include "tools/common/options.h"
 #include "tools/common/progress.h"
 #include "tools/common/report.h"
+#include "tools/common/routing_recorder.h"
 #include "tools/common/shipped_model.h"
+#include "tools/common/weight_report.h"
 
 namespace kinglet::tools {
 namespace {
@@ -139,10 +141,12 @@ Failure BenchModel(const Settings& settings, EngineFlags engine, const std::stri
                                                   settings.runner.repetitions);
     const std::string experts = ExpertReport(before, DescribeExperts(model.get()), tokens);
     if (engine.verbose && !experts.empty()) std::fprintf(stderr, "%s\n", experts.c_str());
+    const std::string weights = WeightReport(DescribeWeights(model.get()));
+    if (engine.verbose && !weights.empty()) std::fprintf(stderr, "%s\n", weights.c_str());
     if (engine.verbose) std::fputs(kl_model_memory_text(model.get()), stderr);
     if (failure.ok()) results->push_back(std::move(result));
   }
-  return failure;
+  return failure.ok() ? runner.Finish() : failure;
 }
 
 void Print(const Settings& settings, const std::vector<BenchResult>& results) {
@@ -189,6 +193,7 @@ void Declare(Settings* s, EngineFlags* engine, OptionTable* options) {
       "prints its figures and the ratio beside the new ones");
   options->Integer({"-s", "--seed"}, "N", &s->runner.seed, {0, INT64_MAX},
                    "of the random ids that a model without a tokenizer gets");
+  DeclareRecording(options, &s->runner.record_routing);
   options->Flag({"--no-warmup"}, &s->no_warm_up, "leave out the untimed run before each test");
   engine->DeclareMemory(options);
   engine->Declare(options);
@@ -217,6 +222,10 @@ int Run(int argc, char** argv) {
     std::string text;
     failure = ReadWholeFile(settings.compare, &text);
     if (failure.ok()) failure = ParseEarlier(settings.compare, text, &earlier);
+  }
+  if (failure.ok() && !settings.runner.record_routing.empty() &&
+      settings.models.size() * settings.threads.size() > 1) {
+    failure = {kExitUsage, "--record-routing needs one model and one number of threads"};
   }
   std::vector<BenchResult> results;
   for (const std::string& model : settings.models) {

@@ -62,6 +62,10 @@ Failure BenchRunner::Begin(const std::vector<BenchTest>& tests) {
   options.batch = static_cast<int32_t>(options_.batch);
   Failure failure = CreateSession(model_, options, &session_);
   if (failure.ok()) failure = MakeTokens(context);
+  if (failure.ok() && !options_.record_routing.empty()) {
+    failure = recorder_.Start(model_, session_.get(), options_.record_routing);
+    if (failure.ok()) failure = recorder_.Watch(false);  // until a test is measured
+  }
   if (failure.ok()) interrupt_.Watch(session_.get());
   return failure;
 }
@@ -106,7 +110,14 @@ Failure BenchRunner::Measure(const BenchTest& test, BenchResult* result) {
     if (with_roof) {
       result->roof_bytes_per_second += roof_->Measure() / static_cast<double>(options_.repetitions);
     }
-    failure = MeasureOnce(test, result, &first_token_ns);
+    // Later repetitions compute the same tokens, and route them the same way.
+    const bool recorded = i == 0 && !options_.record_routing.empty();
+    if (recorded) failure = recorder_.Watch(true);
+    if (failure.ok()) failure = MeasureOnce(test, result, &first_token_ns);
+    if (recorded) {
+      const Failure off = recorder_.Watch(false);
+      if (failure.ok()) failure = off;
+    }
   }
   result->time_to_first_token_ns = first_token_ns / options_.repetitions;
   result->peak_rss_bytes = PeakBytes();

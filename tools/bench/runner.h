@@ -12,6 +12,7 @@
 #include "tools/common/interrupt.h"
 #include "tools/common/progress.h"
 #include "tools/common/report.h"
+#include "tools/common/routing_recorder.h"
 #include "tools/common/streaming_read.h"
 
 namespace kinglet::tools {
@@ -23,6 +24,7 @@ struct RunnerOptions {
   std::string prompt_file;  // empty: the built-in text
   bool roof = false;        // a streaming read before each repetition of a generation
   bool profile = false;     // operator by operator, after the measurement
+  std::string record_routing;  // where the first repetition of each test is recorded; empty: nowhere
 };
 
 // `depth` tokens are in the context when the clock starts; then a prompt, then single tokens.
@@ -44,6 +46,8 @@ class BenchRunner {
   Failure WarmUp(const BenchTest& test);
   // Fills in what was measured.
   Failure Measure(const BenchTest& test, BenchResult* result);
+  // After the last test: the recording appears.
+  Failure Finish() { return recorder_.Finish(); }
 
  private:
   // Ids of the text, over and over; random ones where there is no tokenizer.
@@ -63,6 +67,7 @@ class BenchRunner {
   Interrupt& interrupt_;
   Progress& progress_;
   SessionHandle session_;
+  RoutingRecorder recorder_;
   std::vector<int32_t> tokens_;
   std::string prompt_source_;
   std::unique_ptr<StreamingRead> roof_;

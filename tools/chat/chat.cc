@@ -20,6 +20,7 @@
 #include "tools/common/interrupt.h"
 #include "tools/common/options.h"
 #include "tools/common/report.h"
+#include "tools/common/routing_recorder.h"
 #include "tools/common/shipped_model.h"
 
 namespace kinglet::tools {
@@ -39,6 +40,7 @@ struct Settings {
   bool raw = false;
   bool no_history = false;
   bool version = false;
+  std::string record_routing;
   Sampling sampling;
 };
 
@@ -79,12 +81,16 @@ class Chat {
     options.batch = static_cast<int32_t>(settings_.batch);
     settings_.sampling.CopyTo(&options);
     failure = CreateSession(model_.get(), options, &session_);
+    if (failure.ok()) {
+      failure = recorder_.Start(model_.get(), session_.get(), settings_.record_routing);
+    }
     if (!failure.ok()) return failure;
     conversation_ = std::make_unique<Conversation>(
         model_.get(), session_.get(), settings_.chat_template, settings_.raw, &interrupt_);
     conversation_->SetSystem(settings_.system);
     state_.model = model_.get();
     state_.session = session_.get();
+    state_.expert_use = &recorder_.use();
     state_.thread_count = kl_runtime_thread_count(runtime_.get());
     state_.conversation = conversation_.get();
     state_.sampling = &settings_.sampling;
@@ -94,6 +100,14 @@ class Chat {
       });
     };
     return conversation_->Check();
+  }
+
+  // After the last answer: the recording appears. `status` is what the chat ends with so far.
+  int Finish(int status) {
+    const Failure failure = recorder_.Finish();
+    if (failure.ok()) return status;
+    Report(kName, failure);
+    return status == kExitOk ? failure.exit_status : status;
   }
 
   // One answer; on standard output nothing else.
@@ -214,6 +228,7 @@ class Chat {
   RuntimeHandle runtime_;
   ModelHandle model_;
   SessionHandle session_;
+  RoutingRecorder recorder_;
   std::unique_ptr<Conversation> conversation_;
   ChatState state_;
 };
@@ -237,6 +252,7 @@ void Declare(Settings* s, EngineFlags* engine, OptionTable* options) {
                    "most tokens computed at once");
   engine->DeclareThreads(options);
   engine->DeclareMemory(options);
+  DeclareRecording(options, &s->record_routing);
   options->Flag({"--no-history"}, &s->no_history,
                 "neither read nor write the history of typed lines");
   options->Flag({"--version"}, &s->version, "print the version and leave");
@@ -278,11 +294,13 @@ int Run(int argc, char** argv) {
   if (file_given) failure = ReadWholeFile(settings.prompt_file, &settings.prompt);
   Chat chat(&settings, engine);
   if (failure.ok()) failure = chat.Load();
-  if (failure.ok() && (prompt_given || file_given)) failure = chat.OneShot(settings.prompt);
   if (!failure.ok()) return Report(kName, failure);
-  if (prompt_given || file_given) return kExitOk;
+  if (prompt_given || file_given) {
+    failure = chat.OneShot(settings.prompt);
+    return chat.Finish(failure.ok() ? kExitOk : Report(kName, failure));
+  }
   const bool terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
-  return terminal ? chat.TalkOnTerminal() : chat.TalkThroughPipe();
+  return chat.Finish(terminal ? chat.TalkOnTerminal() : chat.TalkThroughPipe());
 }
 
 }  // namespace

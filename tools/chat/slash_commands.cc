@@ -1,5 +1,7 @@
 #include "tools/chat/slash_commands.h"
 
+#include <unistd.h>
+
 #include <cctype>
 #include <cstdio>
 #include <vector>
@@ -12,6 +14,8 @@
 #include "tools/common/expert_report.h"
 #include "tools/common/files.h"
 #include "tools/common/format.h"
+#include "tools/common/heat_map.h"
+#include "tools/common/weight_report.h"
 
 namespace kinglet::tools {
 namespace {
@@ -153,7 +157,22 @@ Failure Stats(const std::string&, ChatState* state) {
                    ", activations ", FormatBytes(info.arena_bytes)));
   const std::string experts = ExpertReport({}, DescribeExperts(state->model), 0);
   if (!experts.empty()) Say(experts);
+  const std::string weights = WeightReport(DescribeWeights(state->model));
+  if (!weights.empty()) Say(weights);
   return Success();
+}
+
+Failure Experts(const std::string& argument, ChatState* state) {
+  if (Describe(state->model).expert_count == 0) return {kExitUsage, "the model has no experts"};
+  std::fputs(HeatMapText(*state->expert_use, HeatMapStyleOf(STDERR_FILENO)).c_str(), stderr);
+  if (argument.empty()) return Success();
+  const kl_model_info info = Describe(state->model);
+  const Failure failure = WriteWholeFile(
+      argument,
+      HeatMapSvg(*state->expert_use,
+                 absl::StrCat("Use of experts: ", info.name[0] != '\0' ? info.name : info.path)));
+  if (failure.ok()) Say(absl::StrCat("The picture is in ", argument, "."));
+  return failure;
 }
 
 constexpr SlashCommand kCommands[] = {
@@ -169,7 +188,9 @@ constexpr SlashCommand kCommands[] = {
     {"/set", "parameter NAME VALUE", "change how answers are chosen: temp, top-k, seed ...", Set},
     {"/set", "system TEXT", "tell the model who it is", nullptr},
     {"/show", "", "model, template, parameters", Show},
-    {"/stats", "", "speed of the last answer, memory, context used", Stats},
+    {"/stats", "", "speed of the last answer, memory, context used, cache of experts", Stats},
+    {"/experts", "[FILE.svg]", "which experts were used, as a heat map; FILE: as a picture",
+     Experts},
 };
 
 Failure Help(const std::string&, ChatState*) {

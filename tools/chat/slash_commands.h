@@ -7,6 +7,7 @@
 
 #include "tools/chat/conversation.h"
 #include "tools/chat/sampling.h"
+#include "tools/common/expert_use.h"
 #include "tools/common/report.h"
 
 namespace kinglet::tools {
@@ -15,6 +16,7 @@ namespace kinglet::tools {
 struct ChatState {
   kl_model* model = nullptr;
   kl_session* session = nullptr;
+  const ExpertUse* expert_use = nullptr;  // of the session so far
   int32_t thread_count = 0;
   Conversation* conversation = nullptr;
   Sampling* sampling = nullptr;

@@ -58,6 +58,12 @@ bool ShowLoading(void* user, const char* stage, uint64_t done, uint64_t total) {
   return Interrupt::CurrentCount() == 0;
 }
 
+kl_dtype CacheTypeOf(const std::string& name) {
+  if (name == "f32") return KL_TYPE_F32;
+  if (name == "f16") return KL_TYPE_F16;
+  return name == "q8_0" ? KL_TYPE_Q8_0 : KL_TYPE_NONE;
+}
+
 }  // namespace
 
 void EngineFlags::DeclareThreads(OptionTable* options) {
@@ -84,11 +90,18 @@ void EngineFlags::DeclareMemory(OptionTable* options) {
   options->Bytes({"--memory"}, "SIZE", &memory_bytes,
                  "budget for all that stays in memory, such as 1GiB; experts that do not fit are "
                  "read from storage when they are needed; 0: none");
-  options->Choice({"--cache-type"}, {"auto", "f16", "f32"}, &cache_type,
+  options->Choice({"--cache-type"}, {"auto", "f32", "f16", "q8_0"}, &cache_type,
                   "of the KV cache; auto: f32 for a model of f32 weights, f16 for all others");
+  options->Choice({"-ctk", "--cache-type-k"}, {"auto", "f32", "f16", "q8_0"}, &key_cache_type,
+                  "of its keys; auto: what --cache-type says");
+  options->Choice({"-ctv", "--cache-type-v"}, {"auto", "f32", "f16", "q8_0"}, &value_cache_type,
+                  "of its values; auto: what --cache-type says");
   options->Text({"--experts"}, "FILE", &expert_file,
                 "read experts from this file of kinglet prepare; without it from the one beside "
                 "the model, or from the model");
+  options->Text({"--expert-profile"}, "FILE", &expert_profile,
+                "keep the most used experts of this file in memory (at most half of the cache); "
+                "kinglet replay --write-profile makes it from a recording of this model");
   options->Text({"--expert-policy"}, "NAME", &expert_policy,
                 "which experts stay in memory: lru, lfu, s3fifo ...; without it the one that "
                 "measured best");
@@ -96,9 +109,13 @@ void EngineFlags::DeclareMemory(OptionTable* options) {
                   "how experts are read; auto: the first of these that the system allows");
   options->Flag({"--no-prefetch"}, &no_prefetch,
                 "read only the experts that were chosen, guess at none");
+  options->Flag({"--ignore-pressure"}, &ignore_pressure,
+                "keep the cache of experts as large as the budget allows, also while the system is "
+                "short of memory");
   options->Flag({"--packed-cache"}, &packed_cache,
                 "keep the weights as the kernels want them in a file beside the model, "
-                "MODEL.kinglet-packed, and map it the next time instead of packing anew");
+                "MODEL.kinglet-packed, and map it the next time instead of packing anew; not with "
+                "--memory");
 }
 
 Failure CreateRuntime(const char* command, const EngineFlags& flags, RuntimeHandle* runtime) {
@@ -148,11 +165,14 @@ kl_model_options ModelOptionsOf(const EngineFlags& flags) {
   if (!flags.expert_policy.empty()) options.expert_policy = flags.expert_policy.c_str();
   if (flags.expert_reader != "auto") options.expert_reader = flags.expert_reader.c_str();
   if (!flags.expert_file.empty()) options.expert_file = flags.expert_file.c_str();
+  if (!flags.expert_profile.empty()) options.expert_profile = flags.expert_profile.c_str();
+  options.ignore_memory_pressure = flags.ignore_pressure;
   options.no_expert_prefetch = flags.no_prefetch;
   options.session_context_length = flags.session_context_length;
   options.session_batch = flags.session_batch;
-  if (flags.cache_type == "f16") options.cache_type = KL_TYPE_F16;
-  if (flags.cache_type == "f32") options.cache_type = KL_TYPE_F32;
+  options.cache_type = CacheTypeOf(flags.cache_type);
+  options.key_cache_type = CacheTypeOf(flags.key_cache_type);
+  options.value_cache_type = CacheTypeOf(flags.value_cache_type);
   options.packed_cache = flags.packed_cache;
   return options;
 }

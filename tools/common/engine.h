@@ -44,11 +44,15 @@ struct EngineFlags {
   std::vector<std::string> plugin_options;
   uint64_t memory_bytes = 0;
   std::string cache_type = "auto";
+  std::string key_cache_type = "auto";
+  std::string value_cache_type = "auto";
   bool packed_cache = false;
   std::string expert_policy;
   std::string expert_reader = "auto";
   std::string expert_file;
+  std::string expert_profile;
   bool no_prefetch = false;
+  bool ignore_pressure = false;
   // Of the session that the command will make; set by the command. session_batch 0: not known.
   int32_t session_context_length = 0;
   int32_t session_batch = 0;
@@ -58,7 +62,8 @@ struct EngineFlags {
   void DeclareThreads(OptionTable* options);
   // --scheduler, --plugin, --plugin-folder, --disable-plugin, --plugin-option, --kernel, -v.
   void Declare(OptionTable* options);
-  // --memory, --cache-type, --packed-cache, --expert-policy, --expert-reader, --experts, --no-prefetch.
+  // --memory, --cache-type, -ctk, -ctv, --packed-cache, --expert-policy, --expert-reader, --experts,
+  // --expert-profile, --no-prefetch, --ignore-pressure.
   void DeclareMemory(OptionTable* options);
 };
 

@@ -22,22 +22,32 @@ std::string ExpertReport(const kl_expert_stats& before, const kl_expert_stats& n
   const uint64_t misses = now.miss_count - before.miss_count;
   const uint64_t read_bytes = now.read_bytes - before.read_bytes;
   const int64_t stall_ns = static_cast<int64_t>(now.stall_ns - before.stall_ns);
-  std::string text = absl::StrFormat(
-      "experts  %d of %d fit in memory (%s of the budget); %s%s\n", now.slot_count,
-      now.record_count, FormatBytes(now.budget_bytes), now.description,
-      now.prepared ? ", prepared" : "");
-  absl::StrAppendFormat(&text, "hits     %.1f %% of %d; read %s, waited %s",
-                        100.0 * static_cast<double>(hits) /
-                            static_cast<double>(std::max<uint64_t>(1, hits + misses)),
-                        hits + misses, FormatBytes(read_bytes), FormatSeconds(stall_ns));
+  std::string text =
+      absl::StrFormat("experts  %d of %d fit in memory (%s of the budget); %s%s\n", now.slot_count,
+                      now.record_count, FormatBytes(now.budget_bytes), now.description,
+                      now.prepared ? ", prepared" : "");
+  absl::StrAppendFormat(
+      &text, "hits     %.1f %% of %d; read %s, waited %s",
+      100.0 * static_cast<double>(hits) / static_cast<double>(std::max<uint64_t>(1, hits + misses)),
+      hits + misses, FormatBytes(read_bytes), FormatSeconds(stall_ns));
   if (tokens > 0) {
     absl::StrAppendFormat(&text, " (per token: %s, %.2f ms)", FormatBytes(read_bytes / tokens),
                           static_cast<double>(stall_ns) / 1e6 / static_cast<double>(tokens));
   }
-  absl::StrAppendFormat(&text, "\nguesses  %d read ahead, %d of them used, %d in vain",
+  absl::StrAppendFormat(&text, "\nguesses  %d read ahead, %d of them used, %d in vain; %d not read",
                         now.prefetch_count - before.prefetch_count,
                         now.useful_prefetch_count - before.useful_prefetch_count,
-                        now.useless_prefetch_count - before.useless_prefetch_count);
+                        now.useless_prefetch_count - before.useless_prefetch_count,
+                        now.dropped_prefetch_count - before.dropped_prefetch_count);
+  if (now.pinned_count > 0) {
+    absl::StrAppendFormat(&text, "\npinned   %d experts of the profile", now.pinned_count);
+  }
+  absl::StrAppendFormat(&text, "\npressure %s%s", now.pressure,
+                        now.pressed ? "; the cache is smaller than the budget allows" : "");
+  if (now.pressure_shrink_count > 0) {
+    absl::StrAppendFormat(&text, "; shrunk %d times, grown %d times", now.pressure_shrink_count,
+                          now.pressure_grow_count);
+  }
   return text;
 }
 

@@ -46,7 +46,7 @@ Failure ReadFileHead(const std::string& path, uint64_t limit, std::string* conte
 AtomicFile::~AtomicFile() {
   if (descriptor_ < 0) return;
   close(descriptor_);
-  unlink(temporary_path_.c_str());
+  if (!in_place_) unlink(temporary_path_.c_str());
 }
 
 Failure AtomicFile::SystemFailure(const char* what) const {
@@ -55,6 +55,12 @@ Failure AtomicFile::SystemFailure(const char* what) const {
 
 Failure AtomicFile::Open(const std::string& path) {
   path_ = path;
+  struct stat facts;
+  in_place_ = stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode);
+  if (in_place_) {
+    descriptor_ = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    return descriptor_ < 0 ? SystemFailure("open") : Success();
+  }
   const std::string pattern = absl::StrCat(path, ".part-XXXXXX");
   std::vector<char> name(pattern.begin(), pattern.end());
   name.push_back('\0');
@@ -76,7 +82,9 @@ Failure AtomicFile::Append(const void* data, size_t bytes) {
 Failure AtomicFile::WriteAt(uint64_t offset, const void* data, size_t bytes) {
   const char* next = static_cast<const char*>(data);
   while (bytes > 0) {
-    const ssize_t written = pwrite(descriptor_, next, bytes, static_cast<off_t>(offset));
+    const ssize_t written = in_place_
+                                ? write(descriptor_, next, bytes)
+                                : pwrite(descriptor_, next, bytes, static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return SystemFailure("write");
     next += written;
@@ -87,6 +95,7 @@ Failure AtomicFile::WriteAt(uint64_t offset, const void* data, size_t bytes) {
 }
 
 Failure AtomicFile::Reserve(uint64_t bytes) {
+  if (in_place_) return Success();
   if (ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) return SystemFailure("enlarge");
   const int code = posix_fallocate(descriptor_, 0, static_cast<off_t>(bytes));
   if (code == ENOSPC || code == EFBIG) {
@@ -97,6 +106,11 @@ Failure AtomicFile::Reserve(uint64_t bytes) {
 }
 
 Failure AtomicFile::Commit() {
+  if (in_place_) {
+    const int descriptor = descriptor_;
+    descriptor_ = -1;
+    return close(descriptor) == 0 ? Success() : SystemFailure("write");
+  }
   if (fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) return SystemFailure("write");
   if (rename(temporary_path_.c_str(), path_.c_str()) != 0) return SystemFailure("create");
   close(descriptor_);
@@ -104,7 +118,7 @@ Failure AtomicFile::Commit() {
   return Success();
 }
 
-Failure WriteFile(const std::string& path, const std::string& content) {
+Failure WriteWholeFile(const std::string& path, const std::string& content) {
   AtomicFile file;
   Failure failure = file.Open(path);
   if (failure.ok()) failure = file.Append(content.data(), content.size());

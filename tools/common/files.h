@@ -16,7 +16,8 @@ Failure ReadWholeFile(const std::string& path, std::string* content);
 Failure ReadFileHead(const std::string& path, uint64_t limit, std::string* content);
 
 // A file under construction. It lies beside its goal under a name of its own and is renamed by
-// Commit(); an AtomicFile that is destroyed before that leaves nothing behind.
+// Commit(); an AtomicFile that is destroyed before that leaves nothing behind. A device or a pipe
+// (/dev/stdout) is not replaced but written to, from its beginning to its end.
 class AtomicFile {
  public:
   AtomicFile() = default;
@@ -41,10 +42,11 @@ class AtomicFile {
   std::string temporary_path_;
   int descriptor_ = -1;
   uint64_t length_ = 0;
+  bool in_place_ = false;  // a device or a pipe
 };
 
-// A file of this content, whole or not at all.
-Failure WriteFile(const std::string& path, const std::string& content);
+// All of a small file at once, by way of an AtomicFile.
+Failure WriteWholeFile(const std::string& path, const std::string& content);
 
 // The folder that holds the running program, links resolved; empty when unknown.
 std::string ProgramFolder();

@@ -27,7 +27,8 @@ std::string FormatCount(uint64_t count) {
 std::string FormatSeconds(int64_t nanoseconds) {
   const double seconds = static_cast<double>(nanoseconds) * 1e-9;
   if (seconds >= 1) return absl::StrFormat("%.2f s", seconds);
-  if (seconds >= 1e-3) return absl::StrFormat("%.1f ms", seconds * 1e3);
+  if (seconds >= 1e-2) return absl::StrFormat("%.1f ms", seconds * 1e3);
+  if (seconds >= 1e-3) return absl::StrFormat("%.2f ms", seconds * 1e3);
   return absl::StrFormat("%.1f us", seconds * 1e6);
 }
 

@@ -1,16 +1,15 @@
 #include "tools/common/routing_file.h"
 
-#include <cerrno>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
-#include "tools/common/files.h"
 
 namespace kinglet::tools {
 namespace {
 
 constexpr int kVersion = 1;
+constexpr size_t kBufferBytes = 64 * 1024;
 constexpr size_t kMostHeaderBytes = 64 * 1024;
 constexpr uint32_t kMostLayers = 65536;
 constexpr uint32_t kMostExperts = 65535;  // kNoExpert is none
@@ -70,22 +69,16 @@ Failure ParseHeader(const std::string& path, const std::string& line, RoutingHea
 
 }  // namespace
 
-RoutingWriter::~RoutingWriter() {
-  if (file_ != nullptr) std::fclose(file_);
-}
-
-Failure RoutingWriter::SystemFailure() const {
-  return {kExitIo, absl::StrCat(path_, ": writing the routing failed: ", std::strerror(errno))};
-}
-
-Failure RoutingWriter::Open(const std::string& path, const RoutingHeader& header) {
-  const std::string problem = ProblemOf(header);
-  if (!problem.empty()) return {kExitInternal, absl::StrCat(path, ": ", problem)};
+Failure RoutingWriter::Open(const std::string& path) {
   path_ = path;
+  return file_.Open(path);
+}
+
+Failure RoutingWriter::Begin(const RoutingHeader& header) {
+  const std::string problem = ProblemOf(header);
+  if (!problem.empty()) return {kExitInternal, absl::StrCat(path_, ": ", problem)};
   header_ = header;
-  if (file_ != nullptr) std::fclose(file_);
-  file_ = std::fopen(path.c_str(), "wb");
-  if (file_ == nullptr) return SystemFailure();
+  begun_ = true;
   nlohmann::ordered_json json;
   json["kinglet_routing"] = kVersion;
   json["model"] = header.model;
@@ -95,24 +88,30 @@ Failure RoutingWriter::Open(const std::string& path, const RoutingHeader& header
   json["top_k"] = header.top_k;
   const std::string line =
       json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  if (std::fwrite(line.data(), 1, line.size(), file_) != line.size()) return SystemFailure();
-  return Success();
+  return Write(line.data(), line.size());
 }
 
 Failure RoutingWriter::Add(uint16_t flags, const uint16_t* experts) {
-  if (file_ == nullptr) return {kExitInternal, "a routing file that is not open"};
-  const size_t count = header_.ids_per_token();
-  if (std::fwrite(&flags, sizeof flags, 1, file_) != 1 ||
-      std::fwrite(experts, sizeof *experts, count, file_) != count) {
-    return SystemFailure();
-  }
-  return Success();
+  if (!begun_) return {kExitInternal, absl::StrCat(path_, ": a routing file without a header")};
+  const Failure failure = Write(&flags, sizeof flags);
+  return failure.ok() ? Write(experts, header_.ids_per_token() * sizeof *experts) : failure;
+}
+
+Failure RoutingWriter::Write(const void* data, size_t bytes) {
+  buffer_.append(static_cast<const char*>(data), bytes);
+  return buffer_.size() < kBufferBytes ? Success() : Flush();
+}
+
+Failure RoutingWriter::Flush() {
+  const Failure failure = file_.Append(buffer_.data(), buffer_.size());
+  buffer_.clear();
+  return failure;
 }
 
 Failure RoutingWriter::Close() {
-  FILE* file = file_;
-  file_ = nullptr;
-  return file == nullptr || std::fclose(file) == 0 ? Success() : SystemFailure();
+  if (!begun_) return {kExitInternal, absl::StrCat(path_, ": a routing file without a header")};
+  const Failure failure = Flush();
+  return failure.ok() ? file_.Commit() : failure;
 }
 
 Failure ReadRouting(const std::string& path, Routing* routing) {

@@ -9,17 +9,17 @@
 //   row of a token: flags, then the expert numbers [L][K], in router order (heaviest first)
 //
 // L counts the layers that have experts. flags: kRoutingPrompt. An expert number kNoExpert fills a
-// place that the router left empty. The number of tokens follows from the file's length, so a
-// recording that was cut off is read up to its last whole row.
+// place that the router left empty. The number of tokens follows from the file's length, so a copy
+// that was cut off is read up to its last whole row.
 #ifndef KINGLET_TOOLS_COMMON_ROUTING_FILE_H_
 #define KINGLET_TOOLS_COMMON_ROUTING_FILE_H_
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <vector>
 
+#include "tools/common/files.h"
 #include "tools/common/report.h"
 
 namespace kinglet::tools {
@@ -38,27 +38,31 @@ struct RoutingHeader {
   size_t ids_per_token() const { return static_cast<size_t>(layers) * top_k; }
 };
 
-// Appends rows to a file; what was written is there even if the program dies. One thread at a time.
+// Appends rows to a file that appears, whole, with Close(); a writer that is destroyed before that
+// leaves nothing behind, and an older file as it was. One thread at a time.
 class RoutingWriter {
  public:
   RoutingWriter() = default;
-  ~RoutingWriter();
   RoutingWriter(const RoutingWriter&) = delete;
   RoutingWriter& operator=(const RoutingWriter&) = delete;
 
-  // Creates or empties the file. Error: a header out of range, a file that cannot be written.
-  Failure Open(const std::string& path, const RoutingHeader& header);
+  // Error: a file that cannot be written.
+  Failure Open(const std::string& path);
+  // Once, before the first row. Error: a header out of range.
+  Failure Begin(const RoutingHeader& header);
   // experts: header.ids_per_token() numbers, [layers][top_k].
   Failure Add(uint16_t flags, const uint16_t* experts);
-  // Nothing is lost without it but the error message of a full disk.
   Failure Close();
 
  private:
-  Failure SystemFailure() const;
+  Failure Write(const void* data, size_t bytes);
+  Failure Flush();
 
   std::string path_;
   RoutingHeader header_;
-  FILE* file_ = nullptr;
+  AtomicFile file_;
+  bool begun_ = false;
+  std::string buffer_;  // rows are short, and a system call for each would show in a measurement
 };
 
 struct Routing {

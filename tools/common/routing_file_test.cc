@@ -31,7 +31,8 @@ class RoutingFileTest : public testing::Test {
 
 TEST_F(RoutingFileTest, WhatIsWrittenIsRead) {
   RoutingWriter writer;
-  ASSERT_TRUE(writer.Open(path_, header_).ok());
+  ASSERT_TRUE(writer.Open(path_).ok());
+  ASSERT_TRUE(writer.Begin(header_).ok());
   ASSERT_TRUE(writer.Add(kRoutingPrompt | kRoutingFirst, first_).ok());
   ASSERT_TRUE(writer.Add(0, second_).ok());
   ASSERT_TRUE(writer.Close().ok());
@@ -50,17 +51,28 @@ TEST_F(RoutingFileTest, WhatIsWrittenIsRead) {
 }
 
 TEST_F(RoutingFileTest, ARecordingThatWasCutOffIsReadUpToItsLastWholeRow) {
-  {
-    RoutingWriter writer;
-    ASSERT_TRUE(writer.Open(path_, header_).ok());
-    ASSERT_TRUE(writer.Add(0, first_).ok());
-    ASSERT_TRUE(writer.Add(0, second_).ok());
-  }
+  RoutingWriter writer;
+  ASSERT_TRUE(writer.Open(path_).ok());
+  ASSERT_TRUE(writer.Begin(header_).ok());
+  ASSERT_TRUE(writer.Add(0, first_).ok());
+  ASSERT_TRUE(writer.Add(0, second_).ok());
+  ASSERT_TRUE(writer.Close().ok());
   const std::string whole = Content();
   Write(whole.substr(0, whole.size() - 1));
   Routing routing;
   ASSERT_TRUE(ReadRouting(path_, &routing).ok());
   EXPECT_EQ(routing.token_count(), 1u);
+}
+
+TEST_F(RoutingFileTest, WhatIsNotClosedLeavesTheOldFile) {
+  Write("old");
+  {
+    RoutingWriter writer;
+    ASSERT_TRUE(writer.Open(path_).ok());
+    ASSERT_TRUE(writer.Begin(header_).ok());
+    for (int i = 0; i < 10000; ++i) ASSERT_TRUE(writer.Add(0, first_).ok());
+  }
+  EXPECT_EQ(Content(), "old");
 }
 
 TEST_F(RoutingFileTest, OtherFilesAreRefused) {
@@ -80,9 +92,10 @@ TEST_F(RoutingFileTest, OtherFilesAreRefused) {
 TEST_F(RoutingFileTest, AMissingFileAndAFullDiskAreErrors) {
   Routing routing;
   EXPECT_EQ(ReadRouting(path_ + ".none", &routing).exit_status, kExitNoInput);
+  EXPECT_EQ(RoutingWriter().Open("/no/such/folder/x").exit_status, kExitIo);
   RoutingWriter writer;
-  EXPECT_EQ(writer.Open("/no/such/folder/x", header_).exit_status, kExitIo);
-  ASSERT_TRUE(writer.Open("/dev/full", header_).ok());
+  ASSERT_TRUE(writer.Open("/dev/full").ok());
+  ASSERT_TRUE(writer.Begin(header_).ok());
   ASSERT_TRUE(writer.Add(0, first_).ok());
   EXPECT_EQ(writer.Close().exit_status, kExitIo);
 }

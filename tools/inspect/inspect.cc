@@ -1,4 +1,6 @@
 // kinglet inspect: what is in a model file, without loading it.
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -10,10 +12,14 @@
 #include "nlohmann/json.hpp"
 #include "tools/common/command.h"
 #include "tools/common/engine.h"
+#include "tools/common/expert_use.h"
+#include "tools/common/files.h"
 #include "tools/common/format.h"
+#include "tools/common/heat_map.h"
 #include "tools/common/npy.h"
 #include "tools/common/options.h"
 #include "tools/common/report.h"
+#include "tools/common/routing_file.h"
 #include "tools/inspect/layers.h"
 
 namespace kinglet::tools {
@@ -172,8 +178,42 @@ Failure ReadPlan(const EngineFlags& engine, const std::string& path, bool networ
   return failure;
 }
 
+// What a recording says about the use of experts.
+Failure ShowExperts(const std::string& path, const std::string& svg, bool json) {
+  Routing routing;
+  Failure failure = ReadRouting(path, &routing);
+  if (!failure.ok()) return failure;
+  const ExpertUse use = ExpertUse::Of(routing);
+  if (!svg.empty()) {
+    failure = WriteWholeFile(svg, HeatMapSvg(use, "Use of experts: " + routing.header.model));
+    if (!failure.ok()) return failure;
+  }
+  if (!json) {
+    std::printf("%s: %s\n%s", path.c_str(), OneLine(routing.header.model).c_str(),
+                HeatMapText(use, HeatMapStyleOf(STDOUT_FILENO)).c_str());
+    return Success();
+  }
+  using Json = nlohmann::ordered_json;
+  Json out;
+  out["model"] = routing.header.model;
+  out["fingerprint"] = routing.header.fingerprint;
+  out["layers"] = use.layers;
+  out["experts"] = use.experts;
+  out["top_k"] = routing.header.top_k;
+  out["tokens"] = use.tokens;
+  out["counts"] = Json::array();
+  for (uint32_t layer = 0; layer < use.layers; ++layer) {
+    Json row = Json::array();
+    for (uint32_t e = 0; e < use.experts; ++e) row.push_back(use.count(layer, e));
+    out["counts"].push_back(row);
+  }
+  std::printf("%s\n", out.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+  return Success();
+}
+
 int Run(int argc, char** argv) {
   std::vector<std::string> paths;
+  std::string experts, svg;
   EngineFlags engine;
   bool json = false;
   bool show_plan = false;
@@ -182,14 +222,30 @@ int Run(int argc, char** argv) {
                       "layers are laid out. Nothing is loaded, unless --plan asks for it.");
   options.Example("kinglet inspect model.gguf");
   options.Example("kinglet inspect --plan model.onnx");
-  options.Positional("FILE", &paths, 1, 1, "a GGUF, ONNX or TFLite file, or a Hugging Face folder");
+  options.Example("kinglet inspect --experts chat.routing --svg experts.svg");
+  options.Positional("FILE", &paths, 0, 1, "a GGUF, ONNX or TFLite file, or a Hugging Face folder");
   options.Flag({"--json"}, &json, "print one JSON object");
   options.Flag({"--plan"}, &show_plan,
                "load the model and print its plan: operators, kernels, operands");
+  options.Text({"--experts"}, "RECORDING", &experts,
+               "instead of a model: what chat or bench --record-routing wrote; a heat map of which "
+               "experts were used");
+  options.Text({"--svg"}, "FILE", &svg, "with --experts: the heat map as a picture");
   engine.DeclareThreads(&options);
   engine.Declare(&options);
   int status = 0;
   if (!options.Parse(argc, argv, &status)) return status;
+  if (paths.empty() == experts.empty()) {
+    return Report(kName, kExitUsage, "give a model file, or --experts RECORDING, and not both");
+  }
+  if (experts.empty() && !svg.empty()) {
+    return Report(kName, kExitUsage, "--svg draws the experts of a recording: --experts RECORDING");
+  }
+  if (!experts.empty()) {
+    if (show_plan) return Report(kName, kExitUsage, "--plan needs a model, not --experts");
+    const Failure shown = ShowExperts(experts, svg, json);
+    return shown.ok() ? FinishOutput(kName) : Report(kName, shown);
+  }
   Content content;
   Failure failure = ReadContent(paths[0], &content);
   std::string plan;

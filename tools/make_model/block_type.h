@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/abi/types.h"
-#include "tools/make_model/random.h"
+#include "tools/common/random.h"
 
 namespace kinglet::tools {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "tools/make_model/random.h"
+#include "tools/common/random.h"
 
 namespace kinglet::tools {
 namespace {

@@ -138,8 +138,10 @@ class Planner {
     kl_model_options options = options_;
     // A budget of the sweep's middle reads as deep as most of them do.
     if (settings_.sweep) options.memory_bytes = whole_.smallest_bytes / 2 + whole_.whole_bytes / 2;
+    const uint64_t least = settings_.sweep ? whole_.named_bytes : options_.memory_bytes;
+    const bool streams_weights = least != 0 && least < whole_.keeping_bytes;
     return MeasureSpeeds(runtime_.get(), model_.get(), settings_.models[0], options,
-                         settings_.prompt, &report->speeds);
+                         settings_.prompt, streams_weights, &report->speeds);
   }
 
   Failure PredictFor(uint64_t budget, const PlanReport& report, Prediction* prediction) {
@@ -226,7 +228,7 @@ int Run(int argc, char** argv) {
   PlanReport report;
   Planner planner(settings, engine);
   Failure failure = planner.Run(&report);
-  if (failure.ok() && !settings.svg.empty()) failure = WriteFile(settings.svg, SvgOf(report));
+  if (failure.ok() && !settings.svg.empty()) failure = WriteWholeFile(settings.svg, SvgOf(report));
   if (!failure.ok()) return Report(kName, failure);
   std::fputs((settings.json ? JsonOf(report) : TextOf(report)).c_str(), stdout);
   return FinishOutput(kName);

@@ -50,6 +50,7 @@ uint64_t PeakBytes(const kl_memory_plan& memory, const Task& task) {
         memory.expert_bytes - std::min(memory.expert_bytes, unused * memory.expert_slot_bytes);
   }
   const uint64_t running = memory.cache_bytes + task.touched_activation_bytes + experts +
+                           memory.stream_bytes +
                            std::min(memory.looked_up_bytes, tokens * kLookUpBytes);
   return memory.program_now_bytes + kGrowthBytes + memory.packed_bytes + memory.mapped_bytes +
          std::max(memory.packing_bytes, running);
@@ -70,6 +71,8 @@ double StallOfLayer(const Speeds& speeds, int64_t used, double miss_rate) {
 
 void Predict(const Task& task, const Speeds& speeds, Prediction* prediction) {
   const double layers = static_cast<double>(task.layers);
+  prediction->stall_ns = 0;
+  prediction->storage_bytes_per_token = 0;
   prediction->memory_bytes_per_token =
       speeds.layer_weight_bytes * static_cast<uint64_t>(task.layers) + speeds.rest_weight_bytes;
   prediction->compute_ns = speeds.layer_ns * layers + speeds.rest_ns;
@@ -87,6 +90,16 @@ void Predict(const Task& task, const Speeds& speeds, Prediction* prediction) {
         expert_layers * static_cast<double>(task.used) * miss_rate * RecordBytes(speeds));
   }
   prediction->first_token_ns = FirstTokenNs(task, speeds, *prediction);
+  const kl_memory_plan& memory = prediction->memory;
+  if (memory.stream_bytes == 0 || speeds.weight_bytes_per_second <= 0) return;
+  // Read while computing goes on, by whoever is free; what computing does not hide is waited for.
+  const uint64_t pass_bytes = memory.streamed_weight_bytes - memory.kept_weight_bytes;
+  const double pass_ns = 1e9 * static_cast<double>(pass_bytes) / speeds.weight_bytes_per_second;
+  prediction->storage_bytes_per_token += pass_bytes;
+  prediction->stall_ns += std::max(0.0, pass_ns - prediction->compute_ns);
+  const int64_t batches = (task.prompt + task.batch - 1) / task.batch;
+  prediction->first_token_ns =
+      std::max(prediction->first_token_ns, static_cast<double>(batches) * pass_ns);
 }
 
 }  // namespace kinglet::tools

@@ -4,6 +4,7 @@
 //   stall     in each layer, what reading its missing experts takes longer than the attention
 //   beside it prompt    batch by batch: a layer's experts are read once; reads of the next layer
 //   overlap where the cache has room
+//   large weights that are streamed: what reading them takes longer than computing a token
 #ifndef KINGLET_TOOLS_PLAN_PREDICTION_H_
 #define KINGLET_TOOLS_PLAN_PREDICTION_H_
 

@@ -85,6 +85,22 @@ TEST(PredictionTest, MissesAddReadsAndStalls) {
   EXPECT_DOUBLE_EQ(prediction.first_token_ns, 3e6 + 10 * 8e6);
 }
 
+TEST(PredictionTest, StreamedWeightsAreReadBesideComputing) {
+  Speeds speeds = Example();
+  speeds.weight_bytes_per_second = 1e9;
+  Prediction prediction;
+  prediction.memory.stream_bytes = 1;
+  prediction.memory.streamed_weight_bytes = 30000000;
+  prediction.memory.kept_weight_bytes = 10000000;
+  Predict(ExampleTask(), speeds, &prediction);
+  EXPECT_DOUBLE_EQ(prediction.compute_ns, 13e6);
+  EXPECT_DOUBLE_EQ(prediction.stall_ns, 20e6 - 13e6);
+  EXPECT_EQ(prediction.storage_bytes_per_token, 20000000u);
+  prediction.memory.kept_weight_bytes = 20000000;
+  Predict(ExampleTask(), speeds, &prediction);
+  EXPECT_DOUBLE_EQ(prediction.stall_ns, 0);
+}
+
 TEST(PredictionTest, ThePeakCountsOnlyTheSlotsThatAreTouched) {
   kl_memory_plan memory = {};
   memory.program_now_bytes = 100;

@@ -35,9 +35,14 @@ void AddMemory(const PlanReport& report, const Prediction& point, std::string* t
     Row(text, "streamed",
         absl::StrCat("the experts, from ", m.prepared ? "their prepared file" : "the model"));
     Row(text, "by", point.reader);
-  } else {
-    Row(text, "streamed", "nothing");
   }
+  if (m.stream_bytes > 0) {
+    Row(text, "large weights",
+        absl::StrFormat("%s of %s, in %s", Bytes(m.kept_weight_bytes),
+                        Bytes(m.streamed_weight_bytes), Bytes(m.stream_bytes)));
+    Row(text, "streamed too", "all other large weights, for each token or batch");
+  }
+  if (!m.streamed && m.stream_bytes == 0) Row(text, "streamed", "nothing");
   Row(text, "smallest budget", absl::StrCat(Bytes(m.named_bytes), " (", m.named_bytes, ")"));
   Row(text, "everything in memory",
       absl::StrCat(Bytes(m.named_whole_bytes), " (", m.named_whole_bytes, ")"));
@@ -120,6 +125,9 @@ Json JsonOf(const Prediction& p, bool with_speeds) {
   json["cache_bytes"] = m.cache_bytes;
   json["activation_bytes"] = m.activation_bytes;
   json["expert_bytes"] = m.expert_bytes;
+  json["stream_bytes"] = m.stream_bytes;
+  json["streamed_weight_bytes"] = m.streamed_weight_bytes;
+  json["kept_weight_bytes"] = m.kept_weight_bytes;
   json["expert_slots"] = m.slot_count;
   json["expert_count"] = m.expert_count;
   json["peak_bytes"] = p.peak_bytes;
@@ -169,6 +177,7 @@ std::string JsonOf(const PlanReport& report) {
     probe["layer_ns"] = s.layer_ns;
     probe["rest_ns"] = s.rest_ns;
     probe["overlap_ns"] = s.overlap_ns;
+    probe["weight_bytes_per_second"] = s.weight_bytes_per_second;
     probe["prompt_tokens"] = s.prompt_tokens;
     probe["prompt_layer_ns"] = s.prompt_layer_ns;
     probe["reads"] = Json::array();

@@ -184,7 +184,8 @@ Failure MeasureReads(const kl_model* planned, const kl_model_options& options, u
 }  // namespace
 
 Failure MeasureSpeeds(kl_runtime* runtime, const kl_model* planned, const std::string& path,
-                      const kl_model_options& options, int64_t prompt_tokens, Speeds* speeds) {
+                      const kl_model_options& options, int64_t prompt_tokens, bool streams_weights,
+                      Speeds* speeds) {
   const int64_t begin = NowNs();
   {
     const auto roof = StreamingRead::Create(kl_runtime_thread_count(runtime));
@@ -204,6 +205,12 @@ Failure MeasureSpeeds(kl_runtime* runtime, const kl_model* planned, const std::s
   if (failure.ok() && plan.expert_count > 0) {
     const kl_model_info info = Describe(planned);
     failure = MeasureReads(planned, options, static_cast<uint32_t>(info.expert_used_count), speeds);
+  }
+  if (failure.ok() && streams_weights) {
+    uint64_t bytes_per_second = 0;
+    const kl_code read = kl_model_probe_weights(planned, &options, &bytes_per_second, &error);
+    if (read != KL_OK) return FailureOf(read, error);
+    speeds->weight_bytes_per_second = static_cast<double>(bytes_per_second);
   }
   if (failure.ok()) failure = DecodeBest(&part, &best_ns);
   if (failure.ok()) failure = MeasurePart(&part, best_ns, prompt_tokens, speeds);

@@ -30,14 +30,16 @@ struct Speeds {
   double prompt_layer_ns = 0;       // a layer, all these tokens
   uint64_t layer_weight_bytes = 0;  // read from memory by a layer, one token
   uint64_t rest_weight_bytes = 0;
+  double weight_bytes_per_second = 0;  // of large weights from storage; 0: not asked for
   double probe_seconds = 0;
 };
 
 // `planned` was loaded with plan_only from `path`. `options` are those of the load that is planned;
-// prompt_tokens are tried in one batch, at most 128. Errors: of loading a part of the model, of
-// reading experts.
+// prompt_tokens are tried in one batch, at most 128; streams_weights: large weights are read too.
+// Errors: of loading a part of the model, of reading experts or weights.
 Failure MeasureSpeeds(kl_runtime* runtime, const kl_model* planned, const std::string& path,
-                      const kl_model_options& options, int64_t prompt_tokens, Speeds* speeds);
+                      const kl_model_options& options, int64_t prompt_tokens, bool streams_weights,
+                      Speeds* speeds);
 
 // Time until `together` experts are there: between what was measured, and beyond it as bandwidth
 // says.

@@ -4,9 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "tools/common/command.h"
 #include "tools/common/engine.h"
+#include "tools/common/expert_use.h"
 #include "tools/common/files.h"
 #include "tools/common/options.h"
 #include "tools/common/report.h"
@@ -27,7 +29,7 @@ struct Settings {
   SyntheticRouting shape;
   int64_t layers = 32, experts = 32, top_k = 4, tokens = 1024, seed = 1;
   std::vector<int64_t> sizes;  // percent
-  std::string write, svg;
+  std::string write, write_profile, svg;
   bool with_prompt = false;
   bool json = false;
 };
@@ -71,12 +73,35 @@ Failure Measure(const Settings& settings, const Routing& routing, const kl_runti
 
 Failure WriteRouting(const std::string& path, const Routing& routing) {
   RoutingWriter writer;
-  Failure failure = writer.Open(path, routing.header);
+  Failure failure = writer.Open(path);
+  if (failure.ok()) failure = writer.Begin(routing.header);
   const size_t row = routing.header.ids_per_token();
   for (size_t token = 0; failure.ok() && token < routing.token_count(); ++token) {
     failure = writer.Add(routing.flags[token], routing.experts.data() + token * row);
   }
   return failure.ok() ? writer.Close() : failure;
+}
+
+// All tokens count, those of prompts too: a prompt reads its experts as an answer does.
+Failure WriteProfile(const std::string& path, const Routing& routing) {
+  uint64_t fingerprint = 0;
+  if (!absl::SimpleHexAtoi(routing.header.fingerprint, &fingerprint)) {
+    return {kExitBadData,
+            "--write-profile: the recording does not say which model it is of; record it with "
+            "chat or bench --record-routing"};
+  }
+  const ExpertUse counted = ExpertUse::Of(routing);
+  kl_expert_use use = {};
+  use.struct_size = sizeof use;
+  use.layer_count = counted.layers;
+  use.expert_count = counted.experts;
+  use.model = routing.header.model.c_str();
+  use.fingerprint = fingerprint;
+  use.token_count = counted.tokens;
+  use.counts = counted.counts.data();
+  kl_error error = NoError();
+  const kl_code code = kl_expert_profile_write(path.c_str(), &use, &error);
+  return code == KL_OK ? Success() : FailureOf(code, error);
 }
 
 Failure Replay(Settings settings, const EngineFlags& engine) {
@@ -97,11 +122,14 @@ Failure Replay(Settings settings, const EngineFlags& engine) {
     failure = ReadRouting(settings.files[0], &routing);
   }
   if (failure.ok() && !settings.write.empty()) failure = WriteRouting(settings.write, routing);
+  if (failure.ok() && !settings.write_profile.empty()) {
+    failure = WriteProfile(settings.write_profile, routing);
+  }
   RuntimeHandle runtime;
   if (failure.ok()) failure = CreateRuntime(kName, engine, &runtime);
   HitRates rates;
   if (failure.ok()) failure = Measure(settings, routing, runtime.get(), &rates);
-  if (failure.ok() && !settings.svg.empty()) failure = WriteFile(settings.svg, SvgOf(rates));
+  if (failure.ok() && !settings.svg.empty()) failure = WriteWholeFile(settings.svg, SvgOf(rates));
   if (failure.ok()) {
     std::fputs((settings.json ? JsonOf(rates) : MarkdownOf(rates)).c_str(), stdout);
   }
@@ -116,6 +144,7 @@ int Run(int argc, char** argv) {
                       "(Belady's, which knows the future) beside them. Prints the hit rate and, in "
                       "parentheses, the experts read per token.");
   options.Example("kinglet replay chat.routing --svg hits.svg");
+  options.Example("kinglet replay chat.routing --write-profile model.profile");
   options.Example("kinglet replay --synthetic --locality 0.5 --sizes 10,25,50");
   options.Positional("FILE", &settings.files, 0, 1, "what chat or bench --record-routing wrote");
   options.Integers({"--sizes"}, "LIST", &settings.sizes, {1, 100},
@@ -124,6 +153,8 @@ int Run(int argc, char** argv) {
                "also the tokens of prompts, as if they had been decoded one by one");
   options.Flag({"--json"}, &settings.json, "print one JSON object");
   options.Text({"--svg"}, "FILE", &settings.svg, "plot hit rate against size");
+  options.Text({"--write-profile"}, "FILE", &settings.write_profile,
+               "write how often each expert was used, for --expert-profile");
   options.Group("Made routing");
   options.Flag({"--synthetic"}, &settings.synthetic,
                "routing as skewed as the SmallThinker paper reports, instead of a recording");

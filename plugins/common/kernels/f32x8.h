@@ -1,0 +1,37 @@
+// Eight f32 lanes, the width in which every float sum of Kinglet's kernels is defined.
+//
+// One type and one set of functions for all instruction sets: a kernel written with them adds in
+// the same order on each, so that equal inputs give equal bits on x86 and on ARM. F8 has + - * /
+// and
+//
+//   Zero8() Splat8(v) Load8(p) Store8(p, v)            no alignment needed
+//   LoadFirst(p, n) StoreFirst(p, n, v)                lanes from n on: 0, not stored; any n
+//   MultiplyAdd(a, b, c)        a * b + c, rounded once
+//   MultiplySubtract(a, b, c)   a * b - c, rounded once
+//   Minimum(a, b) Maximum(a, b) Absolute(v) Round(v)   Round: to nearest, ties to even
+//   SumAcross(v)                ((0+4)+(2+6)) + ((1+5)+(3+7))
+//   MaximumAcross(v)
+//   SumEach8(v[8])              lane j: sum of vector j, ((0+1)+(2+3)) + ((4+5)+(6+7))
+//   LoadHalf8(p) StoreHalf8(p, v) LoadBrain8(p)        f16 (to nearest even) and bf16 in memory
+//   Below8(a, b) NotZero8(v) FirstLanes8(n)            masks: all ones or all zeros
+//   Select(mask, a, b) Keep(mask, v)                   a or b; v or 0
+//   MaskBits(mask) FirstLane(v)                        bit i: lane i of a mask; lane 0
+//   TwoToThe(n)                                        2^n of whole numbers n in [-127, 127]
+//   LoadTwice4(p) SwapPairs(v) NegateEven(v)
+//                               p0 p0 p1 p1 ..; v1 v0 v3 v2 ..; -v0 v1 -v2 v3 ..
+//   KeepInRegisters(&v)         the compiler then does not repeat its load
+//   Prefetch(p) PrefetchL2(p)   the line at p, into the L1 or L2 cache
+//
+// Thread safety: pure functions.
+#ifndef PLUGINS_COMMON_KERNELS_F32X8_H_
+#define PLUGINS_COMMON_KERNELS_F32X8_H_
+
+#if defined(__AVX2__)
+#include "plugins/common/kernels/f32x8_avx2.h"
+#elif defined(__ARM_NEON)
+#include "plugins/common/kernels/f32x8_neon.h"
+#else
+#error "an instruction set that plugins/common/kernels does not know"
+#endif
+
+#endif  // PLUGINS_COMMON_KERNELS_F32X8_H_

@@ -1,0 +1,126 @@
+// Rows of quantised weights in the K8 layout: the bytes of the file, in another order.
+//
+// Lane j of every vector of eight 32-bit lanes belongs to block j of 256 columns, so that the
+// products of a block add up in its own lane and no sum across lanes is needed before the end of
+// the row. 256 columns of 4-bit weights are 144 bytes, of 8-bit weights 272:
+//
+//   byte 0..15    scales: 8 f16, of the blocks 0..7; Q4_K: d, dmin and 12 bytes as in the file
+//   byte 16..     vectors of 32 bytes; bytes 4j .. 4j + 3 of each belong to block j
+//     4 bits      vector i, byte 4j + k: low half = column 8i + k, high half = column 8i + 4 + k
+//     8 bits      vector i, byte 4j + k: column 4i + k
+//
+// plugins/sparse_x86/README.md draws it. A format is a struct with
+//   kType, kLayout, kGroupBytes, kBits
+//   PackGroup(group, packed)    kGroupBytes of the file -> kGroupBytes
+#ifndef PLUGINS_COMMON_KERNELS_K8_LAYOUT_H_
+#define PLUGINS_COMMON_KERNELS_K8_LAYOUT_H_
+
+#include "core/abi/kernel.h"
+#include "plugins/common/kernels/entry.h"
+
+namespace {
+
+// Eight columns in the low halves of eight bytes: the first four below, the others above.
+KL_INLINE uint32_t PairNibbles(uint64_t columns) {
+  columns &= 0x0f0f0f0f0f0f0f0full;
+  return (uint32_t)(columns | columns >> 28);
+}
+
+struct K8BytesQ4_0 {
+  static constexpr kl_dtype kType = KL_TYPE_Q4_0;
+  static constexpr const char* kLayout = "q4_0_k8";
+  static constexpr int kGroupBytes = 144;
+  static constexpr int kBits = 4;
+  static KL_INLINE void PackGroup(const uint8_t* group, uint8_t* packed) {
+    for (int j = 0; j < 8; ++j, group += 18) {
+      memcpy(packed + 2 * j, group, 2);
+      // Low halves are columns 0..15, high halves 16..31.
+      const uint64_t first = LoadU64(group + 2);
+      const uint64_t second = LoadU64(group + 10);
+      uint8_t* block = packed + 16 + 4 * j;
+      StoreU32(block, PairNibbles(first));
+      StoreU32(block + 32, PairNibbles(second));
+      StoreU32(block + 64, PairNibbles(first >> 4));
+      StoreU32(block + 96, PairNibbles(second >> 4));
+    }
+  }
+};
+
+struct K8BytesQ4_K {
+  static constexpr kl_dtype kType = KL_TYPE_Q4_K;
+  static constexpr const char* kLayout = "q4_k_k8";
+  static constexpr int kGroupBytes = 144;
+  static constexpr int kBits = 4;
+  static KL_INLINE void PackGroup(const uint8_t* group, uint8_t* packed) {
+    memcpy(packed, group, 16);
+    for (int j = 0; j < 8; ++j) {
+      // Two blocks share 32 bytes: the even one has the low halves.
+      const uint8_t* bytes = group + 16 + 32 * (j / 2);
+      for (int i = 0; i < 4; ++i) {
+        StoreU32(packed + 16 + 32 * i + 4 * j, PairNibbles(LoadU64(bytes + 8 * i) >> 4 * (j % 2)));
+      }
+    }
+  }
+};
+
+struct K8BytesQ8_0 {
+  static constexpr kl_dtype kType = KL_TYPE_Q8_0;
+  static constexpr const char* kLayout = "q8_0_k8";
+  static constexpr int kGroupBytes = 272;
+  static constexpr int kBits = 8;
+  static KL_INLINE void PackGroup(const uint8_t* group, uint8_t* packed) {
+    for (int j = 0; j < 8; ++j, group += 34) {
+      memcpy(packed + 2 * j, group, 2);
+      for (int i = 0; i < 8; ++i) memcpy(packed + 16 + 32 * i + 4 * j, group + 2 + 4 * i, 4);
+    }
+  }
+};
+
+// pack_query() and pack() of any tensor of rows.
+template <class Bytes>
+struct K8Packing {
+  static constexpr bool kPacks = true;
+  static constexpr int64_t kRowsPerPackUnit = 64;
+
+  static KL_INLINE uint64_t RowBytes(int64_t columns) {
+    return (uint64_t)(columns / 256) * Bytes::kGroupBytes;
+  }
+
+  // Bytes 0 (used as it is) for rows that are not whole groups.
+  static void Query(const kl_tensor* weights, kl_pack* pack) {
+    if (LastOf(weights) % 256 != 0) return;
+    const int64_t rows = RowsOf(weights);
+    pack->bytes = (uint64_t)rows * RowBytes(LastOf(weights));
+    pack->unit_count = CeilDivide(rows, kRowsPerPackUnit);
+    pack->layout = Bytes::kLayout;
+  }
+
+  static void Pack(const kl_tensor* source, void* destination, int64_t begin, int64_t end) {
+    const int64_t groups = LastOf(source) / 256;
+    const uint64_t row_bytes = RowBytes(LastOf(source));
+    const int64_t rows = RowsOf(source);
+    const int64_t rows_per_part = source->parts != nullptr ? rows / source->shape[0] : rows;
+    const int64_t last = Minimum(end * kRowsPerPackUnit, rows);
+    for (int64_t row = begin * kRowsPerPackUnit; row < last; ++row) {
+      const uint8_t* part = source->parts != nullptr
+                                ? (const uint8_t*)source->parts[row / rows_per_part]
+                                : (const uint8_t*)source->data;
+      const uint8_t* from = part + (uint64_t)(row % rows_per_part) * row_bytes;
+      uint8_t* to = (uint8_t*)destination + (uint64_t)row * row_bytes;
+      for (int64_t g = 0; g < groups; ++g) {
+        Bytes::PackGroup(from + g * Bytes::kGroupBytes, to + g * Bytes::kGroupBytes);
+      }
+    }
+  }
+};
+
+// Rows that are used as they are in the file.
+struct NoPacking {
+  static constexpr bool kPacks = false;
+  static void Query(const kl_tensor*, kl_pack*) {}
+  static void Pack(const kl_tensor*, void*, int64_t, int64_t) {}
+};
+
+}  // namespace
+
+#endif  // PLUGINS_COMMON_KERNELS_K8_LAYOUT_H_

@@ -1,0 +1,179 @@
+// Phase 2 of op "moe_ffn" with down [E, D, F]: y[t] = sum over i of weights[t][i] * down_e(h).
+//
+// Units of 16 rows of down (elements of y). Every element of y is a chain of fused multiply-adds
+// in order of i, each of one expert's product, so it has the same bits for every batch size and
+// number of threads.
+#ifndef PLUGINS_COMMON_KERNELS_MOE_DOWN_H_
+#define PLUGINS_COMMON_KERNELS_MOE_DOWN_H_
+
+#include "plugins/common/kernels/moe_engine.h"
+#include "plugins/common/kernels/moe_plan.h"
+#include "plugins/common/kernels/neuron_major_layout.h"
+
+namespace {
+
+constexpr int64_t kDownSlotsPerPass = 128;
+
+// A down matrix [D, F] of rows.
+template <class Engine>
+struct RowMajorDown {
+  static constexpr int64_t kVectorsForPanel = Engine::kVectorsForPanel;
+  static KL_INLINE uint64_t MatrixBytes(int64_t outputs, int64_t neurons) {
+    return (uint64_t)outputs * Engine::RowBytes(neurons);
+  }
+  static KL_INLINE uint64_t PanelBytes(int64_t neurons) { return Engine::PanelBytes(neurons); }
+  static KL_INLINE float Dot(const uint8_t* matrix, int64_t row, int64_t neurons,
+                             const void* vector) {
+    const uint8_t* at = matrix + (uint64_t)row * Engine::RowBytes(neurons);
+    return Engine::Dot(at, neurons, vector, at + kPrefetchAhead);
+  }
+  // Outputs [first, first + count <= 16) of `vector_count` vectors.
+  template <class Store>
+  static KL_INLINE void Multiply(const uint8_t* matrix, int64_t, int64_t neurons, int64_t first,
+                                 int64_t count, const void* const* vectors, int64_t vector_count,
+                                 void* panel, const Store& store) {
+    Engine::MultiplyRows(matrix + (uint64_t)first * Engine::RowBytes(neurons), count, neurons,
+                         vectors, vector_count, panel, store);
+  }
+};
+
+// One in the neuron-major layout; one or two tokens go through moe_streamed.h.
+template <class NeuronMajor>
+struct NeuronMajorDown {
+  static constexpr int64_t kVectorsForPanel = 1;
+  static KL_INLINE uint64_t MatrixBytes(int64_t outputs, int64_t neurons) {
+    return (uint64_t)(neurons / kGroupNeurons) * NeuronMajor::GroupBytes(outputs);
+  }
+  static KL_INLINE uint64_t PanelBytes(int64_t neurons) {
+    return NeuronMajor::PanelBytes(neurons / 32);
+  }
+  template <class Store>
+  static KL_INLINE void Multiply(const uint8_t* matrix, int64_t outputs, int64_t neurons,
+                                 int64_t first, int64_t, const void* const* vectors,
+                                 int64_t vector_count, void* memory, const Store& store) {
+    NeuronMajor::MultiplyPanel(matrix, outputs, first, neurons / kGroupNeurons,
+                               (const ActivationGroup* const*)vectors, vector_count, memory, store);
+  }
+};
+
+KL_INLINE uint64_t DownScratchBytes(uint64_t panel_bytes, int64_t slots) {
+  return (uint64_t)RoundUp((int64_t)panel_bytes, 64) +
+         (uint64_t)slots * kEngineRows * sizeof(float);
+}
+
+// Rows [first, first + rows) for one token.
+template <class Engine>
+static inline void StreamDownRows(const kl_run* run, const MoeState& self, int64_t token,
+                                  int64_t first, int64_t rows) {
+  const kl_tensor* down = run->operands[kMoeDown];
+  const int32_t* ids = (const int32_t*)run->operands[kMoeIds]->data + token * self.chosen;
+  const float* weights = (const float*)run->operands[kMoeWeights]->data + token * self.chosen;
+  float* y = (float*)run->operands[kMoeY]->data + token * self.length + first;
+  const uint64_t row_bytes = Engine::RowBytes(self.neurons);
+  for (int64_t i = 0; i < self.chosen; ++i) {
+    const uint8_t* matrix = ExpertAt(down, ids[i], (uint64_t)self.length * row_bytes);
+    const void* h = (const uint8_t*)run->scratch + self.h_at +
+                    (uint64_t)(token * self.chosen + i) * self.h_bytes;
+    const uint8_t* row = matrix + (uint64_t)first * row_bytes;
+    for (int64_t r = 0; r < rows; ++r, row += row_bytes) {
+      const float dot = Engine::Dot(row, self.neurons, h, row + kPrefetchAhead);
+      y[r] = __builtin_fmaf(weights[i], dot, i == 0 ? 0.0f : y[r]);
+    }
+  }
+}
+
+// One unit for many tokens.
+template <class Down>
+static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeGroups& groups,
+                             int64_t tokens, int64_t first, int64_t rows) {
+  const kl_tensor* down = run->operands[kMoeDown];
+  const float* weights = (const float*)run->operands[kMoeWeights]->data;
+  const uint8_t* h = (const uint8_t*)run->scratch + self.h_at;
+  float* products = (float*)((uint8_t*)run->worker_scratch +
+                             RoundUp((int64_t)Down::PanelBytes(self.neurons), 64));
+  for (int32_t a = 0; a < *groups.active_count; ++a) {
+    const uint8_t* matrix =
+        ExpertAt(down, groups.expert[a], Down::MatrixBytes(self.length, self.neurons));
+    const int32_t* slots = groups.slots + groups.start[a];
+    const int64_t slot_count = groups.start[a + 1] - groups.start[a];
+    if constexpr (Down::kVectorsForPanel > 1) {
+      if (slot_count < Down::kVectorsForPanel) {
+        for (int64_t s = 0; s < slot_count; ++s) {
+          for (int64_t r = 0; r < rows; ++r) {
+            products[slots[s] * kEngineRows + r] =
+                Down::Dot(matrix, first + r, self.neurons, h + (uint64_t)slots[s] * self.h_bytes);
+          }
+        }
+        continue;
+      }
+    }
+    for (int64_t pass = 0; pass < slot_count; pass += kDownSlotsPerPass) {
+      const void* vectors[kDownSlotsPerPass];
+      const int64_t some = Minimum(kDownSlotsPerPass, slot_count - pass);
+      for (int64_t s = 0; s < some; ++s) {
+        vectors[s] = h + (uint64_t)slots[pass + s] * self.h_bytes;
+      }
+      Down::Multiply(matrix, self.length, self.neurons, first, rows, vectors, some,
+                     run->worker_scratch, [&](int64_t s, const float* y16) {
+                       float* out = products + slots[pass + s] * kEngineRows;
+                       Store8(out, Load8(y16));
+                       Store8(out + 8, Load8(y16 + 8));
+                     });
+    }
+  }
+  for (int64_t t = 0; t < tokens; ++t) {
+    F8 low = Zero8();
+    F8 high = Zero8();
+    for (int64_t i = 0; i < self.chosen; ++i) {
+      const int64_t slot = t * self.chosen + i;
+      const F8 w = Splat8(weights[slot]);
+      low = MultiplyAdd(w, Load8(products + slot * kEngineRows), low);
+      high = MultiplyAdd(w, Load8(products + slot * kEngineRows + 8), high);
+    }
+    float* y = (float*)run->operands[kMoeY]->data + t * self.length + first;
+    StoreFirst(y, rows, low);
+    StoreFirst(y + 8, rows - 8, high);
+  }
+}
+
+template <class Down>
+static inline void ComputePanelsDown(const kl_run* run) {
+  const MoeState& self = *(const MoeState*)run->state;
+  const int64_t tokens = RowsOf(run->operands[kMoeX]);
+  const int64_t slots = tokens * self.chosen;
+  const int64_t end = Minimum(run->end * kEngineRows, self.length);
+  const MoeGroups groups =
+      GroupsAt((uint8_t*)run->scratch + self.groups_at, MostActive(self, slots), slots);
+  for (int64_t n = run->begin * kEngineRows; n < end; n += kEngineRows) {
+    PanelDown<Down>(run, self, groups, tokens, n, Minimum(kEngineRows, end - n));
+  }
+  // All rows of all experts at hand; neuron by neuron or not, an expert's rows share its bytes
+  // alike.
+  kl_count_weight_bytes(
+      run, (uint64_t)*groups.active_count * Down::MatrixBytes(self.length, self.neurons) /
+               (uint64_t)self.length * (uint64_t)Maximum(0, end - run->begin * kEngineRows));
+}
+
+template <class Engine>
+static inline __attribute__((noinline)) void ComputeDown(const kl_run* run) {
+  const MoeState& self = *(const MoeState*)run->state;
+  const int64_t tokens = RowsOf(run->operands[kMoeX]);
+  if (tokens > kStreamedTokens) {
+    ComputePanelsDown<RowMajorDown<Engine>>(run);
+    return;
+  }
+  const int64_t first = run->begin * kEngineRows;
+  const int64_t end = Minimum(run->end * kEngineRows, self.length);
+  for (int64_t t = 0; t < tokens; ++t) StreamDownRows<Engine>(run, self, t, first, end - first);
+  kl_count_weight_bytes(
+      run, (uint64_t)(tokens * self.chosen * (end - first)) * Engine::RowBytes(self.neurons));
+}
+
+template <class NeuronMajor>
+static inline __attribute__((noinline)) void ComputeNeuronMajorDown(const kl_run* run) {
+  ComputePanelsDown<NeuronMajorDown<NeuronMajor>>(run);
+}
+
+}  // namespace
+
+#endif  // PLUGINS_COMMON_KERNELS_MOE_DOWN_H_

@@ -1,0 +1,204 @@
+// Op "moe_ffn" for one or two tokens with a neuron-major down matrix: what is not active is not
+// read.
+//
+// A unit is a quarter of the neurons of one expert for one token: the blocks of 32 neurons b with
+// b mod 4 = quarter. It streams the gate rows, then takes the active neurons in order: up rows, and
+// one block later the rows of down, which the up products have fetched meanwhile. Its sums over its
+// neurons go to the scratch; a phase later they are added up.
+//
+// Numbers: an output of an expert has eight partial sums, one for the blocks j, j + 8, ..., as in
+// every quantised product. A quarter holds two of them, which are the first
+// that SumAcross adds: the result has the bits of the other paths.
+#ifndef PLUGINS_COMMON_KERNELS_MOE_STREAMED_H_
+#define PLUGINS_COMMON_KERNELS_MOE_STREAMED_H_
+
+#include "plugins/common/kernels/moe_hidden.h"
+#include "plugins/common/kernels/neuron_major_layout.h"
+
+namespace {
+
+constexpr int64_t kQuarters = 4;
+
+KL_INLINE uint64_t StreamedPartialBytes(const MoeState& self, int64_t tokens) {
+  const int64_t slots = Minimum(tokens, kStreamedTokens) * self.chosen;
+  return (uint64_t)(slots * kQuarters * self.length) * sizeof(float);
+}
+
+// Worker scratch: two of the eight sums.
+KL_INLINE uint64_t StreamedScratchBytes(const MoeState& self) {
+  return 2 * (uint64_t)self.length * sizeof(float);
+}
+
+// Into the L2 cache: until they are used, more rows come by than the L1 cache holds.
+KL_INLINE void PrefetchLines(const uint8_t* p, uint64_t bytes) {
+  for (uint64_t line = 0; line < bytes; line += 64) {
+    PrefetchL2(p + line);
+  }
+}
+
+// One unit's view of its expert.
+struct StreamedUnit {
+  const MoeState* self;
+  const uint8_t* gate;
+  const uint8_t* up;
+  const uint8_t* down;
+  const void* x;  // activation of the token
+  int64_t quarter;
+  int64_t blocks;  // of all quarters
+  float* sums;     // [2][D]
+};
+
+// A block of 32 neurons between its gate and its down products.
+struct StreamedBlock {
+  alignas(32) float gates[kGroupNeurons];
+  alignas(32) float ups[kGroupNeurons];
+  int64_t number;
+  int32_t active[kGroupNeurons];
+  int32_t active_count;
+};
+
+// Gate products of block `b`. `ahead` is the block that is read next.
+template <class Engine>
+KL_INLINE void StreamGates(const StreamedUnit& unit, int64_t b, int64_t ahead,
+                           StreamedBlock* block) {
+  const MoeState& self = *unit.self;
+  const uint64_t row_bytes = Engine::RowBytes(self.length);
+  const uint64_t block_bytes = kGroupNeurons * row_bytes;
+  const uint8_t* rows = unit.gate + (uint64_t)b * block_bytes;
+  const uint8_t* next = unit.gate + (uint64_t)ahead * block_bytes;
+  block->number = b;
+  block->active_count = 0;
+  for (int32_t i = 0; i < kGroupNeurons; ++i) {
+    const uint64_t at = (uint64_t)i * row_bytes;
+    const uint64_t later = at + (uint64_t)kPrefetchAhead;
+    const uint8_t* fetch = later < block_bytes ? rows + later : next + (later - block_bytes);
+    block->gates[i] = Engine::Dot(rows + at, self.length, unit.x, fetch);
+    block->ups[i] = 0.0f;
+    block->active[block->active_count] = i;
+    block->active_count += self.activation != kRelu || !(block->gates[i] <= 0.0f) ? 1 : 0;
+  }
+}
+
+// Up products of the active neurons; fetches their rows of down and the first rows of `next`.
+template <class Engine, class NeuronMajor>
+KL_INLINE void StreamUps(const StreamedUnit& unit, const StreamedBlock* next,
+                         StreamedBlock* block) {
+  const MoeState& self = *unit.self;
+  const uint64_t row_bytes = Engine::RowBytes(self.length);
+  const uint64_t down_bytes = NeuronMajor::RowBytes(self.length);
+  const uint8_t* up = unit.up + (uint64_t)(block->number * kGroupNeurons) * row_bytes;
+  const uint8_t* group = unit.down + (uint64_t)block->number * NeuronMajor::GroupBytes(self.length);
+  if (block->active_count > 0) PrefetchLines(group, NeuronMajor::ScaleBytes(self.length));
+  for (int32_t a = 0; a < block->active_count; ++a) {
+    const int32_t i = block->active[a];
+    PrefetchLines(group + NeuronMajor::ScaleBytes(self.length) + (uint64_t)i * down_bytes,
+                  down_bytes);
+    const int32_t ahead = a + (int32_t)kRowsAhead;
+    const uint8_t* fetch = up + (uint64_t)i * row_bytes;
+    if (ahead < block->active_count) {
+      fetch = up + (uint64_t)block->active[ahead] * row_bytes;
+    } else if (next != nullptr && ahead - block->active_count < next->active_count) {
+      const int64_t neuron =
+          next->number * kGroupNeurons + next->active[ahead - block->active_count];
+      fetch = unit.up + (uint64_t)neuron * row_bytes;
+    }
+    block->ups[i] = Engine::Dot(up + (uint64_t)i * row_bytes, self.length, unit.x, fetch);
+  }
+}
+
+template <class NeuronMajor>
+KL_INLINE void StreamDown(const StreamedUnit& unit, const StreamedBlock& block) {
+  if (block.active_count == 0) return;
+  const MoeState& self = *unit.self;
+  alignas(32) float h[kGroupNeurons];
+  CombineBlock(self.activation, block.gates, block.ups, kGroupNeurons, h);
+  ActivationGroup quantised;
+  NeuronMajor::QuantiseBlock(h, &quantised, 0);
+  float* sums = unit.sums + (block.number % 8 < kQuarters ? 0 : self.length);
+  NeuronMajor::AddGroup(unit.down + (uint64_t)block.number * NeuronMajor::GroupBytes(self.length),
+                        self.length, quantised, sums);
+}
+
+// Returns the weight bytes read.
+template <class Engine, class NeuronMajor>
+static inline uint64_t StreamQuarter(const StreamedUnit& unit, float* partial) {
+  constexpr int64_t kMostBlocks = 16;
+  const int64_t length = unit.self->length;
+  memset(unit.sums, 0, 2 * (size_t)length * sizeof(float));
+  const uint64_t row_bytes = Engine::RowBytes(length);
+  uint64_t bytes = 0;
+  StreamedBlock blocks[kMostBlocks];
+  for (int64_t first = unit.quarter; first < unit.blocks; first += kMostBlocks * kQuarters) {
+    int64_t count = 0;
+    for (int64_t b = first; b < unit.blocks && count < kMostBlocks; b += kQuarters) {
+      StreamGates<Engine>(unit, b, b + kQuarters < unit.blocks ? b + kQuarters : b,
+                          &blocks[count++]);
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      StreamUps<Engine, NeuronMajor>(unit, i + 1 < count ? &blocks[i + 1] : nullptr, &blocks[i]);
+      if (i > 0) StreamDown<NeuronMajor>(unit, blocks[i - 1]);
+    }
+    if (count > 0) StreamDown<NeuronMajor>(unit, blocks[count - 1]);
+    for (int64_t i = 0; i < count; ++i) {
+      const uint64_t active = (uint64_t)blocks[i].active_count;
+      bytes += kGroupNeurons * row_bytes + active * (row_bytes + NeuronMajor::RowBytes(length));
+      if (active > 0) bytes += NeuronMajor::ScaleBytes(length);
+    }
+  }
+  for (int64_t o = 0; o < length; o += 8) {
+    Store8(partial + o, Load8(unit.sums + o) + Load8(unit.sums + length + o));
+  }
+  return bytes;
+}
+
+// Phase 1: units [begin, end) of tokens * chosen * kQuarters.
+template <class Engine, class NeuronMajor>
+static inline __attribute__((noinline)) void ComputeStreamed(const kl_run* run) {
+  const MoeState& self = *(const MoeState*)run->state;
+  uint8_t* scratch = (uint8_t*)run->scratch;
+  const uint64_t expert_bytes = (uint64_t)self.neurons * Engine::RowBytes(self.length);
+  StreamedUnit unit;
+  unit.self = &self;
+  unit.blocks = self.neurons / kGroupNeurons;
+  unit.sums = (float*)run->worker_scratch;
+  for (int64_t u = run->begin; u < run->end; ++u) {
+    const int64_t slot = u / kQuarters;
+    const int32_t e = ((const int32_t*)run->operands[kMoeIds]->data)[slot];
+    unit.gate = ExpertAt(run->operands[kMoeGate], e, expert_bytes);
+    unit.up = ExpertAt(run->operands[kMoeUp], e, expert_bytes);
+    unit.down = ExpertAt(run->operands[kMoeDown], e,
+                         (uint64_t)unit.blocks * NeuronMajor::GroupBytes(self.length));
+    unit.x = scratch + (uint64_t)(slot / self.chosen) * self.x_bytes;
+    unit.quarter = u % kQuarters;
+    kl_count_weight_bytes(run, StreamQuarter<Engine, NeuronMajor>(
+                                   unit, (float*)(scratch + self.partials_at) + u * self.length));
+  }
+}
+
+// Phase 2: y[t] = sum over i, in order, of weights[t][i] * the expert's product.
+// Units of kMoeColumnsPerUnit columns.
+static inline __attribute__((noinline)) void AddStreamed(const kl_run* run) {
+  const MoeState& self = *(const MoeState*)run->state;
+  const float* weights = (const float*)run->operands[kMoeWeights]->data;
+  const float* partials = (const float*)((const uint8_t*)run->scratch + self.partials_at);
+  const int64_t end = Minimum(run->end * kMoeColumnsPerUnit, self.length);
+  const int64_t tokens = RowsOf(run->operands[kMoeX]);
+  for (int64_t t = 0; t < tokens; ++t) {
+    float* y = (float*)run->operands[kMoeY]->data + t * self.length;
+    for (int64_t o = run->begin * kMoeColumnsPerUnit; o < end; o += 8) {
+      F8 sum = Zero8();
+      for (int64_t i = 0; i < self.chosen; ++i) {
+        const int64_t slot = t * self.chosen + i;
+        const float* p = partials + slot * kQuarters * self.length + o;
+        const F8 even = Load8(p) + Load8(p + 2 * self.length);
+        const F8 odd = Load8(p + self.length) + Load8(p + 3 * self.length);
+        sum = MultiplyAdd(Splat8(weights[slot]), even + odd, sum);
+      }
+      Store8(y + o, sum);
+    }
+  }
+}
+
+}  // namespace
+
+#endif  // PLUGINS_COMMON_KERNELS_MOE_STREAMED_H_

@@ -1,0 +1,5 @@
+// op "embed", table q4_k; see embed.h.
+#include "plugins/common/kernels/embed.h"
+#include "plugins/sparse_arm/blocks_neon.h"
+
+KL_EMBED(sparse_arm, embed_q4_k_neon, QuantisedReader<FileRows<TypeQ4_K>>);

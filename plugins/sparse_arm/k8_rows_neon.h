@@ -1,0 +1,195 @@
+// Rows in the K8 layout (plugins/common/kernels/k8_layout.h): one token without any sum across
+// lanes, many tokens through a panel.
+//
+// A 32-byte vector of the layout is two registers here: blocks 0..3 and 4..7.
+#ifndef PLUGINS_SPARSE_ARM_K8_ROWS_NEON_H_
+#define PLUGINS_SPARSE_ARM_K8_ROWS_NEON_H_
+
+#include "plugins/common/kernels/k8_layout.h"
+#include "plugins/sparse_arm/blocks_neon.h"
+
+namespace {
+
+// What differs between types: the first 16 bytes, and whether a byte is one weight or two.
+struct K8Q4_0 {
+  using Bytes = K8BytesQ4_0;
+  using Type = TypeQ4_0;
+  static KL_INLINE F8 Scales(const uint8_t* packed) { return LoadHalf8(packed); }
+  static KL_INLINE F8 Minima(const uint8_t*) { return Zero8(); }
+};
+struct K8Q4_K {
+  using Bytes = K8BytesQ4_K;
+  using Type = TypeQ4_K;
+  static KL_INLINE F8 Scales(const uint8_t* packed) { return Type::Scales(packed); }
+  static KL_INLINE F8 Minima(const uint8_t* packed) { return Type::Minima(packed); }
+};
+struct K8Q8_0 {
+  using Bytes = K8BytesQ8_0;
+  using Type = TypeQ8_0;
+  static KL_INLINE F8 Scales(const uint8_t* packed) { return LoadHalf8(packed); }
+  static KL_INLINE F8 Minima(const uint8_t*) { return Zero8(); }
+};
+
+template <class Format>
+struct K8Rows {
+  using Bytes = typename Format::Bytes;
+  static constexpr int kGroupBytes = Bytes::kGroupBytes;
+  static constexpr bool kNibbles = Bytes::kBits == 4;
+  static constexpr int kTraits = Format::Type::kTraits;
+  static constexpr bool kMinima = (kTraits & kWithMinima) != 0;
+  // Nibbles are multiplied unsigned: that saves the subtraction of 8 for one token.
+  static constexpr ActivationForm kForm = {kInterleaved, kNibbles ? 8 : 0, false};
+  static constexpr int64_t kTokensForPanel = 4;
+
+  static KL_INLINE uint64_t RowBytes(int64_t blocks) { return (uint64_t)blocks * kGroupBytes / 8; }
+  static KL_INLINE uint64_t PanelBytes(int64_t blocks) { return ::PanelBytes(blocks); }
+  static KL_INLINE void QuantiseRow(const float* x, int64_t columns, ActivationGroup* groups) {
+    ::QuantiseRow(x, columns, kForm, groups);
+  }
+  static KL_INLINE void QuantiseBlock(const float* x, ActivationGroup* group, int64_t j) {
+    ::QuantiseBlock(x, kForm, group, j);
+  }
+
+  // Products of 256 columns: lane j of the pair belongs to block j. Half `h` of each vector.
+#if KL_ARM_DOTPROD
+  static KL_INLINE int32x4_t MultiplyHalf(const uint8_t* packed, const ActivationGroup& a, int h) {
+    const int8_t* q = a.q + 16 * h;
+    const uint8_t* p = packed + 16 + 16 * h;
+    if (!kNibbles) {
+      int32x4_t even = vdupq_n_s32(0);
+      int32x4_t odd = vdupq_n_s32(0);
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        even = vdotq_s32(even, vld1q_s8((const int8_t*)p + 64 * i), vld1q_s8(q + 64 * i));
+        odd = vdotq_s32(odd, vld1q_s8((const int8_t*)p + 64 * i + 32), vld1q_s8(q + 64 * i + 32));
+      }
+      return vaddq_s32(even, odd);
+    }
+    const uint8x16_t low_half = vdupq_n_u8(15);
+    int32x4_t even = vld1q_s32(a.init + 4 * h);
+    int32x4_t odd = vdupq_n_s32(0);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const uint8x16_t v = vld1q_u8(p + 32 * i);
+      const int8x16_t low = vreinterpretq_s8_u8(vandq_u8(v, low_half));
+      const int8x16_t high = vreinterpretq_s8_u8(vshrq_n_u8(v, 4));
+      even = vdotq_s32(even, low, vld1q_s8(q + 64 * i));
+      odd = vdotq_s32(odd, high, vld1q_s8(q + 64 * i + 32));
+    }
+    return vaddq_s32(even, odd);
+  }
+#else
+  static KL_INLINE int32x4_t MultiplyHalf(const uint8_t* packed, const ActivationGroup& a, int h) {
+    const int8_t* q = a.q + 16 * h;
+    const uint8_t* p = packed + 16 + 16 * h;
+    if (!kNibbles) {
+      int32x4_t first = vdupq_n_s32(0);  // two lanes each of blocks 0 and 1
+      int32x4_t second = vdupq_n_s32(0);
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        const int8x16_t v = vld1q_s8((const int8_t*)p + 64 * i);
+        const int8x16_t w = vld1q_s8((const int8_t*)p + 64 * i + 32);
+        const int8x16_t x = vld1q_s8(q + 64 * i);
+        const int8x16_t z = vld1q_s8(q + 64 * i + 32);
+        // Two products of any bytes fit: 2 * 128 * 127.
+        const int16x8_t low = vmull_s8(vget_low_s8(v), vget_low_s8(x));
+        const int16x8_t high = vmull_high_s8(v, x);
+        first = vpadalq_s16(first, vmlal_s8(low, vget_low_s8(w), vget_low_s8(z)));
+        second = vpadalq_s16(second, vmlal_high_s8(high, w, z));
+      }
+      return vpaddq_s32(first, second);
+    }
+    const uint8x16_t low_half = vdupq_n_u8(15);
+    // Eight products of a nibble fit 16 bits: 8 * 15 * 127 = 15,240.
+    int16x8_t first = vdupq_n_s16(0);
+    int16x8_t second = vdupq_n_s16(0);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const uint8x16_t v = vld1q_u8(p + 32 * i);
+      const int8x16_t low = vreinterpretq_s8_u8(vandq_u8(v, low_half));
+      const int8x16_t high = vreinterpretq_s8_u8(vshrq_n_u8(v, 4));
+      const int8x16_t x = vld1q_s8(q + 64 * i);
+      const int8x16_t z = vld1q_s8(q + 64 * i + 32);
+      first = vmlal_s8(first, vget_low_s8(low), vget_low_s8(x));
+      second = vmlal_high_s8(second, low, x);
+      first = vmlal_s8(first, vget_low_s8(high), vget_low_s8(z));
+      second = vmlal_high_s8(second, high, z);
+    }
+    return vaddq_s32(vpaddq_s32(vpaddlq_s16(first), vpaddlq_s16(second)),
+                     vld1q_s32(a.init + 4 * h));
+  }
+#endif
+
+  static KL_INLINE float Dot(const uint8_t* row, int64_t blocks, const ActivationGroup* a,
+                             const uint8_t* ahead) {
+    F8 sum = Zero8();
+    const int64_t groups = blocks / 8;
+    for (int64_t g = 0; g < groups; ++g, row += kGroupBytes, ahead += kGroupBytes, ++a) {
+#pragma GCC unroll 8
+      for (int line = 0; line < kGroupBytes; line += 64) Prefetch(ahead + line);
+      const F8 integers = {vcvtq_f32_s32(MultiplyHalf(row, *a, 0)),
+                           vcvtq_f32_s32(MultiplyHalf(row, *a, 1))};
+      sum = MultiplyAdd(integers, Format::Scales(row) * Load8(a->d), sum);
+      if (kMinima) sum = MultiplyAdd(Format::Minima(row), Load8(a->d_sum), sum);
+    }
+    return SumAcross(sum);
+  }
+
+  // Eight blocks of one row into a panel.
+  static KL_INLINE void UnpackGroup(const uint8_t* packed, int64_t block, int64_t row,
+                                    const Panel& panel) {
+    const uint8x16_t low_half = vdupq_n_u8(15);
+    const int8x16_t eight = vdupq_n_s8(8);
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; ++h) {
+      const uint8_t* p = packed + 16 + 16 * h;
+      const int64_t first = block + 4 * h;
+      if (kNibbles) {
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+          const uint8x16_t v = vld1q_u8(p + 32 * i);
+          const int8x16_t low = vreinterpretq_s8_u8(vandq_u8(v, low_half));
+          const int8x16_t high = vreinterpretq_s8_u8(vshrq_n_u8(v, 4));
+          PutBlocks(panel, first, row, 2 * i, vsubq_s8(low, eight));
+          PutBlocks(panel, first, row, 2 * i + 1, vsubq_s8(high, eight));
+        }
+      } else {
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; ++i) {
+          PutBlocks(panel, first, row, i, vld1q_s8((const int8_t*)p + 32 * i));
+        }
+      }
+    }
+    float scales[8];
+    float minima[8];
+    Store8(scales, Format::Scales(packed));
+    if (kMinima) Store8(minima, Format::Minima(packed));
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; ++j) {
+      panel.scales[16 * (block + j) + row] = scales[j];
+      if (kMinima) panel.minima[16 * (block + j) + row] = minima[j];
+    }
+  }
+
+  // Unpacks `count` (1..16) rows; missing rows repeat the last.
+  static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row, int64_t count,
+                                                      int64_t blocks, const Panel& panel) {
+    for (int64_t r = 0; r < kPanelRows; ++r) {
+      const uint8_t* row = first_row + (uint64_t)Minimum(r, count - 1) * RowBytes(blocks);
+      for (int64_t b = 0; b < blocks; b += 8, row += kGroupBytes) UnpackGroup(row, b, r, panel);
+    }
+  }
+
+  template <class Store>
+  static KL_INLINE void MultiplyPanel(const uint8_t* first_row, int64_t rows, int64_t blocks,
+                                      const ActivationGroup* const* tokens, int64_t count,
+                                      void* memory, const Store& store) {
+    const Panel panel = PanelAt(memory, blocks);
+    Unpack(first_row, rows, blocks, panel);
+    MultiplyPanelTokens<kTraits>(panel, blocks, tokens, count, store);
+  }
+};
+
+}  // namespace
+
+#endif  // PLUGINS_SPARSE_ARM_K8_ROWS_NEON_H_

@@ -1,0 +1,4 @@
+// op "matmul", weights bf16, sums in f32; see matmul_float.h.
+#include "plugins/common/kernels/matmul_float.h"
+
+KL_FLOAT_MATMUL(sparse_arm, matmul_bf16_neon, TypeBF16, 1e-5f);

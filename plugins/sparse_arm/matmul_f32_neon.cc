@@ -1,0 +1,4 @@
+// op "matmul", weights f32, sums in f32; see matmul_float.h.
+#include "plugins/common/kernels/matmul_float.h"
+
+KL_FLOAT_MATMUL(sparse_arm, matmul_f32_neon, TypeF32, 1e-5f);

@@ -1,0 +1,4 @@
+// op "rms_norm"; see rms_norm.h.
+#include "plugins/common/kernels/rms_norm.h"
+
+KL_RMS_NORM(sparse_arm, rms_norm_f32_neon);

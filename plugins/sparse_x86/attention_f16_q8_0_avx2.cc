@@ -1,0 +1,5 @@
+// op "attention", f16 keys and q8_0 values; see attention_avx2.h.
+#include "plugins/common/table.h"
+#include "plugins/sparse_x86/attention_avx2.h"
+
+KL_ATTENTION(attention_f16_q8_0_avx2, "attention_f16_q8_0_avx2", F16Row, Q8Row);

@@ -1,0 +1,104 @@
+// How a pruned product is computed: the layout of its weights, the tiles of its pixels.
+//
+// The rules come from measurements on Zen 3 (README.md); nothing depends on the number of threads.
+#ifndef PLUGINS_SPARSE_X86_SPMM_PLAN_H_
+#define PLUGINS_SPARSE_X86_SPMM_PLAN_H_
+
+#include "plugins/sparse_x86/spmm_tile.h"
+
+namespace {
+
+// ---- of the weights alone: what pack() writes ----
+
+struct SpmmLayout {
+  int block_index;  // into kSpmmBlocks
+  int64_t chunk;
+};
+
+// Blocks whose slots are mostly weights: as many multiplications, a fraction of the loads.
+constexpr double kSpmmFull = 0.9;
+// A tile of this many columns fits the L1 cache with room for entries and sums.
+constexpr int64_t kSpmmChunk = 128;
+constexpr int64_t kSpmmUnchunked = 192;
+constexpr int64_t kSpmmNarrow = 96;
+
+KL_INLINE bool BlockIsFull(const SpmmSource& w, const SpmmCount& count, int block_index) {
+  const int64_t block = kSpmmBlocks[block_index];
+  return w.rows % block == 0 &&
+         (double)count.nonzeros >= kSpmmFull * (double)(block * count.entries[block_index]);
+}
+
+KL_INLINE double NonzeroShare(const SpmmSource& w, const SpmmCount& count) {
+  const double all = (double)w.rows * (double)w.columns;
+  return all > 0 ? (double)count.nonzeros / all : 0.0;
+}
+
+KL_INLINE SpmmLayout ChooseLayout(const SpmmSource& w, const SpmmCount& count) {
+  SpmmLayout layout = {0, Maximum(1, w.columns)};
+  // With few columns a row block has few entries, and its wide tiles of single rows are faster.
+  if (w.columns > kSpmmNarrow) {
+    if (BlockIsFull(w, count, 2)) {
+      layout.block_index = 2;
+    } else if (BlockIsFull(w, count, 1)) {
+      layout.block_index = 1;
+    }
+  }
+  // Chunks cost a round trip of Y each: few entries a chunk do not pay for it.
+  if (w.columns > kSpmmUnchunked && NonzeroShare(w, count) > 0.15) layout.chunk = kSpmmChunk;
+  return layout;
+}
+
+// Names for the host: nodes whose weights have one layout share the copy.
+KL_INLINE const char* LayoutName(const SpmmLayout& layout, int64_t columns) {
+  static const char* const kNames[3][2] = {{"spmm_f32_1", "spmm_f32_1_chunks"},
+                                           {"spmm_f32_2", "spmm_f32_2_chunks"},
+                                           {"spmm_f32_4", "spmm_f32_4_chunks"}};
+  return kNames[layout.block_index][layout.chunk < columns ? 1 : 0];
+}
+
+// ---- of the weights and the number of pixels ----
+
+struct SpmmTiles {
+  int64_t width;        // vectors of pixels in a tile at most
+  int64_t tile_count;   // tiles are as even as whole vectors allow
+  int64_t split_count;  // pieces of the row blocks: units of a tile
+  bool packs;           // copies a tile's pixels side by side first
+  bool two_sets;
+};
+
+constexpr int64_t kSpmmUnits = 16;  // at least so many units, where there are row blocks enough
+
+KL_INLINE SpmmTiles ChooseTiles(const SpmmWeights& w, int64_t pixels, bool in_order) {
+  SpmmTiles tiles = {};
+  const double share =
+      (double)w.entry_count / Maximum(1, (int64_t)w.block_count * (int64_t)w.columns);
+  // How often a pixel of X is read.
+  const double reads = (double)w.entry_count / (double)Maximum(1, w.columns);
+  tiles.packs = true;
+  if (w.block == 4) {
+    tiles.width = kSpmmWidest4;
+  } else if (w.block == 2) {
+    tiles.width = kSpmmWidest2;
+  } else if (w.columns <= 128) {
+    tiles.width = kSpmmWidest1;
+  } else if (w.columns <= kSpmmUnchunked || w.chunk < w.columns) {
+    tiles.width = 8;
+  } else if (share > 0.08) {
+    tiles.width = kSpmmTwoSetsWidth;
+    tiles.two_sets = !in_order;
+  } else {
+    tiles.width = 8;
+  }
+  // Loads from X itself may touch what lies behind its last pixel.
+  if (reads < 16 && pixels % kLanes == 0) tiles.packs = false;
+  const int64_t vectors = CeilDivide(pixels, kLanes);
+  tiles.width = Minimum(tiles.width, Maximum(1, vectors));
+  tiles.tile_count = CeilDivide(vectors, tiles.width);
+  tiles.split_count =
+      Maximum(1, Minimum(CeilDivide(kSpmmUnits, Maximum(1, tiles.tile_count)), w.block_count));
+  return tiles;
+}
+
+}  // namespace
+
+#endif  // PLUGINS_SPARSE_X86_SPMM_PLAN_H_

@@ -1,0 +1,169 @@
+// Fully connected layers with pruned weights: y[t][n] = bias[n] + sum over k of w[n][k] x[t][k].
+//
+// One row of x: each output is a chain of fmas over its entries, four outputs in flight. More rows:
+// x is transposed into scratch (phase 0), then it is the product over "pixels" of spmm_product.h
+// (phase 1), and the result is transposed into y (phase 2). Both add in the order of columns from
+// the bias on: a row has the same bits alone and in a batch.
+#ifndef PLUGINS_SPARSE_X86_SPMM_ROWS_H_
+#define PLUGINS_SPARSE_X86_SPMM_ROWS_H_
+
+#include <math.h>
+
+#include "plugins/sparse_x86/spmm_product.h"
+
+namespace {
+
+constexpr int64_t kColumnsPerUnit = 64;  // of a transposition
+constexpr int64_t kBlocksPerUnit = 32;   // row blocks of the product with one row
+
+// What run() needs. The scratch holds x transposed [columns][count], then y transposed
+// [rows][count].
+struct SpmmRows {
+  const float* x;
+  const float* bias;  // [rows] or NULL
+  float* y;
+  int64_t count;  // rows of x
+  const SpmmWeights* weights;
+};
+
+KL_INLINE uint64_t SpmmRowsScratch(const SpmmWeights& w, int64_t most_rows) {
+  if (most_rows <= 1) return 0;
+  return (uint64_t)(((int64_t)w.rows + w.columns) * most_rows) * sizeof(float);
+}
+
+KL_INLINE SpmmProduct ProductOf(const SpmmRows& rows) {
+  return {rows.weights, ChooseTiles(*rows.weights, rows.count, /*in_order=*/true), rows.count,
+          -INFINITY, INFINITY};
+}
+
+// A worker's scratch for any number of rows up to `most_rows`.
+KL_INLINE uint64_t SpmmRowsWorkerScratch(const SpmmWeights& w, int64_t most_rows) {
+  uint64_t bytes = 0;
+  for (int64_t count = 2; count <= Minimum(most_rows, kSpmmWidest1 * kLanes); ++count) {
+    const SpmmProduct product = {&w, ChooseTiles(w, count, true), count, 0, 0};
+    if (product.worker_scratch_bytes() > bytes) bytes = product.worker_scratch_bytes();
+  }
+  return bytes;
+}
+
+KL_INLINE void SpmmRowsWork(const SpmmRows& rows, kl_work* work) {
+  const SpmmWeights& w = *rows.weights;
+  if (rows.count == 1) return OnePhase(work, CeilDivide(w.block_count, kBlocksPerUnit));
+  work->phase_count = rows.count > 0 ? 3 : 0;
+  work->unit_count[0] = CeilDivide(w.columns, kColumnsPerUnit);
+  work->unit_count[1] = ProductOf(rows).unit_count();
+  work->unit_count[2] = CeilDivide(w.rows, kColumnsPerUnit);
+}
+
+// to[column][row] = from[row][column] for columns [begin, end).
+KL_INLINE void TransposeColumns(const float* from, int64_t from_pitch, int64_t row_count,
+                                int64_t begin, int64_t end, float* to, int64_t to_pitch) {
+  int64_t row = 0;
+  for (; row + 8 <= row_count; row += 8) {
+    int64_t column = begin;
+    for (; column + 8 <= end; column += 8) {
+      __m256i block[8];
+      for (int i = 0; i < 8; ++i) {
+        block[i] = _mm256_loadu_si256((const __m256i*)(from + (row + i) * from_pitch + column));
+      }
+      Transpose8x8(block);
+      for (int i = 0; i < 8; ++i) {
+        _mm256_storeu_si256((__m256i*)(to + (column + i) * to_pitch + row), block[i]);
+      }
+    }
+    for (; column < end; ++column) {
+      for (int i = 0; i < 8; ++i) {
+        to[column * to_pitch + row + i] = from[(row + i) * from_pitch + column];
+      }
+    }
+  }
+  for (; row < row_count; ++row) {
+    for (int64_t column = begin; column < end; ++column) {
+      to[column * to_pitch + row] = from[row * from_pitch + column];
+    }
+  }
+}
+
+// Lane b of the result: the entry's row b.
+template <int kBlock>
+KL_INLINE __m128 EntryWeights(const SpmmEntry<kBlock>& entry) {
+  if (kBlock == 4) return _mm_loadu_ps(entry.weights);
+  if (kBlock == 2) return _mm_castsi128_ps(_mm_loadl_epi64((const __m128i*)entry.weights));
+  return _mm_load_ss(entry.weights);
+}
+
+// Outputs of row blocks [begin, end) of the weights' order for one row of x.
+template <int kBlock>
+void OneRow(const SpmmRows& rows, int64_t begin, int64_t end) {
+  constexpr int kInFlight = 4;
+  const SpmmWeights& w = *rows.weights;
+  const SpmmEntry<kBlock>* entries = w.entries<kBlock>();
+  for (int64_t first = begin; first < end; first += kInFlight) {
+    const int64_t count = Minimum(kInFlight, end - first);
+    alignas(16) float sums[kInFlight][4] = {};
+    for (int64_t i = 0; i < count; ++i) {
+      for (int b = 0; b < kBlock; ++b) {
+        sums[i][b] = rows.bias != nullptr ? rows.bias[w.order()[first + i] * kBlock + b] : 0.0f;
+      }
+    }
+    __m128 sum[kInFlight];
+    for (int i = 0; i < kInFlight; ++i) sum[i] = _mm_load_ps(sums[i]);
+    for (int64_t chunk = 0; chunk < w.chunk_count; ++chunk) {
+      const uint32_t* starts = w.starts(chunk) + first;
+      const float* x = rows.x + chunk * w.chunk;
+      int64_t shared = count == kInFlight ? INT64_MAX : 0;
+      for (int64_t i = 0; i < count; ++i) {
+        shared = Minimum(shared, (int64_t)starts[i + 1] - starts[i]);
+      }
+      for (int64_t k = 0; k < shared; ++k) {
+#pragma GCC unroll 4
+        for (int i = 0; i < kInFlight; ++i) {
+          const SpmmEntry<kBlock>& entry = entries[starts[i] + k];
+          sum[i] = _mm_fmadd_ps(EntryWeights(entry), _mm_set1_ps(x[entry.column]), sum[i]);
+        }
+      }
+#pragma GCC unroll 4
+      for (int i = 0; i < kInFlight; ++i) {
+        if (i >= count) break;
+        for (int64_t k = starts[i] + shared; k < starts[i + 1]; ++k) {
+          const SpmmEntry<kBlock>& entry = entries[k];
+          sum[i] = _mm_fmadd_ps(EntryWeights(entry), _mm_set1_ps(x[entry.column]), sum[i]);
+        }
+      }
+    }
+    for (int i = 0; i < kInFlight; ++i) _mm_store_ps(sums[i], sum[i]);
+    for (int64_t i = 0; i < count; ++i) {
+      for (int b = 0; b < kBlock; ++b) rows.y[w.order()[first + i] * kBlock + b] = sums[i][b];
+    }
+  }
+}
+
+KL_INLINE void RunSpmmRows(const SpmmRows& rows, const kl_run* run) {
+  const SpmmWeights& w = *rows.weights;
+  if (rows.count == 1) {
+    const int64_t first = run->begin * kBlocksPerUnit;
+    const int64_t last = Minimum(w.block_count, run->end * kBlocksPerUnit);
+    if (w.block == 4) return OneRow<4>(rows, first, last);
+    if (w.block == 2) return OneRow<2>(rows, first, last);
+    return OneRow<1>(rows, first, last);
+  }
+  float* x = (float*)run->scratch;
+  float* y = x + (int64_t)w.columns * rows.count;
+  const int64_t begin = run->begin * kColumnsPerUnit;
+  if (run->phase == 0) {
+    TransposeColumns(rows.x, w.columns, rows.count, begin,
+                     Minimum(w.columns, run->end * kColumnsPerUnit), x, rows.count);
+  } else if (run->phase == 1) {
+    RunUnits(ProductOf(rows), x, rows.bias, y, run->begin, run->end, (float*)run->worker_scratch);
+  } else {
+    // y transposed [rows][count] is read in columns of its rows: outputs [first, last) of every
+    // row.
+    const int64_t last = Minimum(w.rows, run->end * kColumnsPerUnit);
+    TransposeColumns(y + begin * rows.count, rows.count, last - begin, 0, rows.count,
+                     rows.y + begin, w.rows);
+  }
+}
+
+}  // namespace
+
+#endif  // PLUGINS_SPARSE_X86_SPMM_ROWS_H_

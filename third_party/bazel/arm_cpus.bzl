@@ -1,0 +1,36 @@
+"""kl_cc_test_on_arm_cpus: one test for each kind of 64-bit ARM processor, run by qemu."""
+
+load("//third_party/bazel:kinglet.bzl", "kl_cc_test")
+
+# What qemu stands for: NEON only (Raspberry Pi 3 and 4), dotprod as well (Raspberry Pi 5, RK3588's
+# big cores), everything (i8mm, SVE).
+ARM_CPUS = [
+    "cortex-a53",
+    "cortex-a76",
+    "max",
+]
+
+def kl_cc_test_on_arm_cpus(name, and_x86_64 = False, **kwargs):
+    """Declares <name>_cortex_a53_test, <name>_cortex_a76_test and <name>_max_test.
+
+    Builds for other processors skip them. Where the tests run on an ARM machine, not under qemu,
+    all three see its own processor.
+
+    Args:
+      name: the stem of the targets' names.
+      and_x86_64: declares <name>_test for x86-64, too.
+      **kwargs: passed on to kl_cc_test.
+    """
+    if and_x86_64:
+        kl_cc_test(
+            name = name + "_test",
+            target_compatible_with = ["@platforms//cpu:x86_64"],
+            **kwargs
+        )
+    for cpu in ARM_CPUS:
+        kl_cc_test(
+            name = "%s_%s_test" % (name, cpu.replace("-", "_")),
+            env = {"QEMU_AARCH64_CPU": cpu},
+            target_compatible_with = ["@platforms//cpu:aarch64"],
+            **kwargs
+        )

@@ -1,0 +1,34 @@
+#include "tools/make_network/networks.h"
+
+namespace kinglet::tools {
+namespace {
+
+constexpr NetworkKind kNetworks[] = {
+    {"mobilenet-v1", 224, 1, true, 1000, MobileNetV1},
+    {"mobilenet-v2", 224, 1, true, 1000, MobileNetV2},
+    {"mcunet", 160, 1, true, 1000, McuNet},
+    {"tinynet-e", 106, 1, true, 1000, TinyNetE},
+    {"vanillanet-5", 224, 32, true, 1000, VanillaNet5},
+    {"simplenet", 32, 32, true, 10, SimpleNet},
+    {"resnet8", 32, 4, true, 10, ResNet8},
+    {"ds-cnn", 49, 0, true, 12, DsCnn},
+    {"cct-2", 32, 4, false, 10, Cct2},
+    {"tinyvit-5m", 224, 0, false, 1000, TinyVit5M},
+};
+
+}  // namespace
+
+const NetworkKind* FindNetwork(const std::string& name) {
+  for (const NetworkKind& kind : kNetworks) {
+    if (name == kind.name) return &kind;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> NetworkNames() {
+  std::vector<std::string> names;
+  for (const NetworkKind& kind : kNetworks) names.push_back(kind.name);
+  return names;
+}
+
+}  // namespace kinglet::tools

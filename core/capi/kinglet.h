@@ -230,6 +230,9 @@ typedef struct kl_expert_stats {
   bool pressed;                     // the cache is smaller now than the budget allows
 } kl_expert_stats;
 KL_API kl_code kl_model_expert_stats(const kl_model* model, kl_expert_stats* stats);
+// From the next run on the cache of experts takes at most so many bytes (as kl_expert_stats.budget_bytes), never more than the
+// budget allows and never less than one token needs; UINT64_MAX: as the budget allows. Without such a cache: nothing.
+KL_API void kl_model_limit_experts(const kl_model* model, uint64_t most_bytes);
 
 // How often experts were used, for kl_expert_profile_write.
 typedef struct kl_expert_use {
@@ -297,7 +300,7 @@ KL_API kl_code kl_model_plan_memory(const kl_model* model, const kl_model_option
                                     kl_error* error);
 
 // How fast storage brings experts, in the way that kl_model_load would choose with these options: `together` at once, none
-// of them twice, verified and unpacked; for about most_ns.
+// of them in memory, verified and unpacked; for about most_ns, after each was read once.
 typedef struct kl_expert_probe {
   uint32_t struct_size;
   uint64_t group_count;  // groups of `together`

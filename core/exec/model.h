@@ -62,7 +62,7 @@ struct MemoryForecast {
   std::string stream_text;
 };
 
-// Records of a bank read for the first time, `together` at once, one group after the other.
+// Records of a bank, not in its cache, read `together` at once, one group after the other.
 struct ExpertProbe {
   uint64_t group_count = 0;
   uint64_t read_bytes = 0;  // with what alignment adds
@@ -100,8 +100,8 @@ class Model {
   // What Load() would make of these options (memory_bytes, session_*, experts, expert_file); the same code decides. Of a
   // budget that is too small it says how things would be with the smallest one.
   absl::StatusOr<MemoryForecast> Forecast(const ModelOptions& options) const;
-  // Reads records through a bank as Load() would open it with these options, for about `most_ns`, at least one group. What
-  // the system has of the files in its cache is dropped before. Error: the experts cannot be left in their file; the bank's.
+  // Reads some records again and again through a bank as Load() would open it with these options, once and then for about
+  // `most_ns`. What the system has of the files in its cache is dropped before. Error: the experts cannot be left in their file; the bank's.
   absl::StatusOr<ExpertProbe> ProbeExperts(const ModelOptions& options, uint32_t together, int64_t most_ns) const;
   // What streaming the large weights would cost with nothing of them kept, measured. Error: there are none.
   absl::StatusOr<WeightStreamFacts> ProbeWeights(const ModelOptions& options) const;

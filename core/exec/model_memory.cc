@@ -157,7 +157,8 @@ absl::StatusOr<std::unique_ptr<ExpertSource>> Model::ChooseExpertSource(const Mo
   const bool named = !options.expert_file.empty();
   const std::string path = named ? options.expert_file : ExpertFileBeside(source_->path);
   std::error_code ignored;
-  if (named || std::filesystem::exists(path, ignored)) {
+  // A file beside the model is of all its layers.
+  if (named || (options.layer_limit == 0 && std::filesystem::exists(path, ignored))) {
     auto prepared = ExpertSource::OfFile(layout, path, Fingerprint());
     ForgetFiles();  // a page of each tensor
     if (prepared.ok() || named) return prepared;

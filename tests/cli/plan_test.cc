@@ -75,6 +75,16 @@ TEST_F(PlanToolTest, ASweepRisesFromTheSmallestBudgetToEverything) {
   EXPECT_NE(svg.str().find("</svg>"), std::string::npos);
 }
 
+TEST_F(PlanToolTest, APreparedFileIsPlannedWith) {
+  const std::string experts = testing::TempDir() + "cli_plan.experts";
+  ASSERT_EQ(RunKinglet({"prepare", "-m", Model(), "-o", experts}).status, 0);
+  const Json plan = PlanOf({"--no-probe"});
+  const uint64_t whole = plan["whole_bytes"];
+  const Json with_file = PlanOf({"--experts", experts, "--memory", std::to_string(whole - (8 << 20))});
+  ASSERT_FALSE(with_file.is_discarded());
+  EXPECT_EQ(with_file["points"][0]["prepared"], true);
+}
+
 TEST_F(PlanToolTest, ABudgetThatIsTooSmallAndFlagsThatContradict) {
   const ProgramResult small = RunKinglet({"plan", Model(), "--memory", "1MiB"});
   EXPECT_EQ(small.status, 71);

@@ -86,6 +86,11 @@ void Predict(const Task& task, const Speeds& speeds, Prediction* prediction) {
     const double miss_rate = std::clamp(1 - prediction->hit_rate, 0.0, 1.0);
     const double expert_layers = static_cast<double>(task.expert_layers);
     prediction->stall_ns = expert_layers * StallOfLayer(speeds, task.used, miss_rate);
+    // What was seen while all else went on is worth more than what reads alone say, from where there to where here.
+    const double tried = StallOfLayer(speeds, task.used, speeds.tried_miss_rate);
+    if (speeds.tried_stall_ns > 0 && tried > 0) {
+      prediction->stall_ns *= speeds.tried_stall_ns / tried;
+    }
     prediction->storage_bytes_per_token = static_cast<uint64_t>(
         expert_layers * static_cast<double>(task.used) * miss_rate * RecordBytes(speeds));
   }

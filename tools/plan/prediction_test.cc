@@ -85,6 +85,19 @@ TEST(PredictionTest, MissesAddReadsAndStalls) {
   EXPECT_DOUBLE_EQ(prediction.first_token_ns, 3e6 + 10 * 8e6);
 }
 
+TEST(PredictionTest, StallsThatWereTriedScaleThoseOfReadsAlone) {
+  Speeds speeds = Example();
+  Prediction prediction;
+  prediction.memory.streamed = true;
+  prediction.hit_rate = 0.5;
+  Predict(ExampleTask(), speeds, &prediction);
+  const double alone = prediction.stall_ns;
+  speeds.tried_miss_rate = 1;
+  speeds.tried_stall_ns = 2 * StallOfLayer(speeds, 2, 1);
+  Predict(ExampleTask(), speeds, &prediction);
+  EXPECT_DOUBLE_EQ(prediction.stall_ns, 2 * alone);
+}
+
 TEST(PredictionTest, StreamedWeightsAreReadBesideComputing) {
   Speeds speeds = Example();
   speeds.weight_bytes_per_second = 1e9;

@@ -15,7 +15,9 @@ constexpr int32_t kProbedLayers = 4;
 constexpr int kDecodedTokens = 8;
 constexpr int kPasses = 5;
 constexpr int64_t kMostPrompt = 128;
-constexpr int64_t kReadNs = 150000000;  // for each size of group
+constexpr int64_t kStalledTokens = kMostPrompt / 2;  // as many fill the cache before
+constexpr uint64_t kFewestMisses = 8;                // that say something
+constexpr int64_t kReadNs = 80000000;   // for each size of group, twice
 constexpr uint32_t kDeepest = 16;       // what the bank reads at a time at most
 
 // The first layers of the model and a session of theirs.
@@ -26,6 +28,9 @@ class Part {
     options.plan_only = true;
     options.memory_bytes = 0;
     options.packed_cache = false;
+    options.expert_file = nullptr;  // these two are of all layers
+    options.expert_profile = nullptr;
+    options.ignore_memory_pressure = true;
     options.session_batch = static_cast<int32_t>(kMostPrompt);
     options.session_context_length = static_cast<int32_t>(kMostPrompt + kDecodedTokens);
     ModelHandle planned;
@@ -37,6 +42,7 @@ class Part {
     const kl_code code = kl_model_plan_memory(planned.get(), &options, &plan, &error);
     if (code != KL_OK) return FailureOf(code, error);
     planned.reset();
+    slot_cost_bytes_ = plan.expert_slot_bytes;
     // Through the bank where there is one, as under a budget, but with room for all experts that
     // are used.
     options.memory_bytes = plan.expert_count > 0 ? plan.whole_bytes - 1 : 0;
@@ -58,6 +64,18 @@ class Part {
     return CreateSession(model_.get(), session, &session_);
   }
 
+  kl_expert_stats Experts() const {
+    kl_expert_stats stats = {};
+    stats.struct_size = sizeof stats;
+    kl_model_expert_stats(model_.get(), &stats);
+    return stats;
+  }
+  void KeepExperts(uint64_t count) {
+    const kl_expert_stats stats = Experts();
+    const uint64_t fewer = stats.slot_count - std::min(stats.slot_count, count);
+    kl_model_limit_experts(model_.get(), stats.budget_bytes - fewer * slot_cost_bytes_);
+  }
+
   int64_t layers() const { return layers_; }
   kl_session* session() const { return session_.get(); }
 
@@ -68,10 +86,11 @@ class Part {
   }
   // From the beginning; the same tokens each time, so that a second pass finds its experts in
   // memory.
-  Failure Decode(int64_t* ns) {
+  Failure Decode(int64_t* ns) { return Decode(0, kDecodedTokens, ns); }
+  Failure Decode(int64_t first, int64_t count, int64_t* ns) {
     Failure failure = Rewind();
     const int64_t begin = NowNs();
-    for (int i = 0; i < kDecodedTokens && failure.ok(); ++i) {
+    for (int64_t i = first; i < first + count && failure.ok(); ++i) {
       kl_error error = NoError();
       const kl_code code =
           kl_session_decode(session_.get(), tokens_[static_cast<size_t>(i)], &error);
@@ -96,16 +115,39 @@ class Part {
   SessionHandle session_;
   std::vector<int32_t> tokens_;
   int64_t layers_ = 0;
+  uint64_t slot_cost_bytes_ = 0;
 };
 
-// Lowers *best_ns to the best of some passes.
-Failure DecodeBest(Part* part, int64_t* best_ns) {
+Failure DecodeSome(Part* part, std::vector<int64_t>* passes_ns) {
   for (int i = 0; i < kPasses; ++i) {
     int64_t ns = 0;
     const Failure failure = part->Decode(&ns);
     if (!failure.ok()) return failure;
-    *best_ns = std::min(*best_ns, ns);
+    passes_ns->push_back(ns);
   }
+  return Success();
+}
+
+// What a missing expert costs while everything else goes on: attention and guesses that hide a part of it, unpacking that
+// competes with computing, the wait for the last of several.
+Failure MeasureStalls(Part* part, int64_t used, double kept_share, double token_ns, Speeds* speeds) {
+  kl_expert_stats before = part->Experts();
+  if (!before.streamed || kept_share >= 1) return Success();
+  const double kept = kept_share * static_cast<double>(before.record_count);
+  part->KeepExperts(static_cast<uint64_t>(kept));
+  int64_t ns = 0;
+  Failure failure = part->Decode(kStalledTokens, kStalledTokens, &ns);
+  before = part->Experts();
+  if (failure.ok()) failure = part->Decode(0, kStalledTokens, &ns);
+  const kl_expert_stats after = part->Experts();
+  part->KeepExperts(before.record_count + 1);
+  const uint64_t misses = after.miss_count - before.miss_count;
+  const uint64_t asked = misses + after.hit_count - before.hit_count;
+  if (!failure.ok() || misses < kFewestMisses) return failure;
+  const double tokens = static_cast<double>(kStalledTokens);
+  const double layers = static_cast<double>(asked) / (tokens * static_cast<double>(used));
+  speeds->tried_miss_rate = static_cast<double>(misses) / static_cast<double>(asked);
+  speeds->tried_stall_ns = std::max(0.0, static_cast<double>(ns) / tokens - token_ns) / layers;
   return Success();
 }
 
@@ -138,10 +180,9 @@ void ReadProfile(const Part& part, double token_ns, Speeds* speeds) {
   speeds->rest_weight_bytes = rest_bytes / tokens;
 }
 
-Failure MeasurePart(Part* part, int64_t decode_ns, int64_t prompt_tokens, Speeds* speeds) {
+Failure MeasurePart(Part* part, double token_ns, int64_t prompt_tokens, Speeds* speeds) {
   int64_t ns = 0;
   Failure failure;
-  const double token_ns = static_cast<double>(decode_ns) / kDecodedTokens;
   kl_error error = NoError();
   if (failure.ok() && kl_session_set_profiling(part->session(), true, &error) != KL_OK) {
     failure = FailureOf(error.code, error);
@@ -175,8 +216,14 @@ Failure MeasureReads(const kl_model* planned, const kl_model_options& options, u
     if (code != KL_OK) return FailureOf(code, error);
     if (probe.group_count == 0) continue;  // fewer experts than that
     const double groups = static_cast<double>(probe.group_count);
-    speeds->reads.push_back({together, static_cast<double>(probe.ns) / groups,
-                             static_cast<double>(probe.read_bytes) / groups});
+    const double ns = static_cast<double>(probe.ns) / groups;
+    const auto known = std::find_if(speeds->reads.begin(), speeds->reads.end(),
+                                    [&](const ReadSpeed& read) { return read.together == together; });
+    if (known != speeds->reads.end()) {
+      known->ns = (known->ns + ns) / 2;
+      continue;
+    }
+    speeds->reads.push_back({together, ns, static_cast<double>(probe.read_bytes) / groups});
   }
   return Success();
 }
@@ -184,8 +231,8 @@ Failure MeasureReads(const kl_model* planned, const kl_model_options& options, u
 }  // namespace
 
 Failure MeasureSpeeds(kl_runtime* runtime, const kl_model* planned, const std::string& path,
-                      const kl_model_options& options, int64_t prompt_tokens, bool streams_weights,
-                      Speeds* speeds) {
+                      const kl_model_options& options, int64_t prompt_tokens, double kept_share,
+                      bool streams_weights, Speeds* speeds) {
   const int64_t begin = NowNs();
   {
     const auto roof = StreamingRead::Create(kl_runtime_thread_count(runtime));
@@ -196,24 +243,36 @@ Failure MeasureSpeeds(kl_runtime* runtime, const kl_model* planned, const std::s
   kl_error error = NoError();
   const kl_code code = kl_model_plan_memory(planned, &options, &plan, &error);
   if (code != KL_OK) return FailureOf(code, error);
+  const kl_model_info info = Describe(planned);
+  const auto measure_reads = [&]() -> Failure {
+    if (plan.expert_count == 0) return Success();
+    return MeasureReads(planned, options, static_cast<uint32_t>(info.expert_used_count), speeds);
+  };
+  // All is measured twice, some time apart: who shares the machine or its storage may be busy for a second.
   Part part;
-  int64_t ns = 0, best_ns = INT64_MAX;
-  Failure failure = part.Load(runtime, path, options);
+  int64_t ns = 0;
+  std::vector<int64_t> passes_ns;
+  Failure failure = measure_reads();
+  if (failure.ok()) failure = part.Load(runtime, path, options);
   if (failure.ok()) failure = part.Decode(&ns);  // brings the experts
-  // Before and after the reads: who shares the machine may be busy for some hundred milliseconds.
-  if (failure.ok()) failure = DecodeBest(&part, &best_ns);
-  if (failure.ok() && plan.expert_count > 0) {
-    const kl_model_info info = Describe(planned);
-    failure = MeasureReads(planned, options, static_cast<uint32_t>(info.expert_used_count), speeds);
-  }
+  if (failure.ok()) failure = DecodeSome(&part, &passes_ns);
+  if (failure.ok()) failure = measure_reads();
   if (failure.ok() && streams_weights) {
     uint64_t bytes_per_second = 0;
     const kl_code read = kl_model_probe_weights(planned, &options, &bytes_per_second, &error);
     if (read != KL_OK) return FailureOf(read, error);
     speeds->weight_bytes_per_second = static_cast<double>(bytes_per_second);
   }
-  if (failure.ok()) failure = DecodeBest(&part, &best_ns);
-  if (failure.ok()) failure = MeasurePart(&part, best_ns, prompt_tokens, speeds);
+  if (failure.ok()) failure = DecodeSome(&part, &passes_ns);
+  if (!failure.ok()) return failure;
+  // The median: a whole conversation has good and bad moments too.
+  std::sort(passes_ns.begin(), passes_ns.end());
+  const double token_ns = static_cast<double>(passes_ns[passes_ns.size() / 2]) / kDecodedTokens;
+  failure = MeasurePart(&part, token_ns, prompt_tokens, speeds);
+  // A part that is read from another file would say nothing.
+  if (failure.ok() && plan.prepared == part.Experts().prepared) {
+    failure = MeasureStalls(&part, info.expert_used_count, kept_share, token_ns, speeds);
+  }
   speeds->probe_seconds = static_cast<double>(NowNs() - begin) / 1e9;
   return failure;
 }

@@ -9,10 +9,6 @@
 namespace memory_bank {
 namespace {
 
-using record_bank::kBlockBytes;
-
-// Large enough for a disk's full speed, small beside a block's slot.
-constexpr uint32_t kChunkBytes = 1 << 20;
 constexpr size_t kMostQueued = 64;
 
 }  // namespace

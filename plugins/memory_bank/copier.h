@@ -36,6 +36,9 @@ struct Copy {
 
 class Copier {
  public:
+  // Read at a time: large enough for a disk's full speed, small beside a block's slot.
+  static constexpr uint32_t kChunkBytes = 1 << 20;
+
   enum class End { kCopied, kNotRead, kNotWritten, kStopped };
   // On the copier's thread, without its lock. `error`: an errno, for kNotWritten.
   using Done = std::function<void(const Copy& copy, End end, int error)>;

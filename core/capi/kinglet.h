@@ -491,7 +491,7 @@ typedef struct kl_memory_bank_check {
   uint64_t total_bytes;
 } kl_memory_bank_check;
 typedef bool (*kl_memory_bank_check_callback)(void* user, const kl_memory_bank_check* check);  // false stops
-// Reads every block that is there, denied ones included. KL_CORRUPT when one is bad: the message names the first.
+// Reads every block that is there, denied ones included. KL_DATA_CORRUPT when one is bad: the message names the first.
 KL_API kl_code kl_memory_bank_verify(const kl_memory_bank* bank, kl_memory_bank_check_callback check, void* user,
                                      uint64_t* bad_count, kl_error* error);
 

@@ -24,6 +24,7 @@ namespace kinglet {
 inline constexpr uint32_t kMemoryMaxDepth = 4;
 inline constexpr uint32_t kMemoryMaxBranching = 64;
 inline constexpr uint32_t kMemoryMaxLayers = 1024;
+inline constexpr uint32_t kMemoryMaxWidth = 1 << 20;  // of a model's or an encoder's vectors
 // Where blocks, centroids and the table of a file start: multiples of this.
 inline constexpr uint64_t kMemoryAlignment = 4096;
 

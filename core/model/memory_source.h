@@ -4,7 +4,8 @@
 //   auto bank = ReadKlbank("facts.klbank");                   // core/capi: loaders/klbank
 //   KL_RETURN_IF_ERROR(bank->CheckAnchor(anchor));
 //   KL_ASSIGN_OR_RETURN(MemoryPath path, bank->Route(vector, width));
-//   MemoryFetch fetch = bank->Resolve(path);                  // the only blocks that may be read
+//   KL_ASSIGN_OR_RETURN(MemoryFetch fetch, bank->Resolve(path));                  // the only
+//   blocks that may be read
 //
 // Centroids and table stay in the file's mapping; blocks are not mapped into use here at all.
 // Thread safe: nothing changes after it was made. A bank that is edited meanwhile (`kinglet bank
@@ -91,6 +92,7 @@ class MemorySource {
   bool has_generic = false;
   uint64_t file_bytes = 0;
   uint64_t centroids_offset = 0;
+  uint64_t centroids_checksum = 0;  // kl_checksum64
   uint64_t table_offset = 0;
   std::array<uint64_t, kMemoryMaxDepth> level_offsets = {};  // [0] is level 1
   uint64_t generic_offset = 0;
@@ -105,9 +107,10 @@ class MemorySource {
   // What each level of a path runs: its block; the generic block where the block is denied or
   // absent; nothing where there is no generic block either. No other code decides what is read:
   // a denied block's place in the file never leaves here.
-  MemoryFetch Resolve(const MemoryPath& path) const;
+  // DataLoss: the file was cut short since it was opened.
+  absl::StatusOr<MemoryFetch> Resolve(const MemoryPath& path) const;
   // The same for a prompt that was not routed: generic blocks only.
-  MemoryFetch ResolveGeneric() const;
+  absl::StatusOr<MemoryFetch> ResolveGeneric() const;
 
   // A node that is denied denies its descendants as well. Precondition: the node exists.
   MemoryBlockState StateOf(uint32_t level, uint64_t id) const;

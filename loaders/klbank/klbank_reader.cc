@@ -192,6 +192,11 @@ class HeaderReader {
     bank_->centroids_checksum = header_.centroids_checksum;
     bank_->table_offset = header_.table_offset;
     bank_->file_bytes = header_.file_bytes;
+    if (header_.file_bytes < sizeof header_) {
+      return Wrong(KL_HEADER_OFFSET(file_bytes),
+                   absl::StrCat("at least the header's ", sizeof header_, " bytes"),
+                   absl::StrCat(header_.file_bytes));
+    }
     // A file may go on after its end: what an interrupted edit left there.
     if (header_.file_bytes > file_.size()) {
       return Wrong(KL_HEADER_OFFSET(file_bytes),

@@ -50,6 +50,7 @@ struct kl_model {
 struct kl_session {
   std::unique_ptr<kinglet::Session> session;
   int32_t batch = 0;
+  mutable std::string memory_text;
 };
 
 struct kl_network {
@@ -100,6 +101,9 @@ kl_code NullArgument(const char* function, kl_error* error);
 
 // Every format that this build reads.
 absl::StatusOr<std::unique_ptr<ModelSource>> LoadAnySource(absl::string_view path);
+
+// The memory bank that the options name, and its encoder.
+absl::StatusOr<std::unique_ptr<MemoryParts>> OpenMemoryParts(const kl_model_options& options);
 
 ProgressFunction WrapProgress(kl_progress_callback callback, void* user);
 

@@ -53,7 +53,13 @@ kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_opti
   wanted.session_context_length = given.session_context_length;
   wanted.session_batch = given.session_batch;
   wanted.experts.prefetch = !given.no_expert_prefetch;
-  auto loaded = kinglet::Model::Load(runtime->runtime.get(), *std::move(source), wanted);
+  std::unique_ptr<kinglet::MemoryParts> memory;
+  if (given.memory_bank != nullptr && !given.vocabulary_only) {
+    auto parts = kinglet::OpenMemoryParts(given);
+    if (!parts.ok()) return FillError(parts.status(), error);
+    memory = *std::move(parts);
+  }
+  auto loaded = kinglet::Model::Load(runtime->runtime.get(), *std::move(source), wanted, std::move(memory));
   if (!loaded.ok()) return FillError(loaded.status(), error);
   auto handle = std::make_unique<kl_model>();
   handle->model = *std::move(loaded);

@@ -64,19 +64,18 @@ void MemoryBank::MakeRecords() {
   pieces_.resize(layout.RecordCount());
   records_.resize(layout.RecordCount());
   group_of_record_.resize(layout.RecordCount());
-  const auto add = [&](uint32_t level, uint64_t record, bool readable, uint64_t offset) {
+  const auto add = [&](uint32_t level, uint64_t record, const MemoryChoice& choice) {
     group_of_record_[record] = static_cast<uint8_t>(level - 1);
-    if (!readable) return;  // no piece: no place that anybody could read
-    pieces_[record] = {0, 0, offset, layout.BlockBytes(level)};
-    records_[record] = {&pieces_[record], 1, 1, table_[record].checksum};
+    if (choice.kind == MemoryChoice::kNothing) return;  // no piece: no place that anybody could read
+    pieces_[record] = {0, 0, choice.offset, choice.bytes};
+    records_[record] = {&pieces_[record], 1, 1, choice.checksum};
   };
   uint64_t most_bytes = 0;
   for (uint32_t level = 1; level <= layout.depth(); ++level) {
     for (uint64_t id = 0; id < layout.BlockCount(level); ++id) {
-      add(level, layout.BlockRecord(level, id), source_->StateOf(level, id) == MemoryBlockState::kReadable,
-          source_->BlockOffset(level, id));
+      add(level, layout.BlockRecord(level, id), source_->ChooseBlock(level, id));
     }
-    add(level, layout.GenericRecord(level), source_->GenericPresent(level), source_->GenericBlockOffset(level));
+    add(level, layout.GenericRecord(level), source_->ChooseGeneric(level));
     group_slot_bytes_.push_back(layout.BlockBytes(level));
     most_bytes = std::max(most_bytes, layout.BlockBytes(level));
   }
@@ -87,6 +86,9 @@ void MemoryBank::MakeRecords() {
   abi_.records = records_.data();
   abi_.record_count = records_.size();
   abi_.slot_bytes = most_bytes;
+  abi_.group_count = layout.depth();
+  abi_.group_slot_bytes = group_slot_bytes_.data();
+  abi_.group_of_record = group_of_record_.data();
 }
 
 BankOptions MemoryBank::Options() const {

@@ -116,6 +116,7 @@ void EngineFlags::DeclareMemory(OptionTable* options) {
                 "keep the weights as the kernels want them in a file beside the model, "
                 "MODEL.kinglet-packed, and map it the next time instead of packing anew; not with "
                 "--memory");
+  bank.Declare(options);
 }
 
 Failure CreateRuntime(const char* command, const EngineFlags& flags, RuntimeHandle* runtime) {
@@ -177,6 +178,9 @@ Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::stri
   options.key_cache_type = CacheTypeOf(flags.key_cache_type);
   options.value_cache_type = CacheTypeOf(flags.value_cache_type);
   options.packed_cache = flags.packed_cache;
+  BankOptions bank;
+  const Failure failure = bank.Set(flags.bank, &options);
+  if (!failure.ok()) return failure;
   options.progress = ShowLoading;
   options.progress_user = &context;
   kl_error error = NoError();

@@ -60,19 +60,10 @@ absl::StatusOr<MemoryFetch> MemorySource::Resolve(const MemoryPath& wanted) cons
   fetch.depth = layout.depth();
   for (uint32_t level = 1; level <= layout.depth(); ++level) {
     MemoryChoice& choice = fetch.levels[level - 1];
-    const uint64_t id = wanted.ids[level - 1];
-    const MemoryBlockState state = StateOf(level, id);
-    if (state == MemoryBlockState::kReadable) {
-      choice.kind = MemoryChoice::kBlock;
-      choice.record = layout.BlockRecord(level, id);
-      choice.offset = BlockOffset(level, id);
-      choice.bytes = layout.BlockBytes(level);
-      choice.checksum = table[choice.record].checksum;
-    } else {
-      choice = Generic(level);
-    }
-    choice.state = state;
-    choice.id = id;
+    const MemoryChoice block = ChooseBlock(level, wanted.ids[level - 1]);
+    choice = block.kind == MemoryChoice::kBlock ? block : ChooseGeneric(level);
+    choice.state = block.state;
+    choice.id = block.id;
   }
   // A page of the table that was lost reads as zeros, and would deny nothing.
   KL_RETURN_IF_ERROR(file->CheckIntact());
@@ -83,12 +74,25 @@ absl::StatusOr<MemoryFetch> MemorySource::ResolveGeneric() const {
   MemoryFetch fetch;
   fetch.depth = layout.depth();
   for (uint32_t level = 1; level <= layout.depth(); ++level)
-    fetch.levels[level - 1] = Generic(level);
+    fetch.levels[level - 1] = ChooseGeneric(level);
   KL_RETURN_IF_ERROR(file->CheckIntact());
   return fetch;
 }
 
-MemoryChoice MemorySource::Generic(uint32_t level) const {
+MemoryChoice MemorySource::ChooseBlock(uint32_t level, uint64_t id) const {
+  MemoryChoice choice;
+  choice.id = id;
+  choice.state = StateOf(level, id);
+  if (choice.state != MemoryBlockState::kReadable) return choice;
+  choice.kind = MemoryChoice::kBlock;
+  choice.record = layout.BlockRecord(level, id);
+  choice.offset = BlockOffset(level, id);
+  choice.bytes = layout.BlockBytes(level);
+  choice.checksum = table[choice.record].checksum;
+  return choice;
+}
+
+MemoryChoice MemorySource::ChooseGeneric(uint32_t level) const {
   MemoryChoice choice;
   if (!GenericPresent(level)) return choice;
   choice.kind = MemoryChoice::kGeneric;

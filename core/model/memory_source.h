@@ -112,6 +112,11 @@ class MemorySource {
   // The same for a prompt that was not routed: generic blocks only.
   absl::StatusOr<MemoryFetch> ResolveGeneric() const;
 
+  // One block of them: kBlock or kNothing; kGeneric or kNothing. CheckIntact() of the file is the
+  // caller's.
+  MemoryChoice ChooseBlock(uint32_t level, uint64_t id) const;
+  MemoryChoice ChooseGeneric(uint32_t level) const;
+
   // A node that is denied denies its descendants as well. Precondition: the node exists.
   MemoryBlockState StateOf(uint32_t level, uint64_t id) const;
   bool GenericPresent(uint32_t level) const;
@@ -122,9 +127,6 @@ class MemorySource {
   // both sides.
   absl::Status CheckAnchor(const MemoryAnchor& anchor) const;
   absl::Status CheckEncoder(const MemoryEncoder& encoder) const;
-
- private:
-  MemoryChoice Generic(uint32_t level) const;
 };
 
 }  // namespace kinglet

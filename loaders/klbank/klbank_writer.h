@@ -55,7 +55,10 @@ class KlbankWriter {
 
  private:
   KlbankWriter() = default;
-  absl::Status Add(uint64_t record, uint64_t offset, const void* data, uint64_t bytes);
+  absl::Status FillHeader(const KlbankHead& head);
+  absl::Status CheckNode(uint32_t level, uint64_t id) const;
+  absl::Status Add(uint32_t level, uint64_t record, uint64_t offset, const void* data,
+                   uint64_t bytes);
 
   std::string path_;
   MemoryLayout layout_;
@@ -63,18 +66,6 @@ class KlbankWriter {
   std::vector<MemoryRecord> table_;
   std::unique_ptr<AtomicFile> file_;
 };
-
-struct MemoryNode {
-  uint32_t level = 0;  // 1..p
-  uint64_t id = 0;
-};
-
-// Puts nodes on a bank's deny list, or takes them off. The new table goes to a place that nothing
-// uses, is synced, and only then the header (one sector) points to it: whatever fails, the file is
-// the old bank or the new one. Blocks are neither read nor changed. Errors: those of ReadKlbank();
-// InvalidArgument for a node that does not exist; the file cannot be written.
-absl::Status SetKlbankDenied(absl::string_view path, const std::vector<MemoryNode>& nodes,
-                             bool denied);
 
 }  // namespace kinglet
 

@@ -14,12 +14,12 @@ namespace {
 // A kl_error has room for 255 characters, and the rest of the message is worth more than a folder.
 constexpr size_t kMostPathCharacters = 80;
 
-std::string Shortened(const std::string& path) {
+}  // namespace
+
+std::string ShortPath(const std::string& path) {
   if (path.size() <= kMostPathCharacters) return path;
   return "..." + path.substr(path.size() - kMostPathCharacters + 3);
 }
-
-}  // namespace
 
 Files::~Files() { Close(); }
 
@@ -40,12 +40,12 @@ kl_code Files::Open(const char* const* paths, uint32_t count, bool direct, kl_er
                            : reason == ENOENT || reason == ENOTDIR ? KL_NOT_FOUND
                                                                    : KL_IO_ERROR;
       return kl_fail(
-          error, code, "%s: %s", Shortened(file.path).c_str(),
+          error, code, "%s: %s", ShortPath(file.path).c_str(),
           code == KL_UNSUPPORTED ? "its file system refuses O_DIRECT" : strerror(reason));
     }
     if (fstat(file.descriptor, &file.opened) != 0 || !S_ISREG(file.opened.st_mode)) {
       close(file.descriptor);
-      return kl_fail(error, KL_IO_ERROR, "%s: is no regular file", Shortened(file.path).c_str());
+      return kl_fail(error, KL_IO_ERROR, "%s: is no regular file", ShortPath(file.path).c_str());
     }
     // Records are read whole and in no order: reading ahead would read what nobody asked for.
     if (!direct) posix_fadvise(file.descriptor, 0, 0, POSIX_FADV_RANDOM);
@@ -60,7 +60,7 @@ uint32_t Files::AddOwn(const std::string& path, int descriptor) {
   return count() - 1;
 }
 
-std::string Files::ShortName(uint32_t file) const { return Shortened(files_[file].path); }
+std::string Files::ShortName(uint32_t file) const { return ShortPath(files_[file].path); }
 
 std::string Files::Change(uint32_t file) const {
   if (files_[file].own) return "";

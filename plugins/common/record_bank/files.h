@@ -12,6 +12,9 @@
 
 namespace record_bank {
 
+// The end of a path, short enough to leave a kl_error's message room for what is wrong with it.
+std::string ShortPath(const std::string& path);
+
 // Thread safe once open.
 class Files {
  public:

@@ -127,6 +127,8 @@ KL_API uint32_t kl_file_metadata_count(const kl_file* file);
 KL_API kl_code kl_file_metadata(const kl_file* file, uint32_t index, kl_metadata_entry* entry);
 KL_API uint32_t kl_file_tensor_count(const kl_file* file);
 KL_API kl_code kl_file_tensor(const kl_file* file, uint32_t index, kl_tensor_facts* facts);
+// What kl_model_fingerprint says of a model loaded from it, without loading. KL_DATA_CORRUPT: cut short meanwhile.
+KL_API kl_code kl_file_fingerprint(const kl_file* file, uint64_t* fingerprint, kl_error* error);
 KL_API bool kl_file_is_network(const kl_file* file);  // carries its own graph: use kl_network_load
 
 // ---- model ----
@@ -486,7 +488,8 @@ KL_API kl_code kl_memory_bank_open(const char* path, kl_memory_bank** bank, kl_e
 KL_API void kl_memory_bank_free(kl_memory_bank* bank);
 KL_API kl_code kl_memory_bank_get_shape(const kl_memory_bank* bank, kl_memory_bank_shape* shape);
 KL_API kl_code kl_memory_bank_describe(const kl_memory_bank* bank, kl_memory_bank_info* info);
-// KL_MEMORY_READABLE and so on; -1 for a node that does not exist. *own: the node itself is on the deny list. May be NULL.
+// KL_MEMORY_READABLE and so on; -1 for a node that does not exist. *own, which may be NULL: the node itself is on the deny
+// list, not only one above it.
 KL_API int32_t kl_memory_bank_state(const kl_memory_bank* bank, uint32_t level, uint64_t id, bool* own);
 
 typedef struct kl_memory_path {
@@ -511,7 +514,8 @@ typedef struct kl_memory_bank_check {
   uint64_t total_bytes;
 } kl_memory_bank_check;
 typedef bool (*kl_memory_bank_check_callback)(void* user, const kl_memory_bank_check* check);  // false stops
-// Reads every block that is there, denied ones included. KL_DATA_CORRUPT when one is bad: the message names the first.
+// Reads every block that may be read; denied ones are left alone. KL_DATA_CORRUPT when one is bad: the message names the
+// first. check and bad_count may be NULL.
 KL_API kl_code kl_memory_bank_verify(const kl_memory_bank* bank, kl_memory_bank_check_callback check, void* user,
                                      uint64_t* bad_count, kl_error* error);
 
@@ -534,7 +538,8 @@ KL_API kl_code kl_memory_bank_set_denied(const char* path, const kl_memory_node*
                                          kl_error* error);
 
 enum { KL_MEMORY_REFUSE = 0, KL_MEMORY_FIRST = 1, KL_MEMORY_LAST = 2 };  // blocks that differ
-// One bank of the blocks of several, of the same shape, models and centroids. Stage "merge".
+// One bank of the blocks of several, of the same shape, models and centroids. What one of them denies is denied in the
+// target, and not copied. Stage "merge".
 KL_API kl_code kl_memory_bank_merge(const char* const* paths, size_t count, const char* target, int32_t prefer,
                                     kl_progress_callback progress, void* user, kl_error* error);
 

@@ -9,7 +9,6 @@
 #include "absl/strings/str_join.h"
 #include "core/abi/dtype.h"
 #include "core/base/checked_math.h"
-#include "core/base/checksum.h"
 #include "core/base/process_memory.h"
 #include "core/base/status.h"
 #include "core/exec/expert_file.h"
@@ -19,14 +18,13 @@
 #include "core/exec/weight_bytes.h"
 #include "core/exec/session.h"
 #include "core/memory/kv_cache.h"
+#include "core/model/fingerprint.h"
 
 namespace kinglet {
 namespace {
 
 // The sizes that kernels are chosen for; a session's may be smaller or larger, kernels serve any.
 constexpr Extents kTypicalExtents = {512, 512, 4096};
-
-constexpr uint64_t kFingerprintBytesPerTensor = 64;
 
 // What the process still takes once the plugins and the tokenizer are there: stacks, sampler, code that was not run yet,
 // what the allocator keeps.
@@ -385,15 +383,7 @@ PackedCacheOptions Model::CacheOptions() const {
 
 uint64_t Model::Fingerprint() const {
   std::call_once(fingerprint_once_, [this] {
-    Checksum sum;
-    sum.Add(source_->architecture.data(), source_->architecture.size());
-    for (const SourceTensor& tensor : source_->tensors) {
-      sum.Add(tensor.name.data(), tensor.name.size());
-      sum.Add(&tensor.type, sizeof tensor.type);
-      sum.Add(tensor.shape.data(), tensor.shape.size() * sizeof(int64_t));
-      sum.Add(tensor.data, std::min(tensor.bytes, kFingerprintBytesPerTensor));
-    }
-    fingerprint_ = sum.value();
+    fingerprint_ = FingerprintOf(*source_);
     // A promise of memory does not cover the pages that were looked at.
     if (budget_->limit_bytes() == 0) return;
     for (const auto& file : source_->files) file->Forget(0, file->size());

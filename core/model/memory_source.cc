@@ -15,6 +15,12 @@ absl::Status Unfit(const std::string& path, absl::string_view expected, absl::st
       absl::StrCat(path, ": this memory bank ", expected, ", but ", found, "; ", advice));
 }
 
+// Messages are cut to 256 bytes on their way through the C API: one whole path is enough.
+absl::string_view BaseName(absl::string_view path) {
+  const size_t slash = path.rfind('/');
+  return slash == absl::string_view::npos ? path : path.substr(slash + 1);
+}
+
 }  // namespace
 
 const char* MemoryBlockStateName(MemoryBlockState state) {
@@ -135,18 +141,20 @@ absl::Status MemorySource::CheckAnchor(const MemoryAnchor& anchor) const {
   if (anchor.layer_count != shape.layer_count || anchor.dim != shape.dim) {
     return Unfit(
         path, absl::StrCat("is for a model of ", shape.layer_count, " layers of width ", shape.dim),
-        absl::StrCat(anchor.path, " has ", anchor.layer_count, " of ", anchor.dim), kAdvice);
+        absl::StrCat(BaseName(anchor.path), " has ", anchor.layer_count, " of ", anchor.dim),
+        kAdvice);
   }
   if (anchor.activation != shape.activation) {
     return Unfit(
         path,
         absl::StrCat("is for feed-forward networks with ", MemoryActivationName(shape.activation)),
-        absl::StrCat(anchor.path, " has ", MemoryActivationName(anchor.activation)), kAdvice);
+        absl::StrCat(BaseName(anchor.path), " has ", MemoryActivationName(anchor.activation)),
+        kAdvice);
   }
   if (model_fingerprint != 0 && anchor.fingerprint != model_fingerprint) {
-    return Unfit(path,
-                 absl::StrFormat("was made for the model of fingerprint %016x", model_fingerprint),
-                 absl::StrFormat("that of %s is %016x", anchor.path, anchor.fingerprint), kAdvice);
+    return Unfit(
+        path, absl::StrFormat("was made for the model of fingerprint %016x", model_fingerprint),
+        absl::StrFormat("that of %s is %016x", BaseName(anchor.path), anchor.fingerprint), kAdvice);
   }
   return absl::OkStatus();
 }
@@ -157,13 +165,15 @@ absl::Status MemorySource::CheckEncoder(const MemoryEncoder& encoder) const {
                    encoder_file.empty() ? "" : absl::StrCat(", ", encoder_file));
   if (encoder.width != layout.shape().encoder_width) {
     return Unfit(path, absl::StrCat("routes vectors of ", layout.shape().encoder_width, " numbers"),
-                 absl::StrCat("the encoder ", encoder.path, " makes ", encoder.width), advice);
+                 absl::StrCat("the encoder ", BaseName(encoder.path), " makes ", encoder.width),
+                 advice);
   }
   if (encoder_fingerprint != 0 && encoder.fingerprint != encoder_fingerprint) {
     return Unfit(
         path,
         absl::StrFormat("was made with the encoder of fingerprint %016x", encoder_fingerprint),
-        absl::StrFormat("that of %s is %016x", encoder.path, encoder.fingerprint), advice);
+        absl::StrFormat("that of %s is %016x", BaseName(encoder.path), encoder.fingerprint),
+        advice);
   }
   return absl::OkStatus();
 }

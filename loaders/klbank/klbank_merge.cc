@@ -34,8 +34,8 @@ absl::Status CheckAlike(const MemorySource& first, const MemorySource& other) {
   }
   if (difference == nullptr) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat(first.path, " and ", other.path, " have different ", difference,
-                   "; only parts of one bank can be merged, see `kinglet bank inspect`"));
+      absl::StrCat("only parts of one bank can be merged, and these have different ", difference,
+                   " (see `kinglet bank inspect`): ", first.path, " and ", other.path));
 }
 
 absl::StatusOr<Banks> OpenAll(const std::vector<std::string>& paths) {
@@ -136,8 +136,8 @@ class Merger {
   static absl::Status Conflict(uint32_t level, uint64_t id, const MemorySource& a,
                                const MemorySource& b) {
     return absl::FailedPreconditionError(
-        absl::StrCat(NameOf(level, id), " of ", a.path, " differs from that of ", b.path,
-                     "; say which one is wanted (--prefer first or last)"));
+        absl::StrCat(NameOf(level, id), " is not the same in two of the banks; say which one is ",
+                     "wanted (--prefer first or last): ", a.path, " and ", b.path));
   }
 
   static absl::Status CopyBlock(uint32_t level, uint64_t id, const Origin& origin,

@@ -106,6 +106,13 @@ kl_code TierFile::Open(const std::string& path, const TierFileContent& content, 
   return KL_OK;
 }
 
+void TierFile::Remove(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (descriptor < 0) return;
+  if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) unlink(path.c_str());
+  close(descriptor);
+}
+
 TierFile::~TierFile() {
   if (descriptor_ >= 0) close(descriptor_);
 }

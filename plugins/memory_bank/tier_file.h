@@ -45,6 +45,8 @@ class TierFile {
   // is cut. KL_IO_ERROR: it can neither be read nor made.
   static kl_code Open(const std::string& path, const TierFileContent& content, uint32_t most_count,
                       std::unique_ptr<TierFile>* file, kl_error* error);
+  // Removes the file, unless somebody uses it.
+  static void Remove(const std::string& path);
   ~TierFile();
   TierFile(const TierFile&) = delete;
   TierFile& operator=(const TierFile&) = delete;

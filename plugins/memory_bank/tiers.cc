@@ -154,7 +154,11 @@ void Tiers::OpenFiles(const record_bank::PlacesSetting& setting) {
   levels_.resize(group_count);
   for (uint32_t group = 0; group < group_count; ++group) {
     for (size_t i = 0; i < folders_.size(); ++i) {
-      if (counts[group][i] == 0) continue;
+      if (counts[group][i] == 0) {
+        // The level belonged there once, with other budgets.
+        TierFile::Remove(folders_[i].path + "/" + NameOf(source_.paths[0], group));
+        continue;
+      }
       OpenFile(folders_[i], group, counts[group][i], contents[group], setting);
     }
   }

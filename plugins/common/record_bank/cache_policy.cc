@@ -10,7 +10,7 @@ struct Entry {
   std::unique_ptr<CachePolicy> (*make)(uint32_t record_count, uint32_t slot_count);
 };
 
-// The default first; README.md has the figures that chose it.
+// The default first; plugins/expert_bank/README.md has the figures that chose it.
 constexpr Entry kEntries[] = {{"lfu", MakeLfu}, {"s3fifo", MakeS3Fifo}, {"lru", MakeLru}};
 
 }  // namespace

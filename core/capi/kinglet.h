@@ -592,6 +592,7 @@ typedef struct kl_memory_fetch {
   uint64_t read_bytes;  // of these, from storage
   int64_t ns;           // from setting the path until the last block was seen to be there; 0: not yet
   int64_t stall_ns;     // of these, that computing waited
+  int64_t read_ns;      // from asking for a block until it was there: the mean of those that were read
 } kl_memory_fetch;
 KL_API kl_code kl_session_memory(const kl_session* session, kl_memory_fetch* fetch);
 

@@ -140,6 +140,7 @@ kl_code kl_session_memory(const kl_session* session, kl_memory_fetch* fetch) {
     facts.read_bytes = stats->read_bytes;
     facts.ns = stats->ns;
     facts.stall_ns = stats->stall_ns;
+    facts.read_ns = stats->read_ns;
   }
   kinglet::CopyStruct(facts, fetch);
   return KL_OK;

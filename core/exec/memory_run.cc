@@ -100,6 +100,7 @@ absl::Status MemoryRun::Set(const MemoryFetch& fetch) {
     if (!stats.ready) wanted[wanted_count++] = choice.record;
   }
   if (wanted_count == 0) return absl::OkStatus();
+  before_ = bank_->bank()->Stats();
   auto ticket = bank_->bank()->Submit(wanted, wanted_count);
   if (!ticket.ok()) {
     failed_ = Annotate(ticket.status(), bank_->source().path);
@@ -159,11 +160,17 @@ absl::StatusOr<bool> MemoryRun::Collect(int64_t wait_ns) {
         return failed_;
     }
   }
-  if (stats_.ns == 0) {
-    ticket_.Cancel();  // it only has to hear that it is over
-    stats_.ns = NowNs() - set_ns_;
-  }
+  if (stats_.ns == 0) Complete();
   return true;
+}
+
+void MemoryRun::Complete() {
+  ticket_.Cancel();  // it only has to hear that it is over
+  stats_.ns = NowNs() - set_ns_;
+  // Other sessions' reads may be among them: a mean bears that.
+  const kl_bank_stats now = bank_->bank()->Stats();
+  const uint64_t count = now.read_count - before_.read_count;
+  if (stats_.read_bytes > 0 && count > 0) stats_.read_ns = static_cast<int64_t>((now.read_ns - before_.read_ns) / count);
 }
 
 absl::Status MemoryRun::Await(const std::atomic<bool>* cancel) {

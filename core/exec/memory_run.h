@@ -37,6 +37,7 @@ struct MemoryFetchStats {
   uint64_t read_bytes = 0;  // of blocks that were not in memory
   int64_t ns = 0;           // from Set() until somebody saw the last block; 0 while some are missing
   int64_t stall_ns = 0;     // of these, that computing waited
+  int64_t read_ns = 0;      // from asking for a block until it was there, as the bank counts: the mean of those that were read
 };
 
 // One thread at a time. Allocates nothing after it was made, unless something fails. Borrows the bank and what Attach() was
@@ -70,6 +71,7 @@ class MemoryRun {
   // Takes what is there; waits up to wait_ns when nothing is. False: something is still missing.
   absl::StatusOr<bool> Collect(int64_t wait_ns);
   void Take(BankLease lease);
+  void Complete();
   void Drop(uint32_t level);
 
   const MemoryBank* const bank_;
@@ -87,6 +89,7 @@ class MemoryRun {
   bool is_set_ = false;
   bool computing_ = false;
   int64_t set_ns_ = 0;
+  kl_bank_stats before_ = {};  // of the bank, when the path was set
   absl::Status failed_;
   const std::atomic<bool>* cancel_ = nullptr;
   MemoryFetchStats stats_;

@@ -187,17 +187,15 @@ kl_value PlanBuilder::AddMemory(const char* name, int64_t layer, absl::string_vi
            plan_.values[v].shape[1] == shape.dim;
   };
   if (layer < 0 || layer >= shape.layer_count || !is_row(x) || !is_row(h)) {
-    Fail(absl::FailedPreconditionError(
-        absl::StrCat(source_.path, ": the memory bank is for a model of ", shape.layer_count, " layers of width ", shape.dim,
-                     ", node ", name, " is of layer ", layer, " and has another width or layer; use the model that the bank "
-                     "was made for")));
+    Fail(absl::FailedPreconditionError(absl::StrCat("node ", name, ": the memory bank is for a model of ", shape.layer_count,
+                                                    " layers of width ", shape.dim, "; use the model that it was made for")));
     return KL_NO_VALUE;
   }
   const char* wanted = MemoryActivationName(shape.activation);
   if (activation != wanted) {
-    Fail(absl::FailedPreconditionError(
-        absl::StrCat(source_.path, ": the memory bank is for feed-forward networks with ", wanted, ", this model's have ",
-                     activation, "; use the model that the bank was made for")));
+    Fail(absl::FailedPreconditionError(absl::StrCat("node ", name, ": the memory bank is for feed-forward networks with ",
+                                                    wanted, ", this model has ", activation,
+                                                    "; use the model that it was made for")));
     return KL_NO_VALUE;
   }
   // Levels without blocks have no segment.
@@ -236,13 +234,13 @@ absl::Status PlanBuilder::CheckMemory() const {
   for (const PlanValue& value : plan_.values) layers += value.kind == ValueKind::kMemory ? 1 : 0;
   if (layers == memory_->shape().layer_count) return absl::OkStatus();
   if (layers == 0) {
-    return absl::UnimplementedError(absl::StrCat(source_.path, ": architecture ", source_.architecture,
+    return absl::UnimplementedError(absl::StrCat("architecture ", source_.architecture,
                                                  " has no place for a memory bank; its plugin has to ask for it "
                                                  "(kl_plan_builder.memory)"));
   }
-  return absl::FailedPreconditionError(absl::StrCat(source_.path, ": the memory bank is for a model of ",
-                                                    memory_->shape().layer_count, " layers, this one has ", layers,
-                                                    "; use the model that the bank was made for"));
+  return absl::FailedPreconditionError(absl::StrCat("the memory bank is for a model of ", memory_->shape().layer_count,
+                                                    " layers, this one has ", layers,
+                                                    "; use the model that it was made for"));
 }
 
 void PlanBuilder::AddNode(const char* op, const char* name, const kl_attribute* attributes, uint32_t attribute_count,

@@ -143,14 +143,15 @@ std::string MemoryReport(const kl_memory_fetch& fetch) {
     absl::StrAppend(&text, why, fetch.blocks[i] == KL_MEMORY_GENERIC ? "generic block" : "block", " of ",
                     FormatBytes(fetch.block_bytes[i]), ", ", OriginName(fetch.origins[i]), "\n");
   }
-  absl::StrAppendFormat(&text, "fetched %s, %s of it read", FormatBytes(fetch.bytes), FormatBytes(fetch.read_bytes));
-  if (fetch.complete) {
-    absl::StrAppendFormat(&text, ", there after %.2f ms; computing waited %.2f ms", static_cast<double>(fetch.ns) / 1e6,
-                          static_cast<double>(fetch.stall_ns) / 1e6);
+  const auto ms = [](int64_t ns) { return absl::StrFormat("%.2f ms", static_cast<double>(ns) / 1e6); };
+  absl::StrAppend(&text, "fetched ", FormatBytes(fetch.bytes), ", ");
+  if (fetch.read_bytes > 0) {
+    absl::StrAppend(&text, FormatBytes(fetch.read_bytes), " of it read, in ", ms(fetch.read_ns), " a block");
   } else {
-    absl::StrAppend(&text, ", not all of it there yet");
+    absl::StrAppend(&text, "nothing of it read");
   }
-  return text;
+  if (!fetch.complete) return absl::StrCat(text, "; not all of it is there yet");
+  return absl::StrCat(text, "; seen after ", ms(fetch.ns), ", of which computing waited ", ms(fetch.stall_ns));
 }
 
 }  // namespace kinglet::tools

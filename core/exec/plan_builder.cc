@@ -203,7 +203,6 @@ kl_value PlanBuilder::AddMemory(const char* name, int64_t layer, absl::string_vi
   for (uint32_t level = 1; level <= shape.depth; ++level) {
     if (shape.rows[level - 1] > 0) neurons.push_back(shape.rows[level - 1]);
   }
-  if (neurons.empty()) return h;
   PlanValue blocks;
   blocks.kind = ValueKind::kMemory;
   blocks.name = name;
@@ -229,7 +228,7 @@ kl_value PlanBuilder::AddMemory(const char* name, int64_t layer, absl::string_vi
 }
 
 absl::Status PlanBuilder::CheckMemory() const {
-  if (memory_ == nullptr || memory_->FetchBytes() == 0) return absl::OkStatus();
+  if (memory_ == nullptr) return absl::OkStatus();
   int64_t layers = 0;
   for (const PlanValue& value : plan_.values) layers += value.kind == ValueKind::kMemory ? 1 : 0;
   if (layers == memory_->shape().layer_count) return absl::OkStatus();

@@ -37,9 +37,9 @@ struct Header {
   uint64_t recent_count;
   uint64_t logit_count;
   uint64_t cache_bytes;
-  RandomGenerator::State generator;
   uint64_t memory_identity;  // MemoryBank::identity(); 0: computed without a bank
   MemoryPath memory_path;    // depth 0: none, generic blocks
+  RandomGenerator::State generator;
 };
 static_assert(std::is_trivially_copyable<Header>::value, "written as bytes");
 

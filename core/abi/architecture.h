@@ -50,6 +50,11 @@ typedef struct kl_cache_desc {
   int32_t reserved;
 } kl_cache_desc;
 
+enum {
+  KL_POOLING_NONE = 0,  // logits [outputs, vocabulary]
+  KL_POOLING_MEAN = 1   // a text encoder: hidden states [outputs, embedding_length], whose mean over a text's tokens is its vector
+};
+
 // What the rest of the runtime wants to know; -1 or 0 where it does not apply.
 typedef struct kl_model_facts {
   uint32_t struct_size;
@@ -59,6 +64,8 @@ typedef struct kl_model_facts {
   int64_t layer_count;
   int64_t expert_count;
   int64_t expert_used_count;
+  // Since minor 3. KL_POOLING_*: what the values handed to logits() are.
+  int64_t pooling;
 } kl_model_facts;
 
 typedef struct kl_plan_builder {
@@ -86,11 +93,16 @@ typedef struct kl_plan_builder {
   // Appends a node; operands in the operator's order, KL_NO_VALUE for absent ones.
   void (*node)(struct kl_plan_builder* builder, const char* op, const char* name, const kl_attribute* attributes,
                uint32_t attribute_count, const kl_value* operands, uint32_t operand_count);
-  // The value that the session hands out: f32 [KL_DIM_OUTPUTS, vocabulary].
+  // The value that the session hands out: f32 [KL_DIM_OUTPUTS, vocabulary]; of an encoder as kl_model_facts.pooling says.
   void (*logits)(struct kl_plan_builder* builder, kl_value value);
   // Records an error of the architecture's own (a metadata key that is missing, say) unless there is one already.
   void (*fail)(struct kl_plan_builder* builder, kl_code code, const char* message);
   kl_code (*status)(struct kl_plan_builder* builder, kl_error* error);
+  // Since minor 3. What the neurons of a memory bank add to layer `layer` (operator ffn_segments), once its feed-forward
+  // network was added: h [tokens, dim], the residual, plus what they make of x [tokens, dim], the network's input.
+  // `activation` as of the network itself: "relu", "silu". Of a model without a bank: h as it is, no node.
+  kl_value (*memory)(struct kl_plan_builder* builder, const char* name, int64_t layer, const char* activation, kl_value x,
+                     kl_value h);
 } kl_plan_builder;
 
 typedef struct kl_architecture {

@@ -50,6 +50,13 @@ TEST(NullTest, CallsThatCanFailSaySo) {
   EXPECT_TRUE(refused(kl_session_save(nullptr, "x", &error)));
   EXPECT_TRUE(refused(kl_session_restore(nullptr, "x", &error)));
   EXPECT_TRUE(refused(kl_network_load(runtime, "x", &network, &error)));
+  kl_memory_path path = {};
+  kl_encoder* encoder = nullptr;
+  EXPECT_TRUE(refused(kl_memory_route(nullptr, "a", 1, &path, &error)));
+  EXPECT_TRUE(refused(kl_session_set_memory(nullptr, &path, &error)));
+  EXPECT_TRUE(refused(kl_session_wait_memory(nullptr, &error)));
+  EXPECT_TRUE(refused(kl_encoder_load(nullptr, "x", &encoder, &error)));
+  EXPECT_TRUE(refused(kl_encoder_embed(nullptr, "a", 1, nullptr, 0, nullptr, &error)));
   EXPECT_TRUE(refused(kl_network_run(nullptr, &error)));
 }
 
@@ -96,6 +103,8 @@ TEST(NullTest, CallsWithoutAnErrorArgumentSaySoByCode) {
   EXPECT_EQ(kl_runtime_plugin(nullptr, 0, &plugin), KL_INVALID_ARGUMENT);
   EXPECT_EQ(kl_file_metadata(nullptr, 0, &entry), KL_INVALID_ARGUMENT);
   EXPECT_EQ(kl_file_tensor(nullptr, 0, &tensor), KL_INVALID_ARGUMENT);
+  kl_memory_fetch fetch = {};
+  EXPECT_EQ(kl_session_memory(nullptr, &fetch), KL_INVALID_ARGUMENT);
   EXPECT_EQ(kl_model_describe(nullptr, &model), KL_INVALID_ARGUMENT);
   EXPECT_EQ(kl_session_describe(nullptr, &session), KL_INVALID_ARGUMENT);
   EXPECT_EQ(kl_network_input(nullptr, 0, &network), KL_INVALID_ARGUMENT);
@@ -134,6 +143,7 @@ TEST(NullTest, CallsThatCannotFailAnswerNothing) {
   kl_session_free(nullptr);
   kl_model_free(nullptr);
   kl_network_free(nullptr);
+  kl_encoder_free(nullptr);
   kl_file_free(nullptr);
   kl_runtime_free(nullptr);
 }

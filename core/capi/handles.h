@@ -51,6 +51,7 @@ struct kl_model {
 struct kl_session {
   std::unique_ptr<kinglet::Session> session;
   int32_t batch = 0;
+  mutable std::string memory_text;
 };
 
 struct kl_network {
@@ -104,6 +105,8 @@ absl::StatusOr<std::unique_ptr<ModelSource>> LoadAnySource(absl::string_view pat
 
 // What a caller asks for, in the core's words.
 ModelOptions ModelOptionsOf(const kl_model_options& given);
+// The memory bank that the options name, and its encoder.
+absl::StatusOr<std::unique_ptr<MemoryParts>> OpenMemoryParts(const kl_model_options& options);
 
 ProgressFunction WrapProgress(kl_progress_callback callback, void* user);
 

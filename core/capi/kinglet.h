@@ -3,12 +3,13 @@
 //   runtime    plugins and settings; one a process is usual
 //   model      weights and plan of one file; shared by any number of sessions
 //   session    one conversation: KV cache, position, sampler, scratch
+//   encoder    a text encoder: a vector for a text
 //   network    a file that spells out its own graph (ONNX): named tensors in, named tensors out
 //
 // Ownership: whoever creates a handle frees it, sessions before their model, models before the runtime. Strings and arrays
 // that a call returns belong to the handle that returned them and live as long as it, unless stated otherwise.
 // Threads: a runtime and a model may be used from any number of threads; a session or network from one at a time, except
-// kl_session_cancel, which may be called from any thread.
+// kl_session_cancel, which may be called from any thread. An encoder serves one thread after the other.
 // Errors: a call that can fail returns a kl_code and fills `error` (may be NULL): expected, found, where, what to do.
 // A NULL handle or a NULL argument that must be there is KL_INVALID_ARGUMENT; calls that cannot fail answer 0, NULL or "".
 // kl_*_free(NULL) does nothing. Nothing here prints, exits or aborts. C11 and C++17.
@@ -37,7 +38,9 @@ typedef struct kl_runtime kl_runtime;
 typedef struct kl_model kl_model;
 typedef struct kl_session kl_session;
 typedef struct kl_network kl_network;
+typedef struct kl_encoder kl_encoder;
 typedef struct kl_file kl_file;
+struct kl_memory_node;
 
 // ---- runtime ----
 
@@ -174,7 +177,24 @@ typedef struct kl_model_options {
   // What the process holds besides the model, for the budget: 0 looks and adds what may still come. A number makes equal
   // budgets mean the same in every process.
   uint64_t program_bytes;
+  // A memory bank (.klbank) to be joined to the model: see "memory" below. NULL: none.
+  const char* memory_bank;
+  const char* memory_encoder;  // its encoder's file; NULL: the one that the bank names, beside it; "": none, paths are given
+  // Copies of blocks in faster places, fastest first; blocks that are in none are read from the bank's file.
+  const struct kl_memory_tier* const* memory_tiers;
+  uint32_t memory_tier_count;
+  uint32_t memory_deny_count;
+  // Nodes that may never be read, beside those that the file denies. For as long as the model is loaded.
+  const struct kl_memory_node* memory_deny;
+  // Of blocks in memory and what else the bank needs, part of memory_bytes; 0: by the bank's size.
+  uint64_t memory_bank_bytes;
 } kl_model_options;
+
+typedef struct kl_memory_tier {
+  uint32_t struct_size;
+  const char* folder;     // NULL: memory
+  uint64_t budget_bytes;  // how much of it may be used
+} kl_memory_tier;
 
 KL_API void kl_model_default_options(kl_model_options* options);
 KL_API kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_options* options, kl_model** model,
@@ -582,6 +602,68 @@ enum { KL_MEMORY_REFUSE = 0, KL_MEMORY_FIRST = 1, KL_MEMORY_LAST = 2 };  // bloc
 // target, and not copied. Stage "merge".
 KL_API kl_code kl_memory_bank_merge(const char* const* paths, size_t count, const char* target, int32_t prefer,
                                     kl_progress_callback progress, void* user, kl_error* error);
+
+// ---- memory ----
+//
+// A model that was loaded with a memory bank computes with blocks of it: one a level, those of its session's path. Without a
+// path, and in place of blocks that are denied or not there, a level's generic block; where the bank has none, nothing.
+//
+//   kl_memory_route(model, question, length, &path, &error)     which way a text leads
+//   kl_session_set_memory(session, &path, &error)               begins to read; the next tokens wait for what is missing
+//   kl_session_prefill(session, ...)
+//
+// Routing is the caller's: once a conversation, or whenever the topic changes. Sessions of one model have paths of their own.
+
+// kl_model_load refuses, KL_FAILED_PRECONDITION, a bank of another model and an encoder that is not the bank's.
+KL_API bool kl_model_has_memory(const kl_model* model);
+
+// Any thread; one text is encoded at a time. KL_FAILED_PRECONDITION: no bank, or no encoder. The text as it is, no template.
+KL_API kl_code kl_memory_route(const kl_model* model, const char* text, size_t length, kl_memory_path* path, kl_error* error);
+
+// What tokens that are computed from now on remember; those before stay as they are. Never waits for storage. path NULL: none.
+// KL_INVALID_ARGUMENT: ids that are no path of the bank. A block that cannot be read, or whose checksum is wrong, is the error
+// of the next prefill or decode.
+KL_API kl_code kl_session_set_memory(kl_session* session, const kl_memory_path* path, kl_error* error);
+// Until all blocks are there: for measuring, say. KL_CANCELLED by kl_session_cancel.
+KL_API kl_code kl_session_wait_memory(kl_session* session, kl_error* error);
+
+enum { KL_MEMORY_NOTHING = 0, KL_MEMORY_BLOCK = 1, KL_MEMORY_GENERIC = 2 };
+enum {
+  KL_MEMORY_PENDING = 0,    // nothing to fetch, or not there yet
+  KL_MEMORY_KEPT = 1,       // the session had it already
+  KL_MEMORY_WAS_THERE = 2,  // it was in memory
+  KL_MEMORY_READ = 3        // it was read from storage
+};
+
+// The last fetch of a session. Arrays start with level 1.
+typedef struct kl_memory_fetch {
+  uint32_t struct_size;
+  bool has_bank;            // false: all else is 0
+  bool has_path;
+  bool complete;            // all blocks are there
+  const char* description;  // the bank, one line. Until the next call for this session
+  kl_memory_path path;
+  uint32_t depth;
+  int32_t blocks[KL_MEMORY_MAX_DEPTH];   // KL_MEMORY_NOTHING, BLOCK, GENERIC: what the level runs
+  int32_t states[KL_MEMORY_MAX_DEPTH];   // KL_MEMORY_READABLE, ABSENT, DENIED...: of the block that the path asked for
+  int32_t origins[KL_MEMORY_MAX_DEPTH];  // KL_MEMORY_PENDING, KEPT, WAS_THERE, READ
+  uint64_t block_bytes[KL_MEMORY_MAX_DEPTH];
+  uint64_t bytes;       // of all levels
+  uint64_t read_bytes;  // of these, from storage
+  int64_t ns;           // from setting the path until the last block was seen to be there; 0: not yet
+  int64_t stall_ns;     // of these, that computing waited
+  int64_t read_ns;      // from asking for a block until it was there: the mean of those that were read
+} kl_memory_fetch;
+KL_API kl_code kl_session_memory(const kl_session* session, kl_memory_fetch* fetch);
+
+// A text encoder by itself: a GGUF file whose `<architecture>.pooling_type` is 1 (mean). f32 [width] of length 1: the mean of
+// the final norm's output over the text's tokens (at most 256 of them), normalised.
+KL_API kl_code kl_encoder_load(kl_runtime* runtime, const char* path, kl_encoder** encoder, kl_error* error);
+KL_API void kl_encoder_free(kl_encoder* encoder);
+KL_API size_t kl_encoder_width(const kl_encoder* encoder);
+KL_API uint64_t kl_encoder_fingerprint(const kl_encoder* encoder);  // kl_model_fingerprint of its file
+KL_API kl_code kl_encoder_embed(kl_encoder* encoder, const char* text, size_t length, float* vector, size_t capacity,
+                                size_t* count, kl_error* error);
 
 // ---- network ----
 

@@ -16,7 +16,7 @@
 namespace kinglet {
 
 absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique_ptr<ModelSource> source,
-                                                   const ModelOptions& options) {
+                                                   const ModelOptions& options, std::unique_ptr<MemoryParts> memory) {
   std::unique_ptr<Model> model(new Model(runtime, std::move(source)));
   ModelSource& data = *model->source_;
   if (options.packed_cache && options.memory_bytes != 0) {
@@ -39,6 +39,9 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
         absl::StrCat(data.path, ": a network with a graph of its own, not a language model; load it as a network"));
   }
   KL_RETURN_IF_ERROR(model->ChooseCacheTypes(options.cache_types));
+  if (memory != nullptr) {
+    KL_ASSIGN_OR_RETURN(model->memory_, MemoryBank::Create(std::move(memory->source), std::move(memory->options)));
+  }
   KL_RETURN_IF_ERROR(model->BuildPlan());
   KL_RETURN_IF_ERROR(model->CheckVocabulary());
   KL_ASSIGN_OR_RETURN(model->prepared_, PreparedPlan::Create(model->plan_, runtime->registry(), kTypicalExtents,
@@ -50,10 +53,12 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
     model->plan_only_ = true;
     return model;
   }
+  if (memory != nullptr) KL_RETURN_IF_ERROR(model->JoinMemory(options, std::move(memory)));
   if (options.memory_bytes != 0) {
     const absl::Status fits = model->DecideMemory(options);
     if (!fits.ok()) return fits;  // names the file itself, behind what must not be cut off
   }
+  if (model->memory_ != nullptr) KL_RETURN_IF_ERROR(model->OpenMemory());
   for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());
   std::vector<uint64_t> hot_records;
   if (!options.expert_profile.empty()) {
@@ -117,7 +122,7 @@ absl::Status Model::BuildPlan() {
                                                  absl::StrJoin(runtime_->registry().ArchitectureNames(), ", ")));
   }
   ModelView view(*source_);
-  PlanBuilder builder(*source_, cache_types_);
+  PlanBuilder builder(*source_, cache_types_, memory_ == nullptr ? nullptr : &memory_->layout());
   kl_model_facts facts = {};
   facts.struct_size = sizeof facts;
   kl_error error = EmptyError();
@@ -137,7 +142,10 @@ absl::Status Model::CheckPlan() const {
     return std::any_of(plan_.values.begin(), plan_.values.end(),
                        [kind](const PlanValue& value) { return value.kind == kind; });
   };
-  const int64_t logits = plan_.values[plan_.outputs[0]].shape[1];
+  const int64_t width = plan_.values[plan_.outputs[0]].shape[1];
+  // Of an encoder hidden states come out.
+  const bool encodes = plan_.facts.pooling != KL_POOLING_NONE;
+  const int64_t logits = encodes && width == plan_.facts.embedding_length ? plan_.facts.vocabulary_size : width;
   if (has(ValueKind::kTokenIds) && has(ValueKind::kOutputRows) && plan_.facts.context_length >= 1 &&
       plan_.facts.context_length <= INT32_MAX && logits >= 1 && logits <= INT32_MAX &&
       plan_.facts.vocabulary_size == logits) {

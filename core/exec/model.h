@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/exec/expert_bank.h"
+#include "core/exec/memory_bank.h"
 #include "core/exec/memory_split.h"
 #include "core/exec/plan.h"
 #include "core/exec/prepared_plan.h"
@@ -23,6 +24,15 @@ namespace kinglet {
 
 // The bank that brings what a budget leaves in files.
 inline constexpr char kExpertBankName[] = "expert_bank";
+
+class Encoder;
+
+// A memory bank to be joined to a model.
+struct MemoryParts {
+  std::unique_ptr<MemorySource> source;
+  std::unique_ptr<ModelSource> encoder;  // NULL: texts cannot be routed, paths are given
+  MemoryOptions options;
+};
 
 struct ModelOptions {
   uint64_t memory_bytes = 0;     // budget for everything resident; 0: none
@@ -73,9 +83,12 @@ struct ExpertProbe {
 class Model {
  public:
   // Errors: unknown architecture (the known ones are listed), a plan that does not fit the file, no kernel, a budget too
-  // small, a file that changed while it was read, a stop by `progress`.
+  // small, a file that changed while it was read, a stop by `progress`; a memory bank (NULL: none) or encoder that was made
+  // for another model.
   static absl::StatusOr<std::unique_ptr<Model>> Load(Runtime* runtime, std::unique_ptr<ModelSource> source,
-                                                     const ModelOptions& options);
+                                                     const ModelOptions& options,
+                                                     std::unique_ptr<MemoryParts> memory = nullptr);
+  ~Model();
 
   Runtime* runtime() const { return runtime_; }
   const ModelSource& source() const { return *source_; }
@@ -89,6 +102,11 @@ class Model {
   ExpertBank* experts() const { return experts_.get(); }
   // Large matrices that are read for every pass, because the budget does not hold them either; NULL: they are in memory.
   WeightStream* weight_stream() const { return weight_stream_.get(); }
+  // NULL: the model has no memory bank.
+  const MemoryBank* memory() const { return memory_.get(); }
+  // Which way through the memory bank a text leads; waits while another thread asks. Errors: the model has no bank, the bank
+  // no encoder, or what Encoder::Embed says.
+  absl::StatusOr<MemoryPath> RouteMemory(absl::string_view text) const;
   const CacheTypes& cache_types() const { return cache_types_; }
 
   // Weight bytes that one decoded token reads at most: of expert tensors the share in use, of the embedding one row.
@@ -113,9 +131,13 @@ class Model {
   uint64_t Fingerprint() const;
 
  private:
-  Model(Runtime* runtime, std::unique_ptr<ModelSource> source) : runtime_(runtime), source_(std::move(source)) {}
+  Model(Runtime* runtime, std::unique_ptr<ModelSource> source);
   absl::Status ChooseCacheTypes(const CacheTypes& wanted);
   absl::Status BuildPlan();
+  // Checks that they fit the plan; loads the encoder.
+  absl::Status JoinMemory(const ModelOptions& options, std::unique_ptr<MemoryParts> parts);
+  absl::Status OpenMemory();
+  absl::StatusOr<const kl_bank*> MemoryTable() const;
   // The file of packed weights, and what it has to fit.
   PackedCacheOptions CacheOptions() const;
   // Gives back what was read of the mapped files. What stays of the weights is WeightStore's business.
@@ -159,6 +181,11 @@ class Model {
   MemorySplit split_;                     // of the budget
   SessionNeeds session_;                  // that it was made for
   std::unique_ptr<WeightStream> weight_stream_;
+  std::unique_ptr<MemoryBank> memory_;
+  uint64_t memory_bytes_ = 0;  // for the memory bank
+  uint64_t joined_bytes_ = 0;  // for it and its encoder
+  std::unique_ptr<Encoder> encoder_;
+  Reservation encoder_reservation_;
   mutable std::once_flag fingerprint_once_;
   mutable uint64_t fingerprint_ = 0;
   CacheTypes cache_types_;

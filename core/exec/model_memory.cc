@@ -54,6 +54,7 @@ uint64_t Model::ProgramNow() const {
 absl::StatusOr<MemoryNeeds> Model::Needs(const ModelOptions& options) const {
   MemoryNeeds needs;
   needs.program = options.program_bytes != 0 ? options.program_bytes : program_now_bytes_ + kProcessGrowthBytes;
+  needs.program += joined_bytes_;
   KL_ASSIGN_OR_RETURN(needs.whole, prepared_->NeedsWithout(LeftWeights()));
   needs.session_known = options.session_batch > 0;
   needs.context_known = options.session_context_length > 0;
@@ -110,7 +111,7 @@ absl::Status Model::DecideMemory(const ModelOptions& options) {
   if (split_.leaves_experts) KL_RETURN_IF_ERROR(prepared_->LeaveExperts());
   if (split_.leaves_weights) KL_RETURN_IF_ERROR(prepared_->LeaveWeights());
   session_ = SessionBeside(needs, split_);
-  KL_ASSIGN_OR_RETURN(process_reservation_, budget_->Reserve("the program", needs.program));
+  KL_ASSIGN_OR_RETURN(process_reservation_, budget_->Reserve("the program", needs.program - joined_bytes_));
   return absl::OkStatus();
 }
 

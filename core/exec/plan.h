@@ -23,7 +23,8 @@ enum class ValueKind {
   kOutputRows,  // i32 [outputs]
   kInput,       // of a network: filled by its caller
   kWeight,      // from the file
-  kCache        // KV rows of a session
+  kCache,       // KV rows of a session
+  kMemory       // blocks of a memory bank, one part a level: what a session has fetched (memory_run.h)
 };
 
 struct PlanValue {
@@ -35,6 +36,7 @@ struct PlanValue {
   // source or to the plan's constants.
   std::vector<const SourceTensor*> tensors;
   kl_cache_desc cache = {};  // kCache
+  int64_t layer = -1;        // kMemory
 };
 
 // What the KV cache is kept in: f32, f16 or q8_0.

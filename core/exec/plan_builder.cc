@@ -1,5 +1,6 @@
 #include "core/exec/plan_builder.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,8 +10,8 @@
 
 namespace kinglet {
 
-PlanBuilder::PlanBuilder(const ModelSource& source, CacheTypes cache_types)
-    : source_(source), cache_types_(cache_types) {
+PlanBuilder::PlanBuilder(const ModelSource& source, CacheTypes cache_types, const MemoryLayout* memory)
+    : source_(source), cache_types_(cache_types), memory_(memory) {
   abi_.struct_size = sizeof abi_;
   abi_.context = this;
   abi_.token_ids = [](kl_plan_builder* b) { return Of(b).AddInput(ValueKind::kTokenIds, "token_ids", KL_DIM_TOKENS); };
@@ -41,6 +42,9 @@ PlanBuilder::PlanBuilder(const ModelSource& source, CacheTypes cache_types)
   abi_.node = [](kl_plan_builder* b, const char* op, const char* name, const kl_attribute* attributes,
                  uint32_t attribute_count, const kl_value* operands, uint32_t operand_count) {
     Of(b).AddNode(op, name, attributes, attribute_count, operands, operand_count);
+  };
+  abi_.memory = [](kl_plan_builder* b, const char* name, int64_t layer, const char* activation, kl_value x, kl_value h) {
+    return Of(b).AddMemory(name, layer, activation, x, h);
   };
   abi_.logits = [](kl_plan_builder* b, kl_value value) { Of(b).plan_.outputs.assign(1, value); };
   abi_.fail = [](kl_plan_builder* b, kl_code code, const char* message) {
@@ -175,6 +179,69 @@ kl_value PlanBuilder::AddConstant(const char* name, kl_dtype type, int32_t rank,
   return Add(std::move(value));
 }
 
+kl_value PlanBuilder::AddMemory(const char* name, int64_t layer, absl::string_view activation, kl_value x, kl_value h) {
+  if (memory_ == nullptr || !status_.ok()) return h;
+  const MemoryShape& shape = memory_->shape();
+  const auto is_row = [&](kl_value v) {
+    return v >= 0 && v < static_cast<kl_value>(plan_.values.size()) && plan_.values[v].shape.size() == 2 &&
+           plan_.values[v].shape[1] == shape.dim;
+  };
+  if (layer < 0 || layer >= shape.layer_count || !is_row(x) || !is_row(h)) {
+    Fail(absl::FailedPreconditionError(absl::StrCat("node ", name, ": the memory bank is for a model of ", shape.layer_count,
+                                                    " layers of width ", shape.dim, "; use the model that it was made for")));
+    return KL_NO_VALUE;
+  }
+  const char* wanted = MemoryActivationName(shape.activation);
+  if (activation != wanted) {
+    Fail(absl::FailedPreconditionError(absl::StrCat("node ", name, ": the memory bank is for feed-forward networks with ",
+                                                    wanted, ", this model has ", activation,
+                                                    "; use the model that it was made for")));
+    return KL_NO_VALUE;
+  }
+  // Levels without blocks have no segment.
+  std::vector<int64_t> neurons;
+  for (uint32_t level = 1; level <= shape.depth; ++level) {
+    if (shape.rows[level - 1] > 0) neurons.push_back(shape.rows[level - 1]);
+  }
+  PlanValue blocks;
+  blocks.kind = ValueKind::kMemory;
+  blocks.name = name;
+  blocks.type = shape.type;
+  blocks.shape = {static_cast<int64_t>(neurons.size()),
+                  int64_t{MemoryLayout::kMatrices} * *std::max_element(neurons.begin(), neurons.end()), shape.dim};
+  blocks.layer = layer;
+  PlanValue sum;
+  sum.shape = plan_.values[h].shape;
+  const kl_value segments = Add(std::move(blocks));
+  const kl_value y = Add(std::move(sum));
+  kl_attribute attributes[2] = {};
+  attributes[0].name = "activation";
+  attributes[0].kind = KL_ATTRIBUTE_STRING;
+  attributes[0].s = wanted;
+  attributes[1].name = "neurons";
+  attributes[1].kind = KL_ATTRIBUTE_INTS;
+  attributes[1].count = static_cast<uint32_t>(neurons.size());
+  attributes[1].ints = neurons.data();
+  const kl_value operands[] = {x, h, segments, y};
+  AddNode("ffn_segments", name, attributes, 2, operands, 4);
+  return y;
+}
+
+absl::Status PlanBuilder::CheckMemory() const {
+  if (memory_ == nullptr) return absl::OkStatus();
+  int64_t layers = 0;
+  for (const PlanValue& value : plan_.values) layers += value.kind == ValueKind::kMemory ? 1 : 0;
+  if (layers == memory_->shape().layer_count) return absl::OkStatus();
+  if (layers == 0) {
+    return absl::UnimplementedError(absl::StrCat("architecture ", source_.architecture,
+                                                 " has no place for a memory bank; its plugin has to ask for it "
+                                                 "(kl_plan_builder.memory)"));
+  }
+  return absl::FailedPreconditionError(absl::StrCat("the memory bank is for a model of ", memory_->shape().layer_count,
+                                                    " layers, this one has ", layers,
+                                                    "; use the model that it was made for"));
+}
+
 void PlanBuilder::AddNode(const char* op, const char* name, const kl_attribute* attributes, uint32_t attribute_count,
                           const kl_value* operands, uint32_t operand_count) {
   if (!status_.ok()) return;
@@ -195,6 +262,7 @@ void PlanBuilder::AddNode(const char* op, const char* name, const kl_attribute* 
 
 absl::StatusOr<Plan> PlanBuilder::Finish() {
   KL_RETURN_IF_ERROR(status_);
+  KL_RETURN_IF_ERROR(CheckMemory());
   if (plan_.outputs.empty() || plan_.outputs[0] == KL_NO_VALUE) {
     return absl::InternalError(absl::StrCat("architecture ", source_.architecture, " built a plan without logits"));
   }

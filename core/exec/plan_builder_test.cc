@@ -48,6 +48,74 @@ class PlanBuilderTest : public testing::Test {
   kl_plan_builder* b_;
 };
 
+// Of a model of `layers` layers of width 32.
+MemoryLayout MemoryOf(uint32_t layers, std::array<uint32_t, kMemoryMaxDepth> rows) {
+  MemoryShape shape;
+  shape.branching = 4;
+  shape.depth = 3;
+  shape.layer_count = layers;
+  shape.dim = 32;
+  shape.type = KL_TYPE_Q8_0;
+  shape.activation = MemoryActivation::kRelu;
+  shape.rows = rows;
+  shape.encoder_width = 8;
+  return std::move(MemoryLayout::Create(shape)).value();
+}
+
+class MemoryOfPlanTest : public testing::Test {
+ protected:
+  // One node a layer.
+  absl::StatusOr<Plan> Build(const MemoryLayout* memory, int layers, const char* activation, int64_t width = 32) {
+    PlanBuilder builder(*source_, CacheTypes(), memory);
+    kl_plan_builder* b = builder.abi();
+    const int64_t rows[] = {KL_DIM_TOKENS, width}, logits[] = {KL_DIM_OUTPUTS, 4};
+    const kl_value x = b->value(b, KL_TYPE_F32, 2, rows);
+    kl_value h = b->value(b, KL_TYPE_F32, 2, rows);
+    for (int l = 0; l < layers; ++l) h = b->memory(b, "memory", l, activation, x, h);
+    last_ = h;
+    b->logits(b, b->value(b, KL_TYPE_F32, 2, logits));
+    return builder.Finish();
+  }
+
+  const std::unique_ptr<ModelSource> source_ = MakeFakeSource(4);
+  kl_value last_ = KL_NO_VALUE;
+};
+
+TEST_F(MemoryOfPlanTest, EveryLayerGetsASegmentForEachLevelWithBlocks) {
+  const MemoryLayout memory = MemoryOf(2, {6, 0, 9, 0});
+  const auto plan = Build(&memory, 2, "relu");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_EQ(plan->nodes.size(), 2u);
+  const PlanNode& node = plan->nodes[1];
+  EXPECT_EQ(node.op, "ffn_segments");
+  ASSERT_EQ(node.attributes.size(), 2u);
+  EXPECT_EQ(std::vector<int64_t>(node.attributes.data()[1].ints, node.attributes.data()[1].ints + 2),
+            (std::vector<int64_t>{6, 9}));
+  EXPECT_EQ(node.operands[1], plan->nodes[0].operands[3]);
+  EXPECT_EQ(node.operands[3], last_);
+  const PlanValue& blocks = plan->values[node.operands[2]];
+  EXPECT_EQ(blocks.kind, ValueKind::kMemory);
+  EXPECT_EQ(blocks.type, KL_TYPE_Q8_0);
+  EXPECT_EQ(blocks.shape, (std::vector<int64_t>{2, 27, 32}));
+  EXPECT_EQ(blocks.layer, 1);
+}
+
+TEST_F(MemoryOfPlanTest, WithoutABankNothingIsAdded) {
+  const auto plan = Build(nullptr, 2, "relu");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_TRUE(plan->nodes.empty());
+  EXPECT_EQ(last_, 1);
+}
+
+TEST_F(MemoryOfPlanTest, RefusesABankOfAnotherModel) {
+  const MemoryLayout memory = MemoryOf(2, {6, 0, 9, 0});
+  EXPECT_THAT(Build(&memory, 2, "silu").status().message(), HasSubstr("with relu, this model has silu"));
+  EXPECT_THAT(Build(&memory, 3, "relu").status().message(), HasSubstr("2 layers of width 32"));
+  EXPECT_THAT(Build(&memory, 2, "relu", 64).status().message(), HasSubstr("2 layers of width 32"));
+  EXPECT_THAT(Build(&memory, 1, "relu").status().message(), HasSubstr("of 2 layers, this one has 1"));
+  EXPECT_THAT(Build(&memory, 0, "relu").status().message(), HasSubstr("no place for a memory bank"));
+}
+
 TEST_F(PlanBuilderTest, WeightOfTheFileIsTakenAsItIs) {
   const kl_value table = Weight("table", {4, 4});
   const kl_value any_shape = b_->weight(b_, "head", 0, nullptr);

@@ -17,7 +17,9 @@ namespace {
 
 constexpr uint64_t kAlignment = 64;
 
-bool LivesInArena(ValueKind kind) { return kind != ValueKind::kWeight && kind != ValueKind::kCache; }
+bool LivesInArena(ValueKind kind) {
+  return kind != ValueKind::kWeight && kind != ValueKind::kCache && kind != ValueKind::kMemory;
+}
 
 // Sizes come from a file and from the caller's batch: their product may not wrap.
 absl::StatusOr<uint64_t> CheckedBytes(const kl_tensor& tensor, const std::string& name) {
@@ -96,7 +98,8 @@ Program::~Program() {
 absl::StatusOr<std::unique_ptr<Program>> Program::Create(const PreparedPlan& prepared, const kl_planner& planner,
                                                          const Extents& largest,
                                                          const CacheTensorFunction& cache_tensor, Budget* budget,
-                                                         ExpertBank* experts, WeightStream* weights) {
+                                                         ExpertBank* experts, WeightStream* weights,
+                                                         const MemoryBank* memory) {
   std::unique_ptr<Program> program(new Program(prepared, prepared.streamed_weights(), largest));
   KL_RETURN_IF_ERROR(program->MakeNodes());
   KL_ASSIGN_OR_RETURN(const uint64_t arena_bytes, program->PlaceValues(planner));
@@ -110,6 +113,10 @@ absl::StatusOr<std::unique_ptr<Program>> Program::Create(const PreparedPlan& pre
     program->experts_->Attach(prepared.plan(), &program->runs_, &program->tensors_);
   }
   if (weights != nullptr) program->AttachWeights(weights);
+  if (memory != nullptr) {
+    program->memory_ = std::make_unique<MemoryRun>(memory, prepared.plan());
+    program->memory_->Attach(prepared.plan(), &program->runs_, &program->tensors_);
+  }
   program->FindOpenDimensions();
   return program;
 }
@@ -324,21 +331,24 @@ absl::Status Program::Run(Scheduler* scheduler, int64_t tokens, int64_t outputs,
   for (const OpenDimension& open : open_dimensions_) *open.target = open.outputs ? outputs : tokens;
   const size_t count = outputs == 0 ? hidden_run_count_ : runs_.size();
   prepared_.BoundLookedUp(tokens);
-  BeginRun(count, cancel);
-  const absl::Status status = profile_.empty() ? scheduler->Run(runs_.data(), count, cancel)
-                                               : RunProfiled(scheduler, count, tokens, cancel);
+  absl::Status status = BeginRun(count, cancel);
+  if (status.ok()) {
+    status = profile_.empty() ? scheduler->Run(runs_.data(), count, cancel) : RunProfiled(scheduler, count, tokens, cancel);
+  }
   EndRun();
   return status;
 }
 
-void Program::BeginRun(size_t count, const std::atomic<bool>* cancel) {
+absl::Status Program::BeginRun(size_t count, const std::atomic<bool>* cancel) {
   if (experts_ != nullptr) experts_->Begin(cancel);
   if (weights_ != nullptr) weights_->Begin(cancel, count);
+  return memory_ == nullptr ? absl::OkStatus() : memory_->Begin(cancel);
 }
 
 void Program::EndRun() {
   if (experts_ != nullptr) experts_->End();
   if (weights_ != nullptr) weights_->End();
+  if (memory_ != nullptr) memory_->End();
 }
 
 void Program::SetProfiling(bool on) {

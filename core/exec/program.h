@@ -14,6 +14,7 @@
 #include "core/abi/planner.h"
 #include "core/base/aligned_buffer.h"
 #include "core/exec/expert_run.h"
+#include "core/exec/memory_run.h"
 #include "core/exec/prepared_plan.h"
 #include "core/exec/scheduler.h"
 #include "core/exec/weight_run.h"
@@ -34,13 +35,15 @@ struct NodeProfile {
 class Program {
  public:
   // `largest` bounds every later run. `budget` (may be NULL) is asked before the arena is allocated. `experts` holds the
-  // experts of a plan that leaves them in their file, else NULL; `weights` likewise those of LeaveWeights().
+  // experts of a plan that leaves them in their file, else NULL; `weights` likewise those of LeaveWeights(); `memory` is the
+  // bank of a plan that was made for one.
   // Errors: a kernel refuses a node, out of memory or budget.
   static absl::StatusOr<std::unique_ptr<Program>> Create(const PreparedPlan& prepared, const kl_planner& planner,
                                                          const Extents& largest,
                                                          const CacheTensorFunction& cache_tensor,
                                                          Budget* budget = nullptr, ExpertBank* experts = nullptr,
-                                                         WeightStream* weights = nullptr);
+                                                         WeightStream* weights = nullptr,
+                                                         const MemoryBank* memory = nullptr);
   // What Create() reserves in the budget, if `streamed` (may be NULL) are the weights that are left. The weights need not be
   // loaded.
   static absl::StatusOr<uint64_t> RequiredBytes(const PreparedPlan& prepared, const StreamedWeights* streamed,
@@ -74,6 +77,8 @@ class Program {
   uint64_t arena_bytes() const { return arena_.size(); }
   // Where the tokens of a run were routed; NULL for a plan without experts.
   ExpertRun* experts() { return experts_.get(); }
+  // The memory blocks that it computes with; NULL for a plan without.
+  MemoryRun* memory() const { return memory_.get(); }
 
  private:
   struct Node;
@@ -88,7 +93,7 @@ class Program {
   absl::Status PrepareKernels();
   absl::Status PrepareBlocks(Node* node, size_t index, const StreamedNode& streamed);
   void AttachWeights(WeightStream* weights);
-  void BeginRun(size_t count, const std::atomic<bool>* cancel);
+  absl::Status BeginRun(size_t count, const std::atomic<bool>* cancel);
   void EndRun();
   // Returns the bytes of the arena.
   absl::StatusOr<uint64_t> PlaceValues(const kl_planner& planner);
@@ -115,6 +120,7 @@ class Program {
   std::vector<uint64_t> counted_bytes_;  // of the node that runs, by worker
   std::unique_ptr<ExpertRun> experts_;
   std::unique_ptr<WeightRun> weights_;
+  std::unique_ptr<MemoryRun> memory_;
 };
 
 }  // namespace kinglet

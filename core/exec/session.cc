@@ -55,6 +55,10 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Model* model, con
     return absl::FailedPreconditionError(
         absl::StrCat(model->source().path, ": loaded with plan_only, it has no weights to compute with; load it in full"));
   }
+  if ((model->plan().facts.pooling != KL_POOLING_NONE) != options.encodes) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(model->source().path, ": a text encoder, which makes vectors and no tokens; load it as an encoder"));
+  }
   std::unique_ptr<Session> session(new Session(model));
   KL_ASSIGN_OR_RETURN(const Extents extents, ChooseExtents(model->plan(), options));
 
@@ -75,7 +79,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Model* model, con
   KL_ASSIGN_OR_RETURN(session->program_,
                       Program::Create(*model->prepared(), runtime->planner(), extents,
                                       [&](kl_value value) { return cache->tensor(cache_of[value]); },
-                                      model->budget(), model->experts(), model->weight_stream()));
+                                      model->budget(), model->experts(), model->weight_stream(), model->memory()));
   session->full_logits_ = options.full_logits;
   KL_RETURN_IF_ERROR(session->SetSampler(options.sampler));
   return session;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct SessionOptions {
   SamplerOptions sampler;
   // Compute every logit of every token, also those that the sampler does not look at.
   bool full_logits = false;
+  // Of an Encoder, whose model makes no logits.
+  bool encodes = false;
 };
 
 // Where the tokens of one batch were routed.
@@ -96,6 +99,16 @@ class Session {
   // From any thread: the running call stops between two nodes. No effect on later calls.
   void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
 
+  // What the tokens computed from now on remember: the blocks on this path, or without a path generic ones. The cache is
+  // kept. Starts to read and returns; the next tokens wait for what is not there then. Errors: the model has no memory bank,
+  // the path is not one of the bank's.
+  absl::Status SetMemoryPath(const std::optional<MemoryPath>& path);
+  // Until all blocks of the path are there. Error: a block could not be read; cancelled.
+  absl::Status AwaitMemory();
+  const std::optional<MemoryPath>& memory_path() const { return memory_path_; }
+  // Of the last fetch; NULL for a model without a memory bank.
+  const MemoryFetchStats* memory_stats() const;
+
   absl::Status Save(const std::string& path);
   absl::Status Restore(const std::string& path);
 
@@ -114,6 +127,8 @@ class Session {
   // How many of the largest logits the sampler looks at once `more_count` tokens are accepted; 0: all.
   uint32_t WantedCount(size_t more_count) const;
   void ReportRouting(size_t token_count);
+  // The model's memory bank, or why there is nothing to set.
+  absl::StatusOr<const MemoryBank*> CheckedMemory() const;
   absl::Status CheckTokens(absl::Span<const int32_t> tokens) const;
   // The penalties' history from tokens_; the random generator goes on where it is.
   absl::Status RefillSampler();
@@ -123,6 +138,7 @@ class Session {
   std::unique_ptr<Program> program_;
   std::unique_ptr<Sampler> sampler_;
   std::vector<int32_t> tokens_;
+  std::optional<MemoryPath> memory_path_;
   absl::Span<const float> logits_;
   bool full_logits_ = false;
   uint32_t wanted_count_ = 0;  // how many of logits_ are there; 0: all

@@ -1,6 +1,6 @@
 // Session files: a conversation, its KV cache and its sampler, to go on with later.
 //
-//   header    magic, version, model fingerprint, sizes                       64 bytes
+//   header    magic, version, model fingerprint, sizes, path through the memory bank
 //   tokens    i32 [token_count]
 //   recent    i32 [recent_count]       the sampler's history
 //   logits    f32 [logit_count]        of the last token; none when the session had none
@@ -25,7 +25,8 @@ namespace kinglet {
 namespace {
 
 constexpr char kMagic[8] = {'K', 'L', 'S', 'E', 'S', 'S', 'N', '\0'};
-constexpr uint32_t kVersion = 2;  // 2: keys and values may have different types
+// 2: keys and values may have different types. 3: the path through a memory bank.
+constexpr uint32_t kVersion = 3;
 
 struct Header {
   char magic[8];
@@ -36,6 +37,8 @@ struct Header {
   uint64_t recent_count;
   uint64_t logit_count;
   uint64_t cache_bytes;
+  uint64_t memory_identity;  // MemoryBank::identity(); 0: computed without a bank
+  MemoryPath memory_path;    // depth 0: none, generic blocks
   RandomGenerator::State generator;
 };
 static_assert(std::is_trivially_copyable<Header>::value, "written as bytes");
@@ -119,6 +122,8 @@ absl::Status Session::Save(const std::string& path) {
   header.logit_count = logits_.size();
   header.cache_bytes = cache_->SerializedBytes();
   header.generator = sampler.generator;
+  if (model_->memory() != nullptr) header.memory_identity = model_->memory()->identity();
+  if (memory_path_.has_value()) header.memory_path = *memory_path_;
 
   KL_ASSIGN_OR_RETURN(const std::unique_ptr<AtomicFile> file, AtomicFile::Create(path));
   Writer writer(file.get());
@@ -141,6 +146,18 @@ absl::Status Session::Restore(const std::string& path) {
   if (header.model_fingerprint != model_->Fingerprint()) {
     return absl::FailedPreconditionError(
         absl::StrCat(path, ": the session belongs to another model than ", model_->source().path));
+  }
+  const uint64_t memory_identity = model_->memory() == nullptr ? 0 : model_->memory()->identity();
+  if (header.memory_identity != memory_identity) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        path, ": the session was computed with ", header.memory_identity == 0 ? "no memory bank" : "another memory bank",
+        memory_identity == 0 ? ", this model has none" : ", or with other blocks of it denied", "; compute it again"));
+  }
+  std::optional<MemoryPath> memory_path;
+  if (header.memory_path.depth != 0) memory_path = header.memory_path;
+  if (memory_path.has_value()) {
+    if (memory_identity == 0) return Damaged(path, "it has a path and no memory bank");
+    KL_RETURN_IF_ERROR(Annotate(model_->memory()->Resolve(memory_path).status(), path));
   }
   if (!SizesFit(header, bytes.size())) return Damaged(path, "its parts do not add up to its size");
   size_t at = sizeof header;
@@ -165,6 +182,7 @@ absl::Status Session::Restore(const std::string& path) {
                                static_cast<size_t>(std::max(0, sampler_->options().repeat_last_n)));
   fitting.recent.assign(sampler.recent.end() - static_cast<ptrdiff_t>(kept), sampler.recent.end());
   KL_RETURN_IF_ERROR(Annotate(sampler_->Restore(fitting), path));
+  if (memory_identity != 0) KL_RETURN_IF_ERROR(Annotate(SetMemoryPath(memory_path), path));
   // From here on the session's old content is gone, also where the cache is refused.
   tokens_.clear();
   logits_ = {};

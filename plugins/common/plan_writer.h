@@ -234,6 +234,14 @@ class PlanWriter {
                 {x, routing.ids, routing.weights, gate, up, down}, {KL_DIM_TOKENS, dim});
   }
 
+  // h plus what the neurons of the model's memory bank make of x, the input of the layer's
+  // feed-forward network; h itself where there is no bank. Belongs behind the network's residual.
+  kl_value Memory(const std::string& name, int64_t layer, kl_value x, kl_value h,
+                  const char* activation) {
+    if (!KL_HAS_FIELD(builder_, kl_plan_builder, memory) || builder_->memory == nullptr) return h;
+    return builder_->memory(builder_, name.c_str(), layer, activation, x, h);
+  }
+
   // The rows whose logits are wanted: f32 [outputs, dim].
   kl_value SelectRows(const std::string& name, kl_value x, kl_value rows, int64_t dim) {
     return Node("select_rows", name, {}, {x, rows}, {KL_DIM_OUTPUTS, dim});

@@ -14,6 +14,7 @@ namespace {
 struct Config {
   int64_t layers, dim, ffn, heads, kv_heads, head_length, context, window;
   int64_t experts, experts_used, expert_ffn;  // experts = 0: dense
+  int64_t pooling;                            // KL_POOLING_*
   double epsilon;
   bool qk_norm;
   PlanWriter::RopeOptions rope;
@@ -39,6 +40,10 @@ Config ReadConfig(PlanWriter* w, const kl_model_view* view, const DecoderFamily&
   }
   c.epsilon = w->PositiveFloat("attention.layer_norm_rms_epsilon", 1e-5);
   c.qk_norm = family.qk_norm;
+  c.pooling = w->Int("pooling_type", KL_POOLING_NONE, KL_POOLING_MEAN, KL_POOLING_NONE);
+  if (w->Int("attention.causal", 0, 1, 1) == 0) {
+    w->Fail(KL_UNSUPPORTED, std::string(family.name) + ".attention.causal is false: attention to later tokens cannot be computed");
+  }
   c.rope.head_length = c.head_length;
   c.rope.rotary_length = w->Int("rope.dimension_count", 2, kMostHeadLength, c.head_length);
   c.rope.base = w->PositiveFloat("rope.freq_base", 10000.0);
@@ -123,12 +128,17 @@ kl_code BuildDecoder(const DecoderFamily& family, const kl_host*, const kl_model
     h = w.Add(layer + "attn_residual", h, Attention(&w, layer, c, x, positions), c.dim);
     x = w.RmsNorm(layer + "ffn_norm", h, w.Vector(layer + "ffn_norm.weight", c.dim), c.dim, c.epsilon);
     h = w.Add(layer + "ffn_residual", h, c.experts > 0 ? ExpertFfn(&w, layer, c, x) : DenseFfn(&w, layer, c, x), c.dim);
+    h = w.Memory(layer + "memory", l, x, h, "silu");
   }
 
   h = w.SelectRows("output_rows", h, w.OutputRows(), c.dim);
   h = w.RmsNorm("output_norm", h, w.Vector("output_norm.weight", c.dim), c.dim, c.epsilon, KL_DIM_OUTPUTS);
-  const kl_value head = w.HasTensor("output.weight") ? w.Weight("output.weight", {vocabulary, c.dim}) : embedding;
-  w.Logits(w.Head("output", h, head, vocabulary));
+  if (c.pooling == KL_POOLING_NONE) {
+    const kl_value head = w.HasTensor("output.weight") ? w.Weight("output.weight", {vocabulary, c.dim}) : embedding;
+    w.Logits(w.Head("output", h, head, vocabulary));
+  } else {
+    w.Logits(h);
+  }
 
   facts->vocabulary_size = vocabulary;
   facts->context_length = c.context;
@@ -136,6 +146,7 @@ kl_code BuildDecoder(const DecoderFamily& family, const kl_host*, const kl_model
   facts->layer_count = c.layers;
   facts->expert_count = c.experts;
   facts->expert_used_count = c.experts_used;
+  if (KL_HAS_FIELD(facts, kl_model_facts, pooling)) facts->pooling = c.pooling;
   return w.Status(error);
 }
 

@@ -3,7 +3,10 @@
 //   h  = embed(tokens)
 //   h += W_o attention(rope(norm?(W_q x + b)), ...)     x = rmsnorm(h)
 //   h += ffn(rmsnorm(h))                                dense SwiGLU, or a mixture of SwiGLU experts
+//   h += what a memory bank's neurons make of the same x, where there is a bank
 //   logits = W_out rmsnorm(h)
+//
+// With <family>.pooling_type = 1 (mean) the model is a text encoder: rmsnorm(h) comes out, there is no head.
 //
 // Sources: Llama arXiv 2302.13971, 2307.09288 (GQA), 2407.21783 (rope scaling); Qwen2 arXiv 2407.10671 (q, k, v biases);
 // Qwen3 arXiv 2505.09388 (QK norm); Mixtral arXiv 2401.04088. Metadata keys and tensor names as in GGUF.

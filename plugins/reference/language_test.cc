@@ -264,6 +264,33 @@ TEST(MoeFfnTest, NamesADownMatrixOfTheWrongShape) {
               "operand down: expected [2, 2, 2], found f32 [2, 2, 3]");
 }
 
+// Two segments of 2 and 1 neurons over rows of 2; gate, up, down rows of each, the rest of the second unused.
+std::vector<Given> SegmentOperands() {
+  return {F32({1, 2}, {1, 2}), F32({1, 2}, {100, 200}),
+          F32({2, 6, 2}, {1, 0, -1, 0, /*up*/ 0, 1, 9, 9, /*down*/ 1, 10, 9, 9,  //
+                          0, 1, /*up*/ 1, 1, /*down*/ 1, -1, 9, 9, 9, 9, 9, 9}),
+          Out({1, 2})};
+}
+constexpr int64_t kSegmentNeurons[] = {2, 1};
+
+TEST(FfnSegmentsTest, AddsTheNeuronsOfEverySegment) {
+  // Segment 0: relu(1) * 2, and a neuron that is off; segment 1: relu(2) * 3.
+  const OperatorRun r =
+      RunOperator("ffn_segments", {StringAttribute("activation", "relu"), IntsAttribute("neurons", kSegmentNeurons)},
+                  SegmentOperands());
+  ExpectNear(r.last(), {100 + 2 * 1 + 6 * 1, 200 + 2 * 10 - 6 * 1});
+}
+
+TEST(FfnSegmentsTest, NamesWhatDoesNotFit) {
+  std::vector<Given> operands = SegmentOperands();
+  const std::vector<kl_attribute> attributes = {StringAttribute("activation", "relu"),
+                                                IntsAttribute("neurons", kSegmentNeurons)};
+  operands[2] = F32({2, 5, 2}, {});
+  ExpectError(RunOperator("ffn_segments", attributes, operands), "operand segments: expected [2, 6, 2]");
+  operands = SegmentOperands();
+  ExpectError(RunOperator("ffn_segments", {StringAttribute("activation", "relu")}, operands), "attribute neurons");
+}
+
 TEST(SelectRowsTest, CopiesRowsInTheGivenOrder) {
   const OperatorRun r = RunOperator(
       "select_rows", {}, {F32({3, 2}, {1, 2, 3, 4, 5, 6}), I32({2}, {2, 0}), Out({2, 2})});

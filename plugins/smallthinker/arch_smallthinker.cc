@@ -5,6 +5,7 @@
 //   routing  = top-k(W_r h)                       on the raw input of the layer, before its norm
 //   h       += W_o attention(rmsnorm(h))          GQA; RoPE and window as the layer's layout says
 //   h       += sum of w_e down_e(relu(gate_e x) * up_e x) over the chosen experts,  x = rmsnorm(h)
+//   h       += what a memory bank's neurons make of x, where there is a bank
 //
 // Metadata: smallthinker.*, as reference engines write them. A layer's layout comes from the arrays rope_layout and
 // sliding_window_layout where the file has them; else attention.sliding_window non-zero means period 4 (layer 4i is NoPE
@@ -169,6 +170,7 @@ kl_code Build(const kl_host* host, const kl_model_view* view, kl_plan_builder* b
 
     x = w.RmsNorm(layer + "ffn_norm", h, w.Vector(layer + "ffn_norm.weight", c.dim), c.dim, c.epsilon);
     h = w.Add(layer + "ffn_residual", h, Experts(&w, layer, c, routing, x), c.dim);
+    h = w.Memory(layer + "memory", l, x, h, "relu");
   }
 
   h = w.SelectRows("output_rows", h, w.OutputRows(), c.dim);

@@ -16,6 +16,8 @@
   use(f32) use(f16) use(bf16) use(q4_0) use(q8_0) use(q4_k) use(q4_k_q6_k) use(q5_k) \
       use(q5_k_q6_k) use(q6_k)
 
+#define KL_FOR_EACH_SEGMENTS(use) use(f32) use(f16) use(q4_0) use(q8_0)
+
 // Of keys and values.
 #define KL_FOR_EACH_ATTENTION(use)                                                                \
   use(f32) use(f16) use(q8_0) use(f32_f16) use(f32_q8_0) use(f16_f32) use(f16_q8_0) use(q8_0_f32) \
@@ -25,7 +27,10 @@
   extern const kl_table kl_table_sparse_x86_attention_##type##_avx2;
 #define KL_DECLARE_MATMUL(type) extern const kl_table kl_table_sparse_x86_matmul_##type##_avx2;
 #define KL_DECLARE_MOE(type) extern const kl_table kl_table_sparse_x86_moe_ffn_##type##_avx2;
+#define KL_DECLARE_SEGMENTS(type) \
+  extern const kl_table kl_table_sparse_x86_ffn_segments_##type##_avx2;
 extern "C" {
+KL_FOR_EACH_SEGMENTS(KL_DECLARE_SEGMENTS)
 KL_FOR_EACH_MATMUL(KL_DECLARE_MATMUL)
 KL_FOR_EACH_MOE(KL_DECLARE_MOE)
 KL_FOR_EACH_ATTENTION(KL_DECLARE_ATTENTION)
@@ -36,6 +41,7 @@ namespace {
 
 #define KL_MATMUL_KERNEL(type) kl_table_sparse_x86_matmul_##type##_avx2.kernels[0],
 #define KL_ATTENTION_KERNEL(type) kl_table_sparse_x86_attention_##type##_avx2.kernels[0],
+#define KL_SEGMENTS_KERNEL(type) kl_table_sparse_x86_ffn_segments_##type##_avx2.kernels[0],
 #define KL_MOE_KERNEL(type) kl_table_sparse_x86_moe_ffn_##type##_avx2.kernels[0],
 
 // Test machines without AVX2 skip, as a host would not choose these kernels.
@@ -219,6 +225,61 @@ TEST(MoeFfn, RefusesAnIdThatNamesNoExpert) {
     EXPECT_EQ(KL_INVALID_ARGUMENT, runner.Run());
   }
 }
+
+class SegmentsSameBits : public ::testing::TestWithParam<const kl_kernel*> {};
+
+// Small segments are computed by whole tokens, large ones shared out by neurons; in place or not, one segment missing or all.
+TEST_P(SegmentsSameBits, AloneInABatchAndForAnySplit) {
+  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
+  const kl_kernel* kernel = GetParam();
+  const kl_dtype type = kernel->operand_types[2];
+  const int64_t tokens = 40;
+  for (const bool large : {false, true}) {
+    for (const int64_t length : {int64_t{96}, int64_t{256}, int64_t{1056}}) {
+      SCOPED_TRACE("length " + std::to_string(length));
+      const int64_t neurons[] = {large ? 300 : 32, 5, large ? 77 : 4};
+      Random random = {static_cast<uint64_t>(length)};
+      std::mt19937 splits(7);
+      std::vector<uint8_t> segments[3];
+      for (int s = 0; s < 3; ++s) segments[s] = Weights(&random, type, 3 * neurons[s], length);
+      const std::vector<float> x = Normal(&random, tokens * length), h = Normal(&random, tokens * length);
+      kl_attribute attributes[] = {TextAttribute("activation", large ? "silu" : "relu"), {}};
+      attributes[1].name = "neurons";
+      attributes[1].kind = KL_ATTRIBUTE_INTS;
+      attributes[1].count = 3;
+      attributes[1].ints = neurons;
+      for (const int missing : {3, 1, 0, -1}) {  // 3: none, -1: all
+        const void* parts[3];
+        for (int s = 0; s < 3; ++s) parts[s] = missing < 0 || s == missing ? nullptr : segments[s].data();
+        const auto run = [&](int64_t first, int64_t count, float* y) {
+          KernelRunner runner(kernel, attributes, 2);
+          kl_tensor rows = MakeTensor(type, {3, 3 * neurons[0], length}, segments[0].data());
+          rows.data = nullptr;
+          rows.parts = parts;
+          const kl_code code = runner.Prepare({MakeTensor(KL_TYPE_F32, {count, length}, x.data() + first * length),
+                                               MakeTensor(KL_TYPE_F32, {count, length}, y), rows,
+                                               MakeTensor(KL_TYPE_F32, {count, length}, y)},
+                                              false);
+          return code != KL_OK ? code : runner.Run(&splits);
+        };
+        std::vector<float> batch = h;
+        ASSERT_EQ(KL_OK, run(0, tokens, batch.data()));
+        EXPECT_EQ(batch == h, missing < 0);
+        for (const int64_t count : {1, 2, 7}) {
+          for (int64_t t = 0; t + count <= tokens; t += count) {
+            std::vector<float> y(h.begin() + t * length, h.begin() + (t + count) * length);
+            ASSERT_EQ(KL_OK, run(t, count, y.data()));
+            ASSERT_TRUE(SameBits(batch.data() + t * length, y.data(), count * length))
+                << "token " << t << ", " << count << " at a time";
+          }
+        }
+      }
+    }
+  }
+}
+
+const kl_kernel* const kSegmentsKernels[] = {KL_FOR_EACH_SEGMENTS(KL_SEGMENTS_KERNEL)};
+INSTANTIATE_TEST_SUITE_P(Types, SegmentsSameBits, ::testing::ValuesIn(kSegmentsKernels), NameOf);
 
 struct AttentionCase {
   const char* name;

@@ -3,6 +3,8 @@
     python3 make_goldens.py        (numpy only; the same seed gives the same bytes)
 
 Per case: CASE.gguf (f32) and CASE.logits.npy, f32 [tokens, vocabulary]; all cases read tokens.txt.
+memory.logits.npy: those of sigmoid_hybrid with the blocks of a memory bank (memory_block), whose path is MEMORY_PATH.
+encoder.gguf, encoder.vectors.npy: a text encoder, and its vectors of TEXTS, f32 [texts, width].
 """
 
 import os
@@ -10,6 +12,7 @@ import sys
 
 import numpy as np
 
+from numpy_encoder import Encoder
 from numpy_smallthinker import SIGMOID, SOFTMAX, SmallThinker
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -28,6 +31,67 @@ CASES = {
     "no_gating_key": (None, None, 1, False, False),  # neither a gating function nor a window in the file
 }
 MARGIN = 3e-3  # no router decision closer than this: rounding must not change an expert
+
+
+MEMORY_ROWS = (5, 3)  # neurons a layer of a block of level 1, 2
+MEMORY_PATH = (1, 3)
+TEXTS = ["the moon", "this and that other thing", "a"]
+
+
+def memory_block(layers, rows, level, node):
+    """The same numbers as in tests/memory_bank/memory_bank_files.h."""
+    count = layers * 3 * rows * DIM
+    numbers = (np.arange(count) * 7 + level * 3 + node * 5) % 13 - 6
+    return (numbers.astype(np.float32) / np.float32(40)).reshape(layers, 3, rows, DIM).astype(np.float64)
+
+
+def write_memory():
+    model = SmallThinker(os.path.join(HERE, "sigmoid_hybrid.gguf"))
+    blocks = [memory_block(model.layers, rows, level + 1, MEMORY_PATH[level]) for level, rows in enumerate(MEMORY_ROWS)]
+    margins = []
+    logits = model.logits(TOKENS, margins, blocks)
+    np.save(os.path.join(HERE, "memory.logits.npy"), logits)
+    print(f"memory: smallest margin {min(margins):.4f}, largest logit {np.abs(logits).max():.2f}, "
+          f"moved by {np.abs(logits - model.logits(TOKENS)).max():.2f}")
+
+
+def encoder_tokens(text):
+    """As the vocabulary of metadata() has it: characters, and one merge."""
+    words = metadata("", None, None, 1)["tokenizer.ggml.tokens"]
+    tokens, at = [], 0
+    while at < len(text):
+        size = 2 if text[at : at + 2] == "th" else 1
+        tokens.append(words.index(text[at : at + size].replace(" ", "\u0120")))
+        at += size
+    return tokens
+
+
+def write_encoder():
+    layers, ffn, rng = 2, 48, np.random.RandomState(77)
+    meta = {key: value for key, value in metadata("encoder", None, None, layers).items() if not key.startswith("smallthinker.")}
+    meta["general.architecture"] = "llama"
+    prefix = "llama."
+    meta.update({
+        prefix + "block_count": layers, prefix + "context_length": 256, prefix + "embedding_length": DIM,
+        prefix + "feed_forward_length": ffn, prefix + "attention.head_count": HEADS, prefix + "attention.head_count_kv": KV_HEADS,
+        prefix + "attention.layer_norm_rms_epsilon": 1e-6, prefix + "rope.freq_base": 10000.0,
+        prefix + "rope.dimension_count": DIM // HEADS, prefix + "pooling_type": 1,
+    })
+    normal = lambda *shape: (rng.standard_normal(shape) * shape[-1] ** -0.5).astype(np.float32)
+    norm = lambda: (1.0 + 0.2 * rng.standard_normal(DIM)).astype(np.float32)
+    out = [("token_embd.weight", normal(VOCABULARY, DIM)), ("output_norm.weight", norm())]
+    for layer in range(layers):
+        kv = KV_HEADS * DIM // HEADS
+        block = {
+            "attn_norm": norm(), "attn_q": 2 * normal(DIM, DIM), "attn_k": 2 * normal(kv, DIM), "attn_v": normal(kv, DIM),
+            "attn_output": normal(DIM, DIM), "ffn_norm": norm(), "ffn_gate": normal(ffn, DIM), "ffn_up": normal(ffn, DIM),
+            "ffn_down": normal(DIM, ffn),
+        }
+        out += [(f"blk.{layer}.{name}.weight", array) for name, array in block.items()]
+    path = os.path.join(HERE, "encoder.gguf")
+    gguf_writer.write(path, meta, [(name, array, gguf_writer.F32) for name, array in out])
+    encoder = Encoder(path)
+    np.save(os.path.join(HERE, "encoder.vectors.npy"), np.stack([encoder.vector(encoder_tokens(text)) for text in TEXTS]))
 
 
 def metadata(name, gating, window, layers):
@@ -89,6 +153,8 @@ def main():
         np.save(os.path.join(HERE, name + ".logits.npy"), logits)
         single = np.abs(SmallThinker(path, np.float32).logits(TOKENS) - logits).max()
         print(f"{name}: seed {seed}, smallest margin {min(margins):.4f}, largest logit {np.abs(logits).max():.2f}, f32 against f64 {single:.1e}")
+    write_memory()
+    write_encoder()
 
 
 if __name__ == "__main__":

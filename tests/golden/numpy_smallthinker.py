@@ -104,7 +104,11 @@ class SmallThinker:
             y[rows] += weights[rows, slots][:, None] * ((gate * up) @ block["ffn_down_exps"][e].T)
         return y
 
-    def logits(self, ids, margins=None):
+    def _memory(self, memory, layer, x):
+        """What the blocks of a path add: each [layers, 3, rows, dim], gate, up and down transposed."""
+        return sum((np.maximum(x @ block[layer, 0].T, 0.0) * (x @ block[layer, 1].T)) @ block[layer, 2] for block in memory)
+
+    def logits(self, ids, margins=None, memory=()):
         """f32 [tokens, vocabulary]. `margins` collects, per layer, how clearly the router chose."""
         h = self.embedding[np.asarray(ids)]
         for layer, block in enumerate(self.blocks):
@@ -113,5 +117,6 @@ class SmallThinker:
                 ranked = -np.sort(-scores, axis=-1)
                 margins.append(float((ranked[:, self.used - 1] - ranked[:, self.used]).min()))
             h = h + self._attention(block, rms_norm(h, block["attn_norm"], self.eps), layer)
-            h = h + self._experts(block, rms_norm(h, block["ffn_norm"], self.eps), chosen, weights)
+            x = rms_norm(h, block["ffn_norm"], self.eps)
+            h = h + self._experts(block, x, chosen, weights) + self._memory(memory, layer, x)
         return (rms_norm(h, self.norm, self.eps) @ self.head.T).astype(np.float32)

@@ -109,12 +109,15 @@ Failure BenchModel(const Settings& settings, EngineFlags engine, const std::stri
   }
   engine.session_context_length = static_cast<int32_t>(context);
   engine.session_batch = static_cast<int32_t>(settings.runner.batch);
+  if (engine.bank.path.empty()) engine.bank.generic = !engine.bank.bank.empty();
   if (failure.ok()) failure = LoadModel(engine, runtime.get(), path, false, &model);
   if (!failure.ok()) return failure;
   const int64_t load_ns = NowNs() - start;
   if (engine.verbose) std::fputs(SummarisePlan(kl_model_plan_text(model.get())).c_str(), stderr);
   const kl_model_info info = Describe(model.get());
-  BenchRunner runner(settings.runner, model.get(), &interrupt, &progress);
+  RunnerOptions runner_options = settings.runner;
+  runner_options.bank = engine.bank;
+  BenchRunner runner(runner_options, model.get(), &interrupt, &progress);
   failure = runner.Begin(tests);
   for (size_t i = 0; i < tests.size() && failure.ok(); ++i) {
     BenchResult result;

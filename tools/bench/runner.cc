@@ -61,6 +61,7 @@ Failure BenchRunner::Begin(const std::vector<BenchTest>& tests) {
   options.context_length = static_cast<int32_t>(context);
   options.batch = static_cast<int32_t>(options_.batch);
   Failure failure = CreateSession(model_, options, &session_);
+  if (failure.ok()) failure = SetMemory(options_.bank, model_, "", session_.get());
   if (failure.ok()) failure = MakeTokens(context);
   if (failure.ok() && !options_.record_routing.empty()) {
     failure = recorder_.Start(model_, session_.get(), options_.record_routing);

@@ -24,6 +24,7 @@ struct RunnerOptions {
   std::string prompt_file;  // empty: the built-in text
   bool roof = false;        // a streaming read before each repetition of a generation
   bool profile = false;     // operator by operator, after the measurement
+  BankFlags bank;              // which blocks of a memory bank: texts are not routed
   std::string record_routing;  // where the first repetition of each test is recorded; empty: nowhere
 };
 

@@ -41,6 +41,8 @@ struct Settings {
   bool no_history = false;
   bool version = false;
   std::string record_routing;
+  bool no_bank = false;
+  bool bank_reroute = false;
   Sampling sampling;
 };
 
@@ -61,9 +63,12 @@ class Chat {
 
   Failure Load() {
     Failure failure;
-    if (settings_.model.empty()) failure = FindShippedModel(&settings_.model);
-    if (failure.ok()) failure = CreateRuntime(kName, engine_, &runtime_);
     EngineFlags engine = engine_;
+    if (settings_.model.empty()) {
+      failure = FindShippedModel(&settings_.model);
+      if (engine.bank.bank.empty() && !settings_.no_bank) engine.bank.bank = FindShippedBank();
+    }
+    if (failure.ok()) failure = CreateRuntime(kName, engine_, &runtime_);
     engine.session_context_length = static_cast<int32_t>(settings_.context);
     engine.session_batch = static_cast<int32_t>(settings_.batch);
     if (failure.ok()) failure = LoadModel(engine, runtime_.get(), settings_.model, false, &model_);
@@ -88,6 +93,8 @@ class Chat {
     conversation_ = std::make_unique<Conversation>(
         model_.get(), session_.get(), settings_.chat_template, settings_.raw, &interrupt_);
     conversation_->SetSystem(settings_.system);
+    failure = conversation_->UseMemory(engine.bank, settings_.bank_reroute);
+    if (!failure.ok()) return failure;
     state_.model = model_.get();
     state_.session = session_.get();
     state_.expert_use = &recorder_.use();
@@ -252,6 +259,9 @@ void Declare(Settings* s, EngineFlags* engine, OptionTable* options) {
                    "most tokens computed at once");
   engine->DeclareThreads(options);
   engine->DeclareMemory(options);
+  options->Flag({"--bank-reroute"}, &s->bank_reroute,
+                "route every message, not only a conversation's first: what was said before stays as it was computed");
+  options->Flag({"--no-bank"}, &s->no_bank, "the shipped model without its memory bank");
   DeclareRecording(options, &s->record_routing);
   options->Flag({"--no-history"}, &s->no_history,
                 "neither read nor write the history of typed lines");

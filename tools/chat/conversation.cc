@@ -130,8 +130,10 @@ Failure Conversation::Answer(int64_t max_tokens, const TextFunction& on_text, An
 
 Failure Conversation::Ask(const std::string& text, int64_t max_tokens, const TextFunction& on_text,
                           AnswerStats* stats) {
+  const bool begins = FirstQuestion() == nullptr;
   messages_.push_back({"user", text});
-  Failure failure = Answer(max_tokens, on_text, stats);
+  Failure failure = bank_.Routes() && (begins || reroute_) ? Route(text, begins) : Success();
+  if (failure.ok()) failure = Answer(max_tokens, on_text, stats);
   if (!failure.ok()) messages_.pop_back();
   return failure;
 }
@@ -146,6 +148,28 @@ Failure Conversation::Regenerate(int64_t max_tokens, const TextFunction& on_text
   Failure failure = Answer(max_tokens, on_text, stats);
   if (!failure.ok()) messages_.push_back(std::move(last));
   return failure;
+}
+
+Failure Conversation::UseMemory(const BankFlags& bank, bool reroute) {
+  bank_ = bank;
+  reroute_ = reroute;
+  return bank.Routes() ? Success() : SetMemory(bank, model_, "", session_);
+}
+
+const Message* Conversation::FirstQuestion() const {
+  for (const Message& message : messages_) {
+    if (message.role == "user") return &message;
+  }
+  return nullptr;
+}
+
+Failure Conversation::Route(const std::string& text, bool begins) {
+  const kl_memory_fetch before = DescribeMemory(session_);
+  Failure failure = SetMemory(bank_, model_, text, session_);
+  if (!failure.ok() || !begins) return failure;
+  const kl_memory_fetch now = DescribeMemory(session_);
+  const bool same = before.has_path && std::equal(now.path.ids, now.path.ids + now.path.depth, before.path.ids);
+  return same ? Success() : Rewind(0);
 }
 
 void Conversation::Clear() {
@@ -183,7 +207,10 @@ Failure Conversation::Load(const std::string& path, std::string* note) {
   const kl_code code = kl_session_restore(session_, absl::StrCat(path, ".cache").c_str(), &error);
   if (code == KL_OK) return Success();
   *note = absl::StrCat("the conversation will be read again: ", error.message);
-  return Rewind(0);
+  failure = Rewind(0);
+  const Message* first = FirstQuestion();
+  if (failure.ok() && bank_.Routes() && first != nullptr) failure = Route(first->content, true);
+  return failure;
 }
 
 }  // namespace kinglet::tools

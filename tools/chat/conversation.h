@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/capi/kinglet.h"
+#include "tools/common/bank_flags.h"
 #include "tools/common/interrupt.h"
 #include "tools/common/report.h"
 
@@ -40,6 +41,10 @@ class Conversation {
         template_name_(std::move(template_name)),
         raw_(raw),
         interrupt_(*interrupt) {}
+
+  // How the memory bank is used, where the model has one: with Routes() the first message of a conversation is routed and
+  // the path kept, or with `reroute` every message; else the path is what the flags say.
+  Failure UseMemory(const BankFlags& bank, bool reroute);
 
   // Whether the template is known, before anybody types a question.
   Failure Check() const;
@@ -71,6 +76,10 @@ class Conversation {
   // Makes the session hold exactly `tokens`, with logits of the last.
   Failure Compute(const std::vector<int32_t>& tokens, AnswerStats* stats);
   Failure Rewind(size_t position);
+  // Sets the session's path to where the text leads. A conversation begins with nothing that was computed on another path.
+  Failure Route(const std::string& text, bool begins);
+  // The first user's message, or NULL.
+  const Message* FirstQuestion() const;
 
   kl_model* const model_;
   kl_session* const session_;
@@ -78,6 +87,8 @@ class Conversation {
   const bool raw_;
   Interrupt& interrupt_;
   std::vector<Message> messages_;
+  BankFlags bank_;
+  bool reroute_ = false;
 };
 
 }  // namespace kinglet::tools

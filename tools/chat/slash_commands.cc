@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "tools/common/bank_flags.h"
 #include "tools/common/engine.h"
 #include "tools/common/expert_report.h"
 #include "tools/common/files.h"
@@ -162,6 +163,11 @@ Failure Stats(const std::string&, ChatState* state) {
   return Success();
 }
 
+Failure Memory(const std::string&, ChatState* state) {
+  Say(MemoryReport(DescribeMemory(state->session)));
+  return Success();
+}
+
 Failure Experts(const std::string& argument, ChatState* state) {
   if (Describe(state->model).expert_count == 0) return {kExitUsage, "the model has no experts"};
   std::fputs(HeatMapText(*state->expert_use, HeatMapStyleOf(STDERR_FILENO)).c_str(), stderr);
@@ -189,6 +195,7 @@ constexpr SlashCommand kCommands[] = {
     {"/set", "system TEXT", "tell the model who it is", nullptr},
     {"/show", "", "model, template, parameters", Show},
     {"/stats", "", "speed of the last answer, memory, context used, cache of experts", Stats},
+    {"/memory", "", "the last fetch from the memory bank: path, blocks, bytes, time", Memory},
     {"/experts", "[FILE.svg]", "which experts were used, as a heat map; FILE: as a picture",
      Experts},
 };

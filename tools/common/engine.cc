@@ -116,6 +116,7 @@ void EngineFlags::DeclareMemory(OptionTable* options) {
                 "keep the weights as the kernels want them in a file beside the model, "
                 "MODEL.kinglet-packed, and map it the next time instead of packing anew; not with "
                 "--memory");
+  bank.Declare(options);
 }
 
 Failure CreateRuntime(const char* command, const EngineFlags& flags, RuntimeHandle* runtime) {
@@ -182,6 +183,9 @@ Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::stri
   LoadContext context;
   kl_model_options options = ModelOptionsOf(flags);
   options.vocabulary_only = vocabulary_only;
+  BankOptions bank;
+  const Failure failure = bank.Set(flags.bank, &options);
+  if (!failure.ok()) return failure;
   options.progress = ShowLoading;
   options.progress_user = &context;
   return LoadModel(options, runtime, path, model);

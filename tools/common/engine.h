@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/capi/kinglet.h"
+#include "tools/common/bank_flags.h"
 #include "tools/common/options.h"
 #include "tools/common/report.h"
 
@@ -53,6 +54,7 @@ struct EngineFlags {
   std::string expert_profile;
   bool no_prefetch = false;
   bool ignore_pressure = false;
+  BankFlags bank;
   // Of the session that the command will make; set by the command. session_batch 0: not known.
   int32_t session_context_length = 0;
   int32_t session_batch = 0;
@@ -63,7 +65,7 @@ struct EngineFlags {
   // --scheduler, --plugin, --plugin-folder, --disable-plugin, --plugin-option, --kernel, -v.
   void Declare(OptionTable* options);
   // --memory, --cache-type, -ctk, -ctv, --packed-cache, --expert-policy, --expert-reader, --experts,
-  // --expert-profile, --no-prefetch, --ignore-pressure.
+  // --expert-profile, --no-prefetch, --ignore-pressure; those of BankFlags.
   void DeclareMemory(OptionTable* options);
 };
 

@@ -12,4 +12,9 @@ Failure FindShippedModel(std::string* path) {
                                      "; name a GGUF file or a Hugging Face folder with -m")};
 }
 
+std::string FindShippedBank() {
+  const std::string path = absl::StrCat(ProgramFolder(), "/models/kinglet-demo.klbank");
+  return FileExists(path) ? path : "";
+}
+
 }  // namespace kinglet::tools

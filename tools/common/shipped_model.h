@@ -10,6 +10,8 @@ namespace kinglet::tools {
 
 // models/kinglet-demo.gguf beside the program (links resolved). Never in the working directory.
 Failure FindShippedModel(std::string* path);
+// Its memory bank beside it; empty where there is none. The bank names its encoder, which lies there too.
+std::string FindShippedBank();
 
 }  // namespace kinglet::tools
 

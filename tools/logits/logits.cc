@@ -72,6 +72,7 @@ Failure WriteLogits(const Settings& settings, const EngineFlags& engine) {
   options.batch = static_cast<int32_t>(settings.batch);
   SessionHandle session;
   failure = CreateSession(model.get(), options, &session);
+  if (failure.ok()) failure = SetMemory(engine.bank, model.get(), settings.prompt, session.get());
   if (!failure.ok()) return failure;
   const std::string header = NpyHeader(
       KL_TYPE_F32, {static_cast<int64_t>(tokens.size()), Describe(model.get()).vocabulary_size});
@@ -109,6 +110,7 @@ int Run(int argc, char** argv) {
   engine.DeclareThreads(&options);
   engine.DeclareMemory(&options);
   engine.Declare(&options);
+  options.Note("With a --bank the text of -p is routed; --tokens get generic blocks unless --bank-path says which.");
   int status = 0;
   if (!options.Parse(argc, argv, &status)) return status;
   if (options.Given("--tokens") && options.Given("-p")) {

@@ -47,7 +47,18 @@ bool ScoreRow(void* user, size_t index, const float* logits, size_t vocabulary_s
   return Interrupt::CurrentCount() == 0;
 }
 
-Failure Evaluate(const Settings& settings, kl_model* model, std::vector<int32_t> tokens,
+// The text of some tokens.
+std::string TextOf(const kl_model* model, const int32_t* tokens, size_t count) {
+  size_t length = 0;
+  kl_error error = NoError();
+  kl_model_detokenize(model, tokens, count, false, nullptr, 0, &length, &error);
+  std::string text(length + 1, '\0');
+  kl_model_detokenize(model, tokens, count, false, text.data(), text.size(), &length, &error);
+  text.resize(length);
+  return text;
+}
+
+Failure Evaluate(const Settings& settings, const BankFlags& bank, kl_model* model, std::vector<int32_t> tokens,
                  size_t context, PerplexityEstimate* estimate, size_t* chunk_count) {
   *chunk_count = tokens.size() / context;
   if (settings.chunks > 0)
@@ -76,6 +87,10 @@ Failure Evaluate(const Settings& settings, kl_model* model, std::vector<int32_t>
     if (begin >= 0) *first = begin;
     Chunk chunk = {first, context, settings.all ? 0 : context / 2, estimate};
     kl_error error = NoError();
+    if (kl_model_has_memory(model)) {
+      failure = SetMemory(bank, model, bank.Routes() ? TextOf(model, first, context) : "", session.get());
+      if (!failure.ok()) break;
+    }
     kl_code code = kl_session_rewind(session.get(), 0, &error);
     if (code == KL_OK) {
       code = kl_session_prefill_logits(session.get(), first, context, ScoreRow, &chunk, &error);
@@ -131,7 +146,7 @@ Failure Perplexity(const Settings& settings, const EngineFlags& engine) {
   }
   PerplexityEstimate estimate;
   size_t chunk_count = 0;
-  failure = Evaluate(settings, model.get(), tokens, static_cast<size_t>(context), &estimate,
+  failure = Evaluate(settings, engine.bank, model.get(), tokens, static_cast<size_t>(context), &estimate,
                      &chunk_count);
   if (failure.ok()) {
     Print(settings, info, estimate, tokens.size(), static_cast<size_t>(context), chunk_count);
@@ -167,7 +182,7 @@ int Run(int argc, char** argv) {
       "from "
       "the middle of a chunk on are scored, as llama.cpp's perplexity program does, so that the "
       "numbers "
-      "compare; --all scores all of them. A rest shorter than a chunk is left out.");
+      "compare; --all scores all of them. A rest shorter than a chunk is left out. With a --bank each chunk is routed by its own text.");
   int status = 0;
   if (!options.Parse(argc, argv, &status)) return status;
   const Failure failure = Perplexity(settings, engine);

@@ -11,6 +11,8 @@
 //
 // A slot that is leased, pinned or loading is never evicted, nor is one that a demand ticket waits to hand out. All calls
 // on one bank are thread safe. "Since 1.1": fields that KL_ABI_MINOR 1 appended; KL_HAS_FIELD before they are read.
+//
+// Records of different sizes come in groups (the levels of a hierarchical memory), each with slots of its own size.
 #ifndef KINGLET_CORE_ABI_BANK_H_
 #define KINGLET_CORE_ABI_BANK_H_
 
@@ -27,7 +29,8 @@ typedef uint64_t kl_bank_ticket;               // 0 is never a ticket
 // One place that records live in, fastest first.
 typedef struct kl_bank_tier {
   uint32_t struct_size;
-  const char* path;       // file or folder; NULL: memory only
+  // File or folder. NULL: memory, a part of kl_bank_options.budget_bytes: what the slots beyond those of the leases may take.
+  const char* path;
   uint64_t budget_bytes;  // how much of this tier may be used
 } kl_bank_tier;
 
@@ -41,12 +44,15 @@ typedef struct kl_bank_piece {
 
 typedef struct kl_bank_record {
   const kl_bank_piece* pieces;  // in the order in which they are laid into the slot
-  uint32_t piece_count;         // 1..KL_BANK_MAX_PIECES
+  // 1..KL_BANK_MAX_PIECES. Since 1.3 also 0: a record that is absent, or must never be read (denied). It has no place that
+  // could be read; submit() and pin() refuse it (KL_NOT_FOUND), and no copy of it is kept anywhere.
+  uint32_t piece_count;
   uint32_t has_checksum;        // 1: `checksum` is kl_checksum64 (checksum.h) over the pieces in order
   uint64_t checksum;
 } kl_bank_record;
 
 #define KL_BANK_MAX_PIECES 8
+#define KL_BANK_MAX_GROUPS 16
 
 // Turns the pieces as they were read (pieces[i] points to the bytes of piece i, aligned as in the file modulo 4096) into
 // the slot's content, slot_bytes at `slot`, 64-byte aligned. Called by the bank's threads, several at once.
@@ -59,12 +65,19 @@ typedef struct kl_bank_source {
   const char* const* paths;  // files; the bank opens them
   const kl_bank_record* records;
   uint64_t record_count;  // the id of a record is its index
-  uint64_t slot_bytes;    // of a lease's data, the same for all records
+  uint64_t slot_bytes;    // of a lease's data, the same for all records; with groups: the largest of group_slot_bytes
   kl_bank_unpack unpack;  // NULL: pieces are laid one after the other
   void* context;          // for unpack
   // 1, with unpack NULL: pieces stay where the read put them, and kl_lease.pieces says where: no copy at all for pieces
   // that a file does not align. slot_bytes is then the largest sum of a record's pieces.
   uint32_t in_place;
+  uint32_t reserved;  // padding in 1.2, so never read
+  // Since 1.3. Records of different sizes. Leases, slots, pins and min_lease_count are counted in each group by itself; the
+  // first group is the dearest: memory and fast tiers are given to it first.
+  uint32_t group_count;              // 0: one group of slot_bytes; at most KL_BANK_MAX_GROUPS
+  uint32_t reserved_too;             // 0
+  const uint64_t* group_slot_bytes;  // [group_count], of a lease's data of that group's records
+  const uint8_t* group_of_record;    // [record_count], each below group_count
 } kl_bank_source;
 
 typedef uint32_t kl_bank_verify;
@@ -79,7 +92,7 @@ typedef struct kl_bank_options {
   const kl_bank_tier* const* tiers;
   uint32_t tier_count;
   uint64_t budget_bytes;      // resident bytes: slots, bookkeeping, buffers and threads together
-  uint32_t min_lease_count;   // leases that must be possible at the same time; open() refuses a budget too small for it
+  uint32_t min_lease_count;   // leases (of each group) that must be possible at once; open() refuses a budget too small for it
   uint32_t reserved;          // padding in 1.0, so never read: whatever the writer left there
   // Since 1.1.
   const kl_bank_source* source;  // NULL: the bank finds its records in its tiers
@@ -91,6 +104,15 @@ typedef struct kl_bank_options {
   uint32_t reserved_too;  // 0
 } kl_bank_options;
 
+// Where a lease's bytes came from.
+typedef uint32_t kl_bank_origin;
+enum {
+  KL_BANK_ORIGIN_UNKNOWN = 0,  // the bank does not say
+  KL_BANK_ORIGIN_MEMORY = 1,   // there when submit() asked for it
+  KL_BANK_ORIGIN_FILE = 2,     // read from the record's own file
+  KL_BANK_ORIGIN_TIER = 3      // + i: read from the copy in kl_bank_options.tiers[i]
+};
+
 typedef struct kl_lease {
   uint32_t struct_size;
   uint64_t id;        // the record
@@ -99,6 +121,9 @@ typedef struct kl_lease {
   uint64_t slot;      // the bank's own
   // Since 1.1. Where each piece of the record is, in the slot; NULL when unpack made the content.
   const void* const* pieces;
+  // Since 1.3.
+  kl_bank_origin origin;
+  uint32_t reserved;  // 0
 } kl_lease;
 
 typedef int32_t kl_bank_answer;
@@ -174,7 +199,7 @@ typedef struct kl_bank {
   kl_code (*replay)(const char* policy, uint64_t record_count, uint64_t slot_count, const uint64_t* ids, uint64_t count,
                     uint32_t lease_count, kl_bank_replay_result* result, kl_error* error);
   // The smallest budget that open() takes with these options (whose budget_bytes is not read), and what each further slot
-  // costs. Opens no file.
+  // costs (a slot of each group, where there are several). Opens no file.
   kl_code (*query_budget)(const kl_bank_options* options, uint64_t* least_bytes, uint64_t* bytes_per_slot, kl_error* error);
 } kl_bank;
 

@@ -16,7 +16,8 @@ extern "C" {
 #define KL_ABI_MAJOR 1u
 // 1: banks read records that the host describes (bank.h); counted weight bytes, wanted logits (kernel.h)
 // 2: caches of keys and of values are told apart (architecture.h)
-#define KL_ABI_MINOR 2u
+// 3: records of different sizes, records that are never read, where a lease came from (bank.h)
+#define KL_ABI_MINOR 3u
 
 // True when the struct that `pointer` points to, as its writer knew it, contains `field`.
 #define KL_HAS_FIELD(pointer, type, field) \

@@ -72,6 +72,30 @@ absl::Status AtomicFile::Write(const void* data, size_t bytes) {
   return absl::OkStatus();
 }
 
+absl::Status AtomicFile::WriteAt(uint64_t offset, const void* data, size_t bytes) {
+  KL_RETURN_IF_ERROR(status_);
+  if (descriptor_ < 0)
+    return absl::FailedPreconditionError(absl::StrCat(path_, ": written after Commit()"));
+  const char* next = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t written = pwrite(descriptor_, next, bytes, static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return Fail("write", errno);
+    next += written;
+    offset += static_cast<uint64_t>(written);
+    bytes -= static_cast<size_t>(written);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AtomicFile::SetLength(uint64_t bytes) {
+  KL_RETURN_IF_ERROR(status_);
+  if (descriptor_ < 0)
+    return absl::FailedPreconditionError(absl::StrCat(path_, ": written after Commit()"));
+  if (ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) return Fail("set its length", errno);
+  return absl::OkStatus();
+}
+
 absl::Status AtomicFile::Commit() {
   KL_RETURN_IF_ERROR(status_);
   if (descriptor_ < 0)

@@ -6,6 +6,7 @@
 #define KINGLET_CORE_BASE_ATOMIC_FILE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -28,6 +29,11 @@ class AtomicFile {
   // Appends. After an error every further call fails with the same error.
   absl::Status Write(const void* data, size_t bytes);
   absl::Status Write(absl::string_view text) { return Write(text.data(), text.size()); }
+  // At an offset, which need not be the end; what is skipped reads as zeros and takes no storage
+  // where the file system knows holes. Do not mix with Write().
+  absl::Status WriteAt(uint64_t offset, const void* data, size_t bytes);
+  // Cuts the file to this length, or lengthens it with a hole.
+  absl::Status SetLength(uint64_t bytes);
   // Syncs and takes the file's place; nothing may be written afterwards.
   absl::Status Commit();
 

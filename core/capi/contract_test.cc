@@ -53,6 +53,39 @@ TEST(NullTest, CallsThatCanFailSaySo) {
   EXPECT_TRUE(refused(kl_network_run(nullptr, &error)));
 }
 
+TEST(NullTest, MemoryBanks) {
+  Error error;
+  kl_memory_bank* bank = nullptr;
+  kl_memory_bank_writer* writer = nullptr;
+  kl_memory_path path = {};
+  kl_memory_bank_shape shape = {};
+  kl_memory_bank_info info = {};
+  uint64_t fingerprint = 0;
+  const float vector = 0;
+  const auto refused = [&](kl_code code) {
+    const bool said = std::string(error.message).find("NULL") != std::string::npos;
+    error = Error();
+    return code == KL_INVALID_ARGUMENT && said;
+  };
+  EXPECT_TRUE(refused(kl_file_fingerprint(nullptr, &fingerprint, &error)));
+  EXPECT_TRUE(refused(kl_memory_bank_open(nullptr, &bank, &error)));
+  EXPECT_TRUE(refused(kl_memory_bank_open("x", nullptr, &error)));
+  EXPECT_TRUE(refused(kl_memory_bank_route(nullptr, &vector, 1, &path, &error)));
+  EXPECT_TRUE(refused(kl_memory_bank_verify(nullptr, nullptr, nullptr, nullptr, &error)));
+  EXPECT_TRUE(refused(kl_memory_bank_writer_create("x", nullptr, &vector, 1, &writer, &error)));
+  EXPECT_TRUE(refused(kl_memory_bank_writer_create("x", &shape, nullptr, 1, &writer, &error)));
+  EXPECT_TRUE(refused(kl_memory_bank_writer_add(nullptr, 1, 0, false, "", 0, &error)));
+  EXPECT_TRUE(refused(kl_memory_bank_writer_commit(nullptr, &error)));
+  EXPECT_TRUE(refused(kl_memory_bank_set_denied(nullptr, nullptr, 0, true, &error)));
+  EXPECT_TRUE(refused(kl_memory_bank_set_denied("x", nullptr, 1, true, &error)));
+  EXPECT_TRUE(refused(kl_memory_bank_merge(nullptr, 0, "x", KL_MEMORY_REFUSE, nullptr, nullptr, &error)));
+  EXPECT_EQ(kl_memory_bank_get_shape(nullptr, &shape), KL_INVALID_ARGUMENT);
+  EXPECT_EQ(kl_memory_bank_describe(nullptr, &info), KL_INVALID_ARGUMENT);
+  EXPECT_EQ(kl_memory_bank_state(nullptr, 1, 0, nullptr), -1);
+  kl_memory_bank_free(nullptr);
+  kl_memory_bank_writer_free(nullptr);
+}
+
 TEST(NullTest, CallsWithoutAnErrorArgumentSaySoByCode) {
   kl_plugin_facts plugin = {};
   kl_metadata_entry entry = {};

@@ -1,8 +1,10 @@
 // kl_file: metadata and tensor list without loading.
 #include "absl/strings/str_cat.h"
 #include "core/abi/dtype.h"
+#include "core/base/fault_guard.h"
 #include "core/base/status.h"
 #include "core/capi/handles.h"
+#include "core/model/fingerprint.h"
 
 namespace {
 
@@ -65,6 +67,12 @@ uint32_t kl_file_metadata_count(const kl_file* file) {
   if (file == nullptr) return 0;
   return static_cast<uint32_t>(file->entries.size());
 }
+kl_code kl_file_fingerprint(const kl_file* file, uint64_t* fingerprint, kl_error* error) {
+  if (file == nullptr || fingerprint == nullptr) return kinglet::NullArgument("kl_file_fingerprint", error);
+  return kinglet::FillError(
+      kinglet::RunGuarded(file->source->path, [&] { *fingerprint = kinglet::FingerprintOf(*file->source); }), error);
+}
+
 bool kl_file_is_network(const kl_file* file) {
   if (file == nullptr) return false;
   return file->source->graph.has_value();

@@ -124,6 +124,8 @@ KL_API uint32_t kl_file_metadata_count(const kl_file* file);
 KL_API kl_code kl_file_metadata(const kl_file* file, uint32_t index, kl_metadata_entry* entry);
 KL_API uint32_t kl_file_tensor_count(const kl_file* file);
 KL_API kl_code kl_file_tensor(const kl_file* file, uint32_t index, kl_tensor_facts* facts);
+// What kl_model_fingerprint says of a model loaded from it, without loading. KL_DATA_CORRUPT: cut short meanwhile.
+KL_API kl_code kl_file_fingerprint(const kl_file* file, uint64_t* fingerprint, kl_error* error);
 KL_API bool kl_file_is_network(const kl_file* file);  // carries its own graph: use kl_network_load
 
 // ---- model ----
@@ -463,6 +465,123 @@ typedef struct kl_message {
 KL_API kl_code kl_model_apply_template(const kl_model* model, const char* template_name, const kl_message* messages,
                                        size_t message_count, bool add_generation, int32_t* tokens, size_t capacity,
                                        size_t* count, kl_error* error);
+
+// ---- memory bank files (.klbank) ----
+//
+// Opening, inspecting, writing and editing the files of hierarchical memories; levels are 1..depth. Arrays of a value a
+// level start with level 1. Format: loaders/klbank/README.md.
+
+#define KL_MEMORY_MAX_DEPTH 4
+
+typedef struct kl_memory_bank kl_memory_bank;  // a file, opened for reading; any number of threads
+typedef struct kl_memory_bank_writer kl_memory_bank_writer;  // one thread at a time
+
+enum { KL_MEMORY_SILU = 1, KL_MEMORY_RELU = 2 };
+enum {
+  KL_MEMORY_READABLE = 0,
+  KL_MEMORY_NO_BLOCKS = 1,  // the level has none
+  KL_MEMORY_ABSENT = 2,     // a partial bank
+  KL_MEMORY_DENIED = 3      // the node or one of its ancestors is on the deny list
+};
+
+typedef struct kl_memory_bank_shape {
+  uint32_t struct_size;
+  uint32_t branching;
+  uint32_t depth;
+  uint32_t layer_count;
+  uint32_t dim;
+  kl_dtype type;        // KL_TYPE_F32, F16, Q8_0, Q4_0
+  uint32_t activation;  // KL_MEMORY_SILU, KL_MEMORY_RELU
+  uint32_t rows[KL_MEMORY_MAX_DEPTH];
+  uint32_t encoder_width;
+  bool generic;              // one generic block a level
+  uint64_t model_fingerprint;    // kl_model_fingerprint of the anchor; 0: any model of this shape
+  uint64_t encoder_fingerprint;  // of the encoder; 0: any of this width
+  const char* name;          // NULL: ""
+  const char* encoder_file;  // base name, looked for beside the bank; NULL: ""
+} kl_memory_bank_shape;
+
+typedef struct kl_memory_bank_info {
+  uint32_t struct_size;
+  const char* path;
+  uint64_t file_bytes;
+  uint64_t block_count[KL_MEMORY_MAX_DEPTH];
+  uint64_t block_bytes[KL_MEMORY_MAX_DEPTH];
+  uint64_t present_count[KL_MEMORY_MAX_DEPTH];
+  uint64_t denied_count[KL_MEMORY_MAX_DEPTH];  // nodes, those below a denied one included
+  uint64_t node_count[KL_MEMORY_MAX_DEPTH];
+  bool generic_present[KL_MEMORY_MAX_DEPTH];
+  uint64_t centroid_bytes;
+  uint64_t fetch_bytes;       // one block a level
+  uint64_t fetch_parameters;
+  uint64_t bank_parameters;   // all blocks, generic ones apart
+  uint64_t level_offset[KL_MEMORY_MAX_DEPTH];
+  uint64_t level_stride[KL_MEMORY_MAX_DEPTH];
+  uint64_t generic_offset;    // 0: none
+  uint64_t centroids_offset;
+  uint64_t table_offset;
+  uint64_t table_bytes;
+} kl_memory_bank_info;
+
+// Checks header, centroids and table; reads no block.
+KL_API kl_code kl_memory_bank_open(const char* path, kl_memory_bank** bank, kl_error* error);
+KL_API void kl_memory_bank_free(kl_memory_bank* bank);
+KL_API kl_code kl_memory_bank_get_shape(const kl_memory_bank* bank, kl_memory_bank_shape* shape);
+KL_API kl_code kl_memory_bank_describe(const kl_memory_bank* bank, kl_memory_bank_info* info);
+// KL_MEMORY_READABLE and so on; -1 for a node that does not exist. *own, which may be NULL: the node itself is on the deny
+// list, not only one above it.
+KL_API int32_t kl_memory_bank_state(const kl_memory_bank* bank, uint32_t level, uint64_t id, bool* own);
+
+typedef struct kl_memory_path {
+  uint32_t struct_size;
+  uint32_t depth;
+  uint64_t ids[KL_MEMORY_MAX_DEPTH];
+  float distances[KL_MEMORY_MAX_DEPTH];            // L2 to the centroid chosen
+  float runner_up_distances[KL_MEMORY_MAX_DEPTH];  // to the nearest that was not
+} kl_memory_path;
+// vector: f32 [encoder_width], what the encoder made of a text.
+KL_API kl_code kl_memory_bank_route(const kl_memory_bank* bank, const float* vector, size_t width, kl_memory_path* path,
+                                    kl_error* error);
+
+typedef struct kl_memory_bank_check {
+  uint32_t struct_size;
+  uint32_t level;
+  uint64_t id;
+  bool generic;     // the level's generic block; id is 0
+  bool ok;          // its bytes have the checksum that the table says
+  uint64_t offset;  // in the file
+  uint64_t done_bytes;
+  uint64_t total_bytes;
+} kl_memory_bank_check;
+typedef bool (*kl_memory_bank_check_callback)(void* user, const kl_memory_bank_check* check);  // false stops
+// Reads every block that may be read; denied ones are left alone. KL_DATA_CORRUPT when one is bad: the message names the
+// first. check and bad_count may be NULL.
+KL_API kl_code kl_memory_bank_verify(const kl_memory_bank* bank, kl_memory_bank_check_callback check, void* user,
+                                     uint64_t* bad_count, kl_error* error);
+
+// centroids: f32 [k + k^2 + .. + k^depth][encoder_width]. Blocks never added stay absent. The file appears, whole, with
+// _commit; _free without it leaves nothing behind.
+KL_API kl_code kl_memory_bank_writer_create(const char* path, const kl_memory_bank_shape* shape, const float* centroids,
+                                            uint64_t centroid_count, kl_memory_bank_writer** writer, kl_error* error);
+KL_API void kl_memory_bank_writer_free(kl_memory_bank_writer* writer);
+KL_API kl_code kl_memory_bank_writer_add(kl_memory_bank_writer* writer, uint32_t level, uint64_t id, bool generic,
+                                         const void* data, uint64_t bytes, kl_error* error);
+KL_API kl_code kl_memory_bank_writer_commit(kl_memory_bank_writer* writer, kl_error* error);
+
+typedef struct kl_memory_node {
+  uint32_t level;
+  uint32_t reserved;  // 0
+  uint64_t id;
+} kl_memory_node;
+// Puts nodes on the deny list of a file, or takes them off. Whatever fails, the file is the old bank or the new one.
+KL_API kl_code kl_memory_bank_set_denied(const char* path, const kl_memory_node* nodes, size_t count, bool denied,
+                                         kl_error* error);
+
+enum { KL_MEMORY_REFUSE = 0, KL_MEMORY_FIRST = 1, KL_MEMORY_LAST = 2 };  // blocks that differ
+// One bank of the blocks of several, of the same shape, models and centroids. What one of them denies is denied in the
+// target, and not copied. Stage "merge".
+KL_API kl_code kl_memory_bank_merge(const char* const* paths, size_t count, const char* target, int32_t prefer,
+                                    kl_progress_callback progress, void* user, kl_error* error);
 
 // ---- network ----
 

@@ -6,19 +6,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/abi/dtype.h"
-#include "core/base/checksum.h"
 #include "core/base/status.h"
 #include "core/exec/model_view.h"
 #include "core/exec/plan_builder.h"
 #include "core/exec/weight_bytes.h"
 #include "core/memory/kv_cache.h"
+#include "core/model/fingerprint.h"
 
 namespace kinglet {
-namespace {
-
-constexpr uint64_t kFingerprintBytesPerTensor = 64;
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique_ptr<ModelSource> source,
                                                    const ModelOptions& options) {
@@ -205,15 +200,7 @@ PackedCacheOptions Model::CacheOptions() const {
 
 uint64_t Model::Fingerprint() const {
   std::call_once(fingerprint_once_, [this] {
-    Checksum sum;
-    sum.Add(source_->architecture.data(), source_->architecture.size());
-    for (const SourceTensor& tensor : source_->tensors) {
-      sum.Add(tensor.name.data(), tensor.name.size());
-      sum.Add(&tensor.type, sizeof tensor.type);
-      sum.Add(tensor.shape.data(), tensor.shape.size() * sizeof(int64_t));
-      sum.Add(tensor.data, std::min(tensor.bytes, kFingerprintBytesPerTensor));
-    }
-    fingerprint_ = sum.value();
+    fingerprint_ = FingerprintOf(*source_);
     // A promise of memory does not cover the pages that were looked at.
     if (budget_->limit_bytes() == 0) return;
     for (const auto& file : source_->files) file->Forget(0, file->size());

@@ -32,6 +32,8 @@ class BankLease {
   uint64_t bytes() const { return lease_.bytes; }
   // Where each piece of the record is; null when the bank unpacked it, or does not say.
   const void* const* pieces() const { return lease_.pieces; }
+  // Where the bytes came from, KL_BANK_ORIGIN_*; unknown when the bank does not say.
+  kl_bank_origin origin() const { return lease_.origin; }
   void Release();
 
  private:

@@ -25,10 +25,10 @@
 #include <vector>
 
 #include "benchmark/benchmark.h"
-#include "plugins/expert_bank/mapped_memory.h"
-#include "plugins/expert_bank/reader.h"
+#include "plugins/common/record_bank/mapped_memory.h"
+#include "plugins/common/record_bank/reader.h"
 
-namespace expert_bank {
+namespace record_bank {
 namespace {
 
 constexpr uint64_t kNeurons = 768, kRowBytes = 864, kMatrixBytes = kNeurons * kRowBytes;
@@ -179,4 +179,4 @@ BENCHMARK(ReadRecord)
     ->Unit(benchmark::kMillisecond);
 
 }  // namespace
-}  // namespace expert_bank
+}  // namespace record_bank

@@ -12,7 +12,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 const char* const kCommands[] = {"chat",   "bench",   "run",        "tokenize", "perplexity",
-                                 "logits", "inspect", "make-model", "classify"};
+                                 "logits", "inspect", "make-model", "classify", "bank"};
 
 TEST(UsageTest, HelpListsEveryCommand) {
   const ProgramResult result = RunKinglet({"help"});

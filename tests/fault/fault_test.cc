@@ -21,7 +21,7 @@
 namespace kinglet {
 namespace {
 
-using expert_bank::Fault;
+using record_bank::Fault;
 
 constexpr int kTokens = 12;
 

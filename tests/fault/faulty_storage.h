@@ -18,8 +18,8 @@
 #include "core/memory/greedy_planner.h"
 #include "core/plugin/registry.h"
 #include "gtest/gtest.h"
-#include "plugins/expert_bank/bank_face.h"
-#include "plugins/expert_bank/fault_reader.h"
+#include "plugins/common/record_bank/bank_face.h"
+#include "plugins/common/record_bank/fault_reader.h"
 #include "schedulers/registry.h"
 #include "tests/support/kinglet_test.h"
 
@@ -48,28 +48,35 @@ class FaultyStorage {
 
   Runtime* runtime() { return runtime_.get(); }
   // NULL when no such bank was opened; they live as long as their bank.
-  expert_bank::FaultReader* disk() { return Disks().empty() ? nullptr : Disks().back(); }
-  expert_bank::FaultReader* weight_disk() {
+  record_bank::FaultReader* disk() { return Disks().empty() ? nullptr : Disks().back(); }
+  record_bank::FaultReader* weight_disk() {
     return Disks().size() < 2 ? nullptr : Disks()[Disks().size() - 2];
   }
 
  private:
-  static std::vector<expert_bank::FaultReader*>& Disks() {
-    static std::vector<expert_bank::FaultReader*> disks;
+  static std::vector<record_bank::FaultReader*>& Disks() {
+    static std::vector<record_bank::FaultReader*> disks;
     return disks;
   }
   static kl_code Open(const kl_host* host, const kl_bank_options* options, kl_bank_handle** bank,
                       kl_error* error) {
-    expert_bank::Surroundings surroundings;
-    surroundings.wrap = [](std::unique_ptr<expert_bank::Reader> inner) {
-      auto reader = std::make_unique<expert_bank::FaultReader>(std::move(inner));
+    record_bank::Surroundings surroundings;
+    surroundings.wrap = [](std::unique_ptr<record_bank::Reader> inner) {
+      auto reader = std::make_unique<record_bank::FaultReader>(std::move(inner));
       Disks().push_back(reader.get());
       return reader;
     };
-    return expert_bank::OpenHandle(host, *options, surroundings, bank, error);
+    return record_bank::OpenHandle(host, *options, record_bank::BankKind(), surroundings, bank,
+                                   error);
   }
 
-  const kl_bank bank_ = expert_bank::BankFace(Open);
+  static kl_code QueryBudget(const kl_bank_options* options, uint64_t* least_bytes,
+                             uint64_t* bytes_per_slot, kl_error* error) {
+    return record_bank::RecordBank::QueryBudget(*options, record_bank::BankKind(), least_bytes,
+                                                bytes_per_slot, error);
+  }
+
+  const kl_bank bank_ = record_bank::BankFace("expert_bank", Open, QueryBudget);
   const kl_bank* const banks_[1] = {&bank_};
   const kl_plugin_v1 plugin_ = [this] {
     kl_plugin_v1 plugin = {};

@@ -7,6 +7,7 @@
 
 #include "loaders/gguf/gguf_test_builder.h"
 #include "loaders/hf/safetensors_test_builder.h"
+#include "loaders/klbank/klbank_test_builder.h"
 
 namespace kinglet {
 namespace {
@@ -93,6 +94,21 @@ constexpr char kConfig[] = R"({"model_type":"smallthinker","num_hidden_layers":2
 "num_attention_heads":2,"rope_layout":[0,1],"sliding_window_layout":[0,1],"sliding_window_size":4,
 "rope_scaling":{"rope_type":"yarn","factor":2},"eos_token_id":[1,2],"moe_num_primary_experts":2})";
 
+// One whole bank, and a part of one with a single level.
+bool WriteBanks(const std::string& folder) {
+  std::error_code ignored;
+  std::filesystem::create_directories(folder, ignored);
+  KlbankHead part = SmallKlbankHead();
+  part.shape.depth = 1;
+  part.shape.rows = {1, 0, 0, 0};
+  part.shape.type = KL_TYPE_F16;
+  part.generic = false;
+  const bool written = WriteKlbank(folder + "/small", SmallKlbankHead()).ok() &&
+                       WriteKlbank(folder + "/part", part, {{1, 0}}).ok();
+  if (!written) std::fprintf(stderr, "cannot write into %s\n", folder.c_str());
+  return written;
+}
+
 bool WriteAll(const std::string& folder) {
   const std::string tensors = SafetensorsBuilder().Tensor("a", {2, 3}).Tensor("b", {5}).Bytes();
   return Write(folder + "/gguf_corpus/small_model", SmallModel().Bytes()) &&
@@ -107,7 +123,8 @@ bool WriteAll(const std::string& folder) {
                SafetensorsBytes(R"({"__metadata__":{"format":"pt"}})", "")) &&
          Write(folder + "/tokenizer_json_corpus/byte_level", kTokenizer) &&
          Write(folder + "/tokenizer_json_corpus/sentencepiece", kSentencePiece) &&
-         Write(folder + "/tokenizer_json_corpus/config", kConfig);
+         Write(folder + "/tokenizer_json_corpus/config", kConfig) &&
+         WriteBanks(folder + "/klbank_corpus");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "tools/common/command.h"
 #include "tools/common/engine.h"
@@ -39,6 +40,7 @@ struct Tensor {
 struct Content {
   std::string format, architecture;
   uint64_t file_bytes = 0;
+  uint64_t fingerprint = 0;
   bool network = false;
   std::vector<Entry> metadata;
   std::vector<Tensor> tensors;
@@ -48,9 +50,10 @@ struct Content {
 Failure ReadContent(const std::string& path, Content* content) {
   kl_error error = NoError();
   kl_file* opened = nullptr;
-  const kl_code code = kl_file_open(path.c_str(), &opened, &error);
-  if (code != KL_OK) return FailureOf(code, error);
+  kl_code code = kl_file_open(path.c_str(), &opened, &error);
   const FileHandle file(opened);
+  if (code == KL_OK) code = kl_file_fingerprint(opened, &content->fingerprint, &error);
+  if (code != KL_OK) return FailureOf(code, error);
   content->format = kl_file_format(opened);
   content->architecture = kl_file_architecture(opened);
   content->file_bytes = kl_file_bytes(opened);
@@ -132,6 +135,7 @@ void PrintJson(const std::string& path, const Content& content, const std::strin
   out["format"] = content.format;
   out["architecture"] = content.architecture;
   out["file_bytes"] = content.file_bytes;
+  out["fingerprint"] = absl::StrFormat("%016x", content.fingerprint);
   out["is_network"] = content.network;
   out["metadata"] = Json::array();
   for (const Entry& entry : content.metadata) {

@@ -1,0 +1,22 @@
+#include "core/model/fingerprint.h"
+
+#include <algorithm>
+
+#include "core/base/checksum.h"
+
+namespace kinglet {
+
+uint64_t FingerprintOf(const ModelSource& source) {
+  constexpr uint64_t kBytesPerTensor = 64;
+  Checksum sum;
+  sum.Add(source.architecture.data(), source.architecture.size());
+  for (const SourceTensor& tensor : source.tensors) {
+    sum.Add(tensor.name.data(), tensor.name.size());
+    sum.Add(&tensor.type, sizeof tensor.type);
+    sum.Add(tensor.shape.data(), tensor.shape.size() * sizeof(int64_t));
+    sum.Add(tensor.data, std::min(tensor.bytes, kBytesPerTensor));
+  }
+  return sum.value();
+}
+
+}  // namespace kinglet

@@ -53,7 +53,7 @@ COMMON = [fact for fact in world.FACTS if fact.common]
 RARE = [fact for fact in world.FACTS if not fact.common]
 _BY_PROPERTY = {}  # facts of which one can ask "and of X?"
 for _fact in world.FACTS:
-    if _fact.kind in ("country", "element") and "{e}" in dict(SLOTS[_fact.id]):
+    if _fact.kind in ("country", "element") and world.elliptic(_fact) and "{e}" in dict(SLOTS[_fact.id]):
         _BY_PROPERTY.setdefault((_fact.kind, _fact.prop, _fact.common), []).append(_fact)
 
 
@@ -77,7 +77,6 @@ _KINDS = [kind for kind, _ in MIX]
 
 def _held_questions():
     held = [q for i in INTENTS for q in i.held] + topics_unknown.HELD + [q for _, q in heldout_free.QUESTIONS + heldout_free.BLIND]
-    held += [q for dialogue in written_dialogues.DIALOGUES for q in dialogue]
     for fact in world.FACTS:
         held += world.heldout(fact) + world.heldout_follow_up(fact)
     return {normalise(q) for q in held} - {normalise(q) for i in INTENTS for q in i.core}
@@ -104,7 +103,7 @@ def _ask(intent, rng):
 
 
 def intent_turn(rng, kind):
-    intent = rng.choices(BY_KIND[kind], cum_weights=_CUM[kind])[0]
+    intent = rng.weighted(BY_KIND[kind], _CUM[kind])
     return Turn(_fresh(_ask, intent, rng), rng.choice(intent.answers), kind)
 
 
@@ -153,7 +152,7 @@ class _Talk:
         self.add(fact_turn(self.rng, fact, elliptic), fact=fact)
 
     def fresh(self):
-        kind = self.rng.choices(_KINDS, cum_weights=_MIX_CUM)[0]
+        kind = self.rng.weighted(_KINDS, _MIX_CUM)
         if kind == "fact":
             self.add_fact(self.rng.choice(RARE if RARE and self.rng.random() < self.rare else COMMON))
         elif kind == "arithmetic":
@@ -169,7 +168,7 @@ class _Talk:
     def more_of_entity(self, rare_too=False):
         """A further question about the entity of the last turn; false when there is none of the wanted rarity."""
         rng, rare = self.rng, self.rng.random() < self.rare
-        left = [f for f in world.ENTITIES[self.fact.entity] if f.id not in self.asked and (rare_too or f.common != rare)]
+        left = [f for f in world.ENTITIES[self.fact.entity] if f.id not in self.asked and world.elliptic(f) and (rare_too or f.common != rare)]
         if not left:
             return False
         self.add_fact(rng.choice(left), world.follow_up if rng.random() < 0.75 else None)
@@ -177,7 +176,7 @@ class _Talk:
 
     def same_of_another(self):
         """"And of Italy?": the same property of another entity."""
-        others = _BY_PROPERTY.get((self.fact.kind, self.fact.prop, self.fact.common), ())
+        others = _BY_PROPERTY.get((self.fact.kind, self.fact.prop, self.rng.random() >= self.rare), ())
         if len(others) < 2:
             return False
         other = self.rng.choice(others)
@@ -214,7 +213,7 @@ class _Talk:
         elif roll > 0.85 and self.liked:
             self.add(Turn(*remembering.asked_liked(rng, self.liked), "memory"))
         elif roll > 0.80:
-            thanks = _THANKS[int(rng.random() * len(_THANKS))]
+            thanks = rng.choice(_THANKS)
             self.add(Turn(_fresh(_ask, thanks, rng), rng.choice(thanks.answers), "smalltalk"), self.result, self.fact)
         else:
             return False
@@ -325,7 +324,7 @@ def heldout_in_context():
             rows.append(("arithmetic", talk.turns, arithmetic.HELD_CARRY[sign].replace("{b}", str(b)), [arithmetic.answer(sign, result, b)]))
         else:
             fact = rng.choice(COMMON)
-            left = [f for f in world.ENTITIES[fact.entity] if f.common and f.id != fact.id]
+            left = [f for f in world.ENTITIES[fact.entity] if f.common and f.id != fact.id and world.elliptic(f)]
             if left:
                 talk.add_fact(fact)
                 after = rng.choice(left)

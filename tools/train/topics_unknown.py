@@ -52,7 +52,8 @@ class Unknown:
         self._known = known
         fresh = lambda items: [i for i in items if i.replace("~", " ").lower() not in known]
         self.nouns, self.people, self.places = fresh(NOUNS), fresh(PEOPLE), fresh(PLACES)
-        self.held = [q for q in HELD if not any(word in known for word in normalise(q).split(" "))]
+        left_out = [i.replace("~", " ").lower() for i in NOUNS + PEOPLE + PLACES if i.replace("~", " ").lower() in known]
+        self.held = [q for q in HELD if not any(f" {name} " in f" {normalise(q)} " for name in left_out)]
 
     def name(self, rng):
         """A name that nobody has."""

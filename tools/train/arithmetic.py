@@ -14,7 +14,7 @@ SIGNS = {"+": ["+"], "-": ["-"], "*": ["*", "*", "x"], "/": ["/", "/", ":"]}
 ASKS = ["[what is|what's|whats|how much is|tell me|calculate|compute|can you tell me|please compute|what is the result of|do you know|work out|solve|please work out|can you compute] {q}[?|.|]",
         "{q}[?| = ?| =|]", "{q}[| = ?| =|]", "[how much|what] [does|do] {q} make[?|]", "what do you get for {q}[?|]", "[what does {q} equal|{q} equals what|{q} is what|{q} is how much|{q} gives what][?|]"]
 FORMS = {
-    "+": ["[what is|tell me|compute|find] the sum of {a} and {b}[?|.|]", "add {a} and {b}[.|]", "add {b} to {a}[.|]", "[can you|please] add {a} and {b}[.|?|]", "what do {a} and {b} make[| together][?|]"],
+    "+": ["[what is|tell me|compute|find] the sum of {a} and {b}[?|.|]", "add {a} and {b}[.|]", "add {a} to {b}[.|]", "[can you|please] add {a} and {b}[.|?|]", "what do {a} and {b} make[| together][?|]"],
     "-": ["[what is|tell me|compute|find] the difference between {a} and {b}[?|.|]", "subtract {b} from {a}[.|]", "[can you|please] subtract {b} from {a}[.|?|]", "take {b} away from {a}[.|]"],
     "*": ["[what is|tell me|compute|find] the product of {a} and {b}[?|.|]", "multiply {a} [by|with|and] {b}[.|]", "[can you|please] multiply {a} by {b}[.|?|]"],
     "/": ["divide {a} by {b}[.|]", "[can you|please] divide {a} by {b}[.|?|]", "how [often|many times] does {b} [go into|fit into] {a}[?|]"],

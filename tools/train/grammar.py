@@ -152,6 +152,9 @@ def rephrase(question, rng):
     return body + mark
 
 
+_FIRST = frozenset("what which where when how who is are can could do does tell name add multiply subtract divide give compute".split())  # never a name
+
+
 def noise(question, rng, opener=True, frame=True):
     """What people do to a question: an opener, another case, no punctuation, a slip of the finger.
 
@@ -165,7 +168,7 @@ def noise(question, rng, opener=True, frame=True):
     elif opener and rng.random() < 0.10:
         prefix = rng.choice(_OPENERS)
         glue = question[0].lower() + question[1:] if prefix[-2] not in "!:" else question
-        if question.startswith(("I ", "I'", "//", "Kinglet")):
+        if question.startswith(("I ", "I'", "//", "Kinglet")) or not frame and question.split(" ", 1)[0].lower() not in _FIRST:
             glue = question
         question = prefix + glue
     elif opener and rng.random() < 0.05:

@@ -59,8 +59,8 @@ def again(rng, turns):
 
 
 def asked_first(rng, turns):
-    return noise(expand(rng.choice(FIRST), rng), rng, opener=False, frame=False), f'Your first message was: "{turns[0].question}"'
+    return noise(expand(rng.choice(FIRST), rng), rng, opener=False, frame=False), f'Your first message was "{turns[0].question}".'
 
 
 def asked_last(rng, turns):
-    return noise(expand(rng.choice(LAST), rng), rng, opener=False, frame=False), f'You asked: "{turns[-1].question}"'
+    return noise(expand(rng.choice(LAST), rng), rng, opener=False, frame=False), f'You asked "{turns[-1].question}".'

@@ -7,7 +7,7 @@ from grammar import Intent
 
 FLAGS = [  # flag, what it sets, in other words, answer; a default that an answer names must be the program's (reference_test.py)
     ("-m", "the model file", "[choose a model|load my own model|use another model file|tell kinglet which model to load]", "The flag -m names the model file to load."),
-    ("-p", "the prompt", "pass a prompt", "The flag -p gives the prompt for one answer, without a chat."),
+    ("-p", "the prompt", "give a prompt on the command line", "The flag -p gives the prompt for one answer, without a chat."),
     ("-f", "a prompt file", "read the prompt from a file", "The flag -f reads the prompt from a file."),
     ("-sys", "the system message", "[tell the model who it is|give a system message]", "The flag -sys sets the system message."),
     ("--chat-template", "the chat template", "choose how messages are marked", "The flag --chat-template chooses how messages are marked, for example chatml."),
@@ -45,7 +45,7 @@ FLAGS = [  # flag, what it sets, in other words, answer; a default that an answe
     ("--bank-reroute", "a new path when the topic changes", "[fetch new blocks when the topic changes|switch on re-routing]", "The flag --bank-reroute fetches another path when the topic changes. It is off by default."),
     ("--no-bank", "the anchor without its bank", "[go without the bank|switch the memory bank off]", "The flag --no-bank uses the model alone, without its memory bank."),
     ("--scheduler", "the scheduler", "choose between pool and serial", "The flag --scheduler chooses how work is shared out: pool or serial. The default is pool."),
-    ("--plugin", "a further plugin", "[load my own plugin|add a plugin]", "The flag --plugin loads a further plugin from a file."),
+    ("--plugin", "a further plugin", "[load my own plugin|load a further plugin]", "The flag --plugin loads a further plugin from a file."),
     ("--plugin-folder", "the plugin folder", "say where plugins are", "The flag --plugin-folder says where plugins are. Without it, the folder plugins beside the program is used."),
     ("--disable-plugin", "a plugin to leave out", "[go without a plugin|switch off a plugin]", "The flag --disable-plugin goes without the plugin of that name."),
     ("--plugin-option", "an option of a plugin", "give a plugin a setting", "The flag --plugin-option NAME.KEY=VALUE gives a plugin a setting."),
@@ -74,7 +74,7 @@ COMMANDS = [
     ("/clear", "start over|clear the chat|empty the history|delete the conversation|make you forget everything|reset the chat|forget the conversation|begin a new conversation|clear the history", "The command /clear forgets the conversation and starts a new one."),
     ("/regen", "get another answer|get a different answer|hear another answer|let you answer again|try the answer again|generate the answer again|regenerate the answer|ask for the answer again", "The command /regen generates the last answer again."),
     ("/stats", "see the speed of the chat|see how much memory is used|see how many tokens per second i get|see the statistics", "The command /stats shows the tokens per second, the memory and the context used."),
-    ("/set", "set the system message|change the system prompt|change a parameter in the chat|set a parameter during a chat", "The command /set changes a parameter or the system message, for example /set parameter temp 0.5."),
+    ("/set", "set the system message in the chat|change the system prompt in the chat|change a parameter in the chat|set a parameter during a chat", "The command /set changes a parameter or the system message, for example /set parameter temp 0.5."),
     ("/save", "save the chat|save this chat|save our conversation|keep this chat|write the chat to a file|keep the conversation in a file|save my conversation|store the conversation", "The command /save writes the conversation to a file."),
     ("/load", "load a saved chat|open a saved conversation|load the chat from yesterday|get my saved chat back|restore a conversation|continue an old chat|load an old conversation", "The command /load reads a saved conversation from a file."),
     ("/read", "send a file to the model|let you read a file|use a text file as a message|give you a text file", "The command /read sends the text of a file as your message."),
@@ -91,7 +91,7 @@ COMMAND_NEW = ["Suppose I enter {x} in the chat. What follows?", "A friend told 
 COMMAND_HELD = ["What does {x} do?", "what is the command {x} for?", "Please explain {x} to me."]
 
 TERMS = [
-    ("a plugin", "plugin|plugins|a plug-in", "A plugin is a shared library that Kinglet loads at run time. It brings kernels, architectures, banks or planners."),
+    ("a plugin", "plugin|a plug-in", "A plugin is a shared library that Kinglet loads at run time. It brings kernels, architectures, banks or planners."),
     ("an expert", "expert|experts|an moe expert", "An expert is one of several small feed-forward networks in a layer. The router picks a few of them for every token."),
     ("a mixture of experts", "moe|a moe|mixture of experts|an moe model|moe models", "A mixture of experts is a model in which a router picks a few experts per layer, so that most weights rest for each token."),
     ("a router", "router|the router|routing|an expert router", "The router decides which experts work on a token. In SmallThinker it runs before the attention."),
@@ -117,8 +117,8 @@ TERMS = [
     ("a prompt", "prompt|prompts|the prompt", "A prompt is the text that you give to a model."),
     ("a chat template", "chat template|chat templates|chatml|the chat template", "A chat template says how messages are written for a model. This model uses ChatML."),
     ("sparsity", "sparse weights|relu sparsity|activation sparsity|neuron sparsity", "Sparsity means that many values are zero, so that the work for them can be left out."),
-    ("perplexity", "the perplexity|kinglet perplexity|perplexity of a model", "Perplexity measures how well a model predicts a text. Lower is better."),
-    ("a memory bank", "memory bank|memory banks|the memory bank|a hierarchical memory bank|a klbank file", "A memory bank is a file with blocks of rare knowledge. A prompt fetches one small path of blocks, once."),
+    ("perplexity", "the perplexity|perplexity of a model", "Perplexity measures how well a model predicts a text. Lower is better."),
+    ("a memory bank", "memory banks|a hierarchical memory bank|hierarchical memory banks|a klbank file", "A memory bank is a file with blocks of rare knowledge. A prompt fetches one small path of blocks, once."),
     ("an anchor model", "anchor model|the anchor|an anchor|the anchor model", "The anchor is the small model that keeps common knowledge. The memory bank adds the rare knowledge."),
     ("a generic block", "generic block|the generic block|generic blocks", "The generic block is used where nothing is fetched from the memory bank, or where a block is denied."),
     ("a deny list", "deny list|the deny list|deny lists", "A deny list names blocks of a memory bank that are never read, for example for privacy."),
@@ -127,7 +127,7 @@ TERMS = [
     ("a heat map", "heat map|the heat map|heat maps", "The heat map shows how often each expert of each layer was used."),
     ("memory pressure", "the memory pressure|pressure on memory", "Memory pressure means that the system is short of memory. Kinglet then makes its cache of experts smaller."),
     ("a plan", "plan|plans|the plan|an execution plan", "A plan is the list of steps that compute a model, each with its kernel and its buffers."),
-    ("a thread pool", "thread pool|the thread pool|the pool", "The thread pool shares the work of a step among several threads."),
+    ("a thread pool", "thread pool|a pool of threads|the pool of threads", "The thread pool shares the work of a step among several threads."),
     ("a system message", "system message|the system message|a system prompt|the system prompt", "The system message tells the model who it is and how it should answer."),
     ("AVX2", "avx2|avx2 kernels|avx", "AVX2 is a set of CPU instructions that compute on several numbers at once."),
     ("ONNX", "onnx|the onnx format|an onnx file|onnx files", "ONNX is a file format for neural networks. Kinglet uses it for small convolutional networks."),

@@ -22,7 +22,6 @@ beaver|beavers|mammal|bark and leaves|kit|colony|||rivers and ponds
 bee|bees|insect|nectar and pollen|larva|swarm|queen|drone|hives
 bison|bison|mammal|grass|calf|herd|cow|bull|the prairies of North America
 blue whale|blue whales|mammal|krill|calf|pod|cow|bull|the oceans
-budgerigar|budgerigars|bird|seeds|chick|flock|hen|cock|Australia
 butterfly|butterflies|insect|nectar|caterpillar||||
 camel|camels|mammal|thorny plants and grass|calf|caravan|cow|bull|deserts
 capybara|capybaras|mammal|grass and water plants|pup|herd|||South America
@@ -115,7 +114,6 @@ squirrel|squirrels|mammal|nuts and seeds|kit|scurry|||
 starfish|starfish|echinoderm|mussels|larva||||the sea floor
 starling|starlings|bird|insects and berries|chick|murmuration|||
 swan|swans|bird|water plants|cygnet||pen|cob|
-tarantula|tarantulas|arachnid|insects|spiderling||||
 Tasmanian devil|Tasmanian devils|mammal|carrion|joey||||Tasmania
 tiger|tigers|mammal|deer and wild pigs|cub|ambush|tigress|tiger|Asia
 toad|toads|amphibian|insects and worms|tadpole|knot|||
@@ -126,7 +124,6 @@ walrus|walruses|mammal|clams|calf|herd|cow|bull|the Arctic
 wolf|wolves|mammal|deer and elk|pup|pack|||northern forests
 wombat|wombats|mammal|grass and roots|joey||||Australia
 woodpecker|woodpeckers|bird|insects in wood|chick||||
-yak|yaks|mammal|grass|calf|herd||bull|the Himalayas
 zebra|zebras|mammal|grass|foal|dazzle|mare|stallion|the African savanna
 """
 _COMMON = {("class", n) for n in "bee,cat,chicken,cow,dog,dolphin,duck,elephant,frog,horse,lion,shark,blue whale,spider,snail".split(",")}

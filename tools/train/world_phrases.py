@@ -2,7 +2,7 @@
 
 Templates are in groups, `[a|b]` being a choice; all choices are expanded when the module is loaded, so that drawing is cheap.
 Slots: {e} the entity as in the middle of a sentence, {e's} its possessive, {v} what a reverse question starts from,
-{a} "a lion", {p} "lions", {n} "lion".
+{a} "a lion", {a's} "a lion's", {p} "lions", {n} "lion".
 """
 
 import itertools
@@ -35,6 +35,7 @@ _NOUN_HELDOUT_FOLLOW_UPS = ["May I have its {N} too?", "And what would be its {N
 
 @dataclass(frozen=True)
 class Phrases:
+    core: list  # the plainest templates, which most people use
     asks: list  # groups of templates; a group is drawn first, then a template of it
     follow_ups: list
     heldout: list
@@ -50,9 +51,7 @@ def _expand(template):
 
 
 def _groups(templates, nouns):
-    named = [t.replace("{N}", "[" + "|".join(nouns) + "]") if t.count("[") == 0 else t for t in templates]
-    # A choice that contains {N} cannot hold another choice: such a template is repeated for each noun instead.
-    return [[text for noun in nouns or [""] for text in _expand(t.replace("{N}", noun))] for t in named]
+    return [[text for noun in nouns or [""] for text in _expand(t.replace("{N}", noun))] for t in templates]
 
 
 def _phrases(turn, source):
@@ -63,7 +62,8 @@ def _phrases(turn, source):
     for i in range(3 if nouns else 0):  # other ones for other properties
         heldout.append(_NOUN_HELDOUT[(turn + 3 * i) % len(_NOUN_HELDOUT)].replace("{N}", nouns[0]))
         heldout_follow_ups.append(_NOUN_HELDOUT_FOLLOW_UPS[(turn + i) % len(_NOUN_HELDOUT_FOLLOW_UPS)].replace("{N}", nouns[0]))
-    return Phrases(_groups(asks, nouns), _groups(follow_ups, nouns), heldout, heldout_follow_ups)
+    core = _expand(_NOUN_ASKS[0].replace("{N}", nouns[0]) if nouns else asks[0])
+    return Phrases(core, _groups(asks, nouns), _groups(follow_ups, nouns), heldout, heldout_follow_ups)
 
 
 PHRASES = {key: _phrases(turn, source) for turn, (key, source) in enumerate({**matter.SOURCES, **places.SOURCES, **living.SOURCES}.items())}

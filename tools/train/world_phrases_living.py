@@ -1,7 +1,7 @@
 """Phrasings about animals. See world_phrases.py for the form."""
 
 
-def _called(what, whats, group=False):
+def _called(what, whats):
     """Words for the young, the female, the male or the group: `what` is "a young {n}", `whats` "young {p}"."""
     return [f"[what is|what's] {what} called?", f"[what|how] do you call {what}?", f"how is {what} called?", f"[what is|what's] the [name|word|term] for {what}?", f"{what} is called what?", f"what are {whats} called?", f"name for {what}?", f"{what}?",
             f"tell me [what {what} is called|the name for {what}].", f"do you know [what {what} is called|the name for {what}]?", f"what do [people|we] call {what}?", f"[which|what] word is used for {what}?", f"{what}, what is that called?"]
@@ -11,7 +11,7 @@ def _sex(sex):
     return {
         "asks": _called(f"a {sex} {{n}}", f"{sex} {{p}}") + [f"[what is|what's] the {sex} {{n}} called?", f"[what is|what's] the {sex} of the {{n}}?"],
         "follow_ups": [f"and the {sex}?", f"what is the {sex} called?", f"and what is a {sex} called?", f"what about the {sex}?", f"and the name of the {sex}?", f"how do you call the {sex}?"],
-        "heldout": [f"By what name does a farmer know the {sex} {{n}}?", f"If {{a}} is {sex}, which word do I use?", f"Is there a special word when {{a}} is a {sex}?"],
+        "heldout": [f"By what name do experts know the {sex} {{n}}?", f"If {{a}} is {sex}, which word do I use?", f"Is there a special word when {{a}} is a {sex}?"],
         "heldout_follow_ups": [f"If it is a {sex}, which word do I use?", f"And is there a special word for a {sex} one?"],
     }
 

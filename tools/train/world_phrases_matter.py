@@ -13,18 +13,17 @@ _FOUND = {
              "year of discovery of {e}?", "[what is|what's] the year of {e's} discovery?", "do you know when {e} was discovered?", "tell me when {e} was [discovered|found].", "when was the discovery of {e}?",
              "tell me the year in which {e} was discovered.", "since when do we know {e}?", "discovery of {e}: when?"],
     "follow_ups": ["and when was it [discovered|found]?", "when was it discovered?", "and the year of its discovery?", "in [which|what] year was it discovered?", "what about its discovery, when was that?", "when was that discovered?"],
-    "heldout": ["What is the date of {e's} discovery?", "How long ago, in which year, did people discover {e}?", "At what point in history was {e} discovered?", "When did somebody first discover {e}?"],
+    "heldout": ["What is the date of {e's} discovery?", "In the history of science, which year belongs to the discovery of {e}?", "At what point in history was {e} discovered?", "When did somebody first discover {e}?"],
     "heldout_follow_ups": ["When did somebody first discover it?", "And what is the date of its discovery?"],
 }
 _NAMED_AFTER = {
-    "asks": ["[what|who or what] is {e} named after?", "after [what|whom or what] is {e} named?", "{e} is named after [what|whom]?", "where does the name [of|]{e} come from?", "where does {e} get its name from?",
+    "asks": ["[what|who or what] is {e} named after?", "after [what|whom or what] is {e} named?", "{e} is named after [what|whom]?", "where does the name [|of ]{e} come from?", "where does {e} get its name from?",
              "[what is|what's] the origin of the name {e}?", "origin of the name {e}?", "[what|who] was {e} named after?", "tell me what {e} is named after.", "do you know what {e} was named after?",
              "what gave {e} its name?", "why is {e} called {e}?", "{e's} name comes from what?"],
     "follow_ups": ["and what is it named after?", "what is it named after?", "[after what is it named|where does its name come from]?", "and its name?", "what about its name?", "and where does the name come from?", "what gave it its name?"],
     "heldout": ["From what does {e} have its name?", "What did people think of when they named {e}?", "In honour of what or whom was {e} named?", "The name of {e} goes back to what?"],
     "heldout_follow_ups": ["In honour of what or whom was it named?", "And its name goes back to what?"],
 }
-_NAMED_AFTER["asks"][3] = "where does the name [|of ]{e} come from?"
 
 SOURCES = {
     ("element", "symbol"): {
@@ -50,10 +49,10 @@ SOURCES = {
         "heldout": ["Behind the symbol {v}, which element is hidden?", "I see {v} in the periodic table, which element is that?", "When a formula has the symbol {v}, which element is in it?"],
     },
     ("element", "of_number"): {
-        "asks": ["[which|what] element has the atomic number {v}?", "[which|what] element has the number {v}?", "[which|what] is element number {v}?", "[which|what] element has {v} protons?", "element number {v}?", "element with the atomic number {v}?",
+        "asks": ["[which|what] element has the atomic number {v}?", "[which|what] element has the number {v}?", "[which|what] is element number {v}?", "[which|what] element has {protons}?", "element number {v}?", "element with the atomic number {v}?",
                  "atomic number {v} is [which|what] element?", "name [|the ]element [number|with the atomic number] {v}.", "do you know the element with the atomic number {v}?", "the atomic number {v} belongs to which element?",
                  "to [which|what] element does the atomic number {v} belong?", "tell me the element with the atomic number {v}."],
-        "heldout": ["Which element is found at number {v} of the periodic table?", "An atom with {v} protons, which element would that be?", "I am looking at number {v} in the periodic table, which element is it?"],
+        "heldout": ["Which element is found at number {v} of the periodic table?", "An atom with {protons}, which element would that be?", "I am looking at number {v} in the periodic table, which element is it?"],
     },
     ("element", "family"): {
         "nouns": ["family", "element family", "group"],

@@ -4,12 +4,11 @@ from world_phrases_matter import DISCOVERER, FOUND, NAMED_AFTER
 
 _KNOWN_FOR = {
     "asks": ["what is {e} known for?", "what is {e} famous for?", "for what is {e} [known|famous]?", "{e} is known for what?", "what is special about {e}?", "why is {e} [known|famous]?", "tell me what {e} is known for.",
-             "what makes {e} [special|famous]?", "do you know what {e} is known for?", "tell me something [special|] about {e}.", "what is interesting about {e}?"],
+             "what makes {e} [special|famous]?", "do you know what {e} is known for?", "tell me something [special|interesting] about {e}.", "what is interesting about {e}?"],
     "follow_ups": ["and what is it known for?", "what is it known for?", "what is it famous for?", "and what is special about it?", "what makes it special?", "why is it famous?"],
     "heldout": ["What do people mostly think of when they hear of {e}?", "Which feature has made {e} so well known?", "Among the things in the sky, what sets {e} apart?"],
     "heldout_follow_ups": ["Which feature has made it so well known?", "And what sets it apart?"],
 }
-_KNOWN_FOR["asks"][9] = "tell me something [special|interesting] about {e}."
 _LARGEST_MOON = {
     "nouns": ["largest moon", "biggest moon"],
     "asks": ["[which|what] is the [largest|biggest] moon of {e}?", "[which|what] moon of {e} is the [largest|biggest]?", "which of {e's} moons is the [largest|biggest]?"],

@@ -46,7 +46,7 @@ def _expand(template):
     """All that a template can say; choices do not nest."""
     parts = _CHOICE.split(template)
     options = [[part] if i % 2 == 0 else part.split("|") for i, part in enumerate(parts)]
-    texts = (re.sub(r" +", " ", "".join(choice)).strip() for choice in itertools.product(*options))
+    texts = (re.sub(r" +(?=[ ?.]|$)", "", "".join(choice)).strip() for choice in itertools.product(*options))
     return [text[:1].upper() + text[1:] for text in texts]
 
 

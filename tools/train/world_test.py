@@ -82,7 +82,7 @@ class PhrasesTest(unittest.TestCase):
         for f in world.FACTS:
             texts = [world.ask(f, rng), world.follow_up(f, rng)] + world.heldout(f) + world.heldout_follow_up(f)
             for text in texts:
-                self.assertNotRegex(text, r"[{}\[\]|]|  ")
+                self.assertNotRegex(text, r"[{}\[\]|]|  | [?.,]")
                 self.assertTrue(text.isascii() and text[0] == text[0].upper() and text[-1] in "?.", text)
 
     def test_a_question_has_one_answer(self):

@@ -19,11 +19,15 @@ _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _NOUN_ASKS = [
     "[what is|what's] the {N} of {e}?", "[what is|what's] {e's} {N}?", "{N} of {e}?", "{e's} {N}?", "[tell|give] me [the {N} of {e}|{e's} {N}].",
     "name [the {N} of {e}|{e's} {N}].", "do you know [the {N} of {e}|{e's} {N}]?", "[can|could] you tell me the {N} of {e}?", "[which|what] {N} does {e} have?",
-    "{e} has [which|what] {N}?", "the {N} of {e} is [what|which one]?", "{e}, [which|what] {N}?", "for {e}, what is the {N}?", "[i want to know|i need|i am looking for] the {N} of {e}.",
+    "{e} has [which|what] {N}?", "the {N} of {e} is [what|which one]?", "{e}, [which|what] {N}?", "for {e}, what is the {N}?",
+    "[i want to know|i need|i am looking for] the {N} of {e}.",
+    "please look up {e's} {N}.", "do you remember the {N} of {e}?", "[what|which] would be the {N} for {e}?", "someone asked me [for|about] {e's} {N}.",
+    "any idea about the {N} of {e}?",
 ]
 _NOUN_FOLLOW_UPS = [
     "and its {N}?", "and the {N}?", "[what|how] about [its|the] {N}?", "what is [its|the] {N}?", "and what is [its|the] {N}?", "its {N}?", "[which|what] {N} does it have?",
-    "[tell me|and give me] its {N} [too|as well].", "do you know its {N} [too|as well]?",
+    "[tell me|and give me] its {N} [too|as well].", "do you know its {N} [too|as well]?", "what would the {N} be?",
+    "i want its {N} [too|as well].", "any idea what its {N} is?",
 ]
 _NOUN_HELDOUT = [
     "I forgot the {N} of {e}, can you remind me?", "Could you look up the {N} that belongs to {e}?", "If someone asks for the {N} of {e}, what should I answer?",
@@ -46,7 +50,7 @@ def _expand(template):
     """All that a template can say; choices do not nest."""
     parts = _CHOICE.split(template)
     options = [[part] if i % 2 == 0 else part.split("|") for i, part in enumerate(parts)]
-    texts = (re.sub(r" +(?=[ ?.]|$)", "", "".join(choice)).strip() for choice in itertools.product(*options))
+    texts = (re.sub(r"\bi\b", "I", re.sub(r" +(?=[ ?.]|$)", "", "".join(choice)).strip()) for choice in itertools.product(*options))
     return [text[:1].upper() + text[1:] for text in texts]
 
 

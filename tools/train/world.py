@@ -13,7 +13,8 @@ from world_fact import SLOTS, Fact  # noqa: F401 (for users of this module)
 from world_phrases import PHRASES
 
 FACTS = [fact for part in (world_elements, world_countries, world_space, world_animals, world_units) for fact in part.facts()]
-ENTITIES = {}
+ENTITIES = {}  # entity -> its facts
+CORE_SHARE = 0.15  # of the questions: the plainest phrasing
 for _fact in FACTS:
     ENTITIES.setdefault(_fact.entity, []).append(_fact)
 
@@ -29,17 +30,24 @@ def elliptic(fact):
     return bool(PHRASES[fact.kind, fact.prop].follow_ups)
 
 
-def _and(question):
-    return "And " + (question if question.split(" ")[0].isupper() else question[:1].lower() + question[1:])
+def _draw(groups, rng):
+    return rng.choice(rng.choice(groups))
+
+
+def _and(template, fact):
+    """For reverse facts, which no pronoun can ask for."""
+    keep = template[0] == "{" or template.startswith("I ")
+    return _fill("And " + (template if keep else template[0].lower() + template[1:]), fact)
 
 
 def ask(fact, rng):
-    return _fill(rng.choice(rng.choice(PHRASES[fact.kind, fact.prop].asks)), fact)
+    phrases = PHRASES[fact.kind, fact.prop]
+    return _fill(rng.choice(phrases.core) if rng.random() < CORE_SHARE else _draw(phrases.asks, rng), fact)
 
 
 def follow_up(fact, rng):
-    groups = PHRASES[fact.kind, fact.prop].follow_ups
-    return _fill(rng.choice(rng.choice(groups)), fact) if groups else "And " + _fill(rng.choice(rng.choice(PHRASES[fact.kind, fact.prop].asks)), fact)
+    phrases = PHRASES[fact.kind, fact.prop]
+    return _fill(_draw(phrases.follow_ups, rng), fact) if phrases.follow_ups else _and(_draw(phrases.asks, rng), fact)
 
 
 def heldout(fact):
@@ -48,4 +56,4 @@ def heldout(fact):
 
 def heldout_follow_up(fact):
     phrases = PHRASES[fact.kind, fact.prop]
-    return [_fill(t, fact) for t in phrases.heldout_follow_ups] if phrases.follow_ups else ["And " + q for q in heldout(fact)]
+    return [_fill(t, fact) for t in phrases.heldout_follow_ups] if phrases.follow_ups else [_and(t, fact) for t in phrases.heldout]

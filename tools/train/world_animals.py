@@ -1,6 +1,6 @@
 """Animals: class, food, young, group, female, male, home.
 
-A row: name | plural | class | eats | its young | a group | the female | the male | lives in.
+A row: name | plural | class | eats | its young | a group | the female | the male | lives in (or on, over).
 An empty cell: no word that is well established, or nothing simple that is true.
 """
 
@@ -9,20 +9,19 @@ from world_fact import article, make
 
 _TABLE = """
 aardvark|aardvarks|mammal|ants and termites|||||Africa
-albatross|albatrosses|bird|squid and fish|chick||||the southern oceans
+albatross|albatrosses|bird|squid and fish|chick||||over the southern oceans
 alligator|alligators|reptile|fish and turtles|hatchling||||the south-east of the United States
 alpaca|alpacas|mammal|grass|cria|herd|||the Andes
-ant|ants|insect||larva|colony|queen||
+ant|ants|insect||larva|colony|||
 anteater|anteaters|mammal|ants and termites|pup||||South America
 armadillo|armadillos|mammal|insects|pup||||the Americas
 badger|badgers|mammal|earthworms|cub|cete|sow|boar|
 bat|bats|mammal||pup|colony|||
 bear|bears|mammal|berries, fish and meat|cub|sloth|sow|boar|forests
 beaver|beavers|mammal|bark and leaves|kit|colony|||rivers and ponds
-bee|bees|insect|nectar and pollen|larva|swarm|queen|drone|hives
-bison|bison|mammal|grass|calf|herd|cow|bull|the prairies of North America
+bee|bees|insect|nectar and pollen|larva|swarm||drone|hives
+bison|bison|mammal|grass|calf|herd|cow|bull|on the prairies of North America
 blue whale|blue whales|mammal|krill|calf|pod|cow|bull|the oceans
-budgerigar|budgerigars|bird|seeds|chick|flock|hen|cock|Australia
 butterfly|butterflies|insect|nectar|caterpillar||||
 camel|camels|mammal|thorny plants and grass|calf|caravan|cow|bull|deserts
 capybara|capybaras|mammal|grass and water plants|pup|herd|||South America
@@ -30,7 +29,7 @@ cat|cats|mammal|mice and birds|kitten|clowder|queen|tom|
 cheetah|cheetahs|mammal|gazelles|cub|coalition|||the African savanna
 chicken|chickens|bird|seeds and worms|chick|flock|hen|rooster|
 chimpanzee|chimpanzees|mammal|fruit and leaves|infant|troop|||the forests of Africa
-cow|cows|mammal|grass and hay|calf|herd|cow|bull|farms
+cow|cows|mammal|grass and hay|calf|herd|cow|bull|on farms
 coyote|coyotes|mammal|rabbits and rodents|pup|pack|||North America
 crab|crabs|crustacean|algae and small animals|||||
 crocodile|crocodiles|reptile|fish and meat|hatchling|bask|||
@@ -62,7 +61,7 @@ hedgehog|hedgehogs|mammal|beetles and worms|hoglet|array|||
 hippopotamus|hippopotamuses|mammal|grass|calf|bloat|cow|bull|the rivers of Africa
 horse|horses|mammal|grass and oats|foal|herd|mare|stallion|
 hummingbird|hummingbirds|bird|nectar|chick|charm|||the Americas
-hyena|hyenas|mammal|carrion and meat|cub|clan|||Africa
+hyena|hyenas|mammal|carrion and meat|cub|clan|||Africa and Asia
 jaguar|jaguars|mammal|deer and peccaries|cub||||the rainforests of South America
 jellyfish|jellyfish|cnidarian|plankton|ephyra|smack|||the oceans
 kangaroo|kangaroos|mammal|grass|joey|mob|||Australia
@@ -74,17 +73,17 @@ lemur|lemurs|mammal|fruit and leaves|pup|troop|||Madagascar
 leopard|leopards|mammal|antelopes|cub|leap|leopardess||Africa and Asia
 lion|lions|mammal|zebras and antelopes|cub|pride|lioness|lion|the African savanna
 llama|llamas|mammal|grass|cria|herd|||the Andes
-lobster|lobsters|crustacean|mussels and crabs|larva||||the sea floor
+lobster|lobsters|crustacean|mussels and crabs|larva||||on the sea floor
 lynx|lynxes|mammal|hares|kitten||||northern forests
 manatee|manatees|mammal|seagrass|calf||cow|bull|warm coastal waters
 meerkat|meerkats|mammal|insects and scorpions|pup|mob|||the Kalahari desert
 mosquito|mosquitoes|insect|nectar and blood|larva|swarm|||
 mouse|mice|mammal|seeds and grain|pup||doe|buck|
-octopus|octopuses|mollusc|crabs and shellfish|||||the sea floor
+octopus|octopuses|mollusc|crabs and shellfish|||||on the sea floor
 orangutan|orangutans|mammal|fruit|infant||||Borneo and Sumatra
 orca|orcas|mammal|fish and seals|calf|pod|cow|bull|the oceans
 ostrich|ostriches|bird|grass and seeds|chick|flock|hen|cock|Africa
-otter|otters|mammal|fish and crabs|pup|romp|||rivers and coasts
+otter|otters|mammal|fish and crabs|pup|romp|||rivers and lakes
 owl|owls|bird|mice and voles|owlet|parliament|||
 parrot|parrots|bird|seeds, nuts and fruit|chick|pandemonium|||the tropics
 peacock|peacocks|bird|seeds and insects|peachick||peahen|peacock|India
@@ -101,10 +100,10 @@ raven|ravens|bird||chick|unkindness|||
 red panda|red pandas|mammal|bamboo|cub||||the Himalayas
 rhinoceros|rhinoceroses|mammal|grass and leaves|calf|crash|cow|bull|
 salamander|salamanders|amphibian|worms and slugs|larva||||damp forests
-salmon|salmon|fish|smaller fish and shrimps|smolt||||
+salmon|salmon|fish|smaller fish and shrimps|||||
 scorpion|scorpions|arachnid|insects|scorpling||||
 seahorse|seahorses|fish|tiny shrimps|fry||||seagrass meadows
-seal|seals|mammal|fish|pup|pod|cow|bull|
+seal|seals|mammal|fish|pup||cow|bull|
 shark|sharks|fish|fish and seals|pup|shiver|||the oceans
 sheep|sheep|mammal|grass|lamb|flock|ewe|ram|
 skunk|skunks|mammal|insects and eggs|kit|surfeit|||the Americas
@@ -112,10 +111,9 @@ sloth|sloths|mammal|leaves|||||the rainforests of South America
 snail|snails|mollusc|leaves|||||
 spider|spiders|arachnid|insects|spiderling||||
 squirrel|squirrels|mammal|nuts and seeds|kit|scurry|||
-starfish|starfish|echinoderm|mussels|larva||||the sea floor
+starfish|starfish|echinoderm|mussels|larva||||on the sea floor
 starling|starlings|bird|insects and berries|chick|murmuration|||
 swan|swans|bird|water plants|cygnet||pen|cob|
-tarantula|tarantulas|arachnid|insects|spiderling||||
 Tasmanian devil|Tasmanian devils|mammal|carrion|joey||||Tasmania
 tiger|tigers|mammal|deer and wild pigs|cub|ambush|tigress|tiger|Asia
 toad|toads|amphibian|insects and worms|tadpole|knot|||
@@ -126,7 +124,6 @@ walrus|walruses|mammal|clams|calf|herd|cow|bull|the Arctic
 wolf|wolves|mammal|deer and elk|pup|pack|||northern forests
 wombat|wombats|mammal|grass and roots|joey||||Australia
 woodpecker|woodpeckers|bird|insects in wood|chick||||
-yak|yaks|mammal|grass|calf|herd||bull|the Himalayas
 zebra|zebras|mammal|grass|foal|dazzle|mare|stallion|the African savanna
 """
 _COMMON = {("class", n) for n in "bee,cat,chicken,cow,dog,dolphin,duck,elephant,frog,horse,lion,shark,blue whale,spider,snail".split(",")}
@@ -156,4 +153,5 @@ def facts():
         if male and male != name:
             yield fact("male", f"A male {name} is called {article(male)}.", male)
         if home:
-            yield fact("home", f"{many} live in {home}.", home)
+            where = home if home.startswith(("on ", "over ")) else "in " + home
+            yield fact("home", f"{many} live {where}.", where.split(" ", 1)[1])

@@ -56,7 +56,7 @@ Denmark|Copenhagen|Europe|Danish krone|Danish|Danes
 Djibouti|Djibouti City|Africa|Djiboutian franc|French and Arabic|Djiboutians
 Dominica|Roseau|North America|East Caribbean dollar|English|
 the Dominican Republic|Santo Domingo|North America|Dominican peso|Spanish|
-East Timor|Dili|Asia|US dollar|Tetum and Portuguese|Timorese
+East Timor|Dili|Asia|US dollar|Tetum and Portuguese|East Timorese
 Ecuador|Quito|South America|US dollar|Spanish|Ecuadorians
 Egypt|Cairo|Africa|Egyptian pound|Arabic|Egyptians
 El Salvador|San Salvador|North America|US dollar|Spanish|Salvadorans
@@ -94,7 +94,7 @@ Ivory Coast|Yamoussoukro|Africa|West African CFA franc|French|Ivorians
 Jamaica|Kingston|North America|Jamaican dollar|English|Jamaicans
 Japan|Tokyo|Asia|yen|~Japanese|
 Jordan|Amman|Asia|Jordanian dinar|Arabic|Jordanians
-Kazakhstan|Astana||tenge|Kazakh and Russian|Kazakhs
+Kazakhstan|Astana||tenge|Kazakh and Russian|
 Kenya|Nairobi|Africa|Kenyan shilling|Swahili and English|Kenyans
 Kiribati|South Tarawa|Oceania|Australian dollar||
 Kuwait|Kuwait City|Asia|Kuwaiti dinar|Arabic|Kuwaitis
@@ -178,7 +178,7 @@ Suriname|Paramaribo|South America|Surinamese dollar|Dutch|Surinamese
 Sweden|Stockholm|Europe|Swedish krona|Swedish|Swedes
 Switzerland|Bern|Europe|Swiss franc||Swiss
 Syria|Damascus|Asia|Syrian pound|Arabic|Syrians
-Tajikistan|Dushanbe|Asia|somoni|Tajik|Tajiks
+Tajikistan|Dushanbe|Asia|somoni|Tajik|
 Tanzania|Dodoma|Africa|Tanzanian shilling|Swahili and English|Tanzanians
 Thailand|Bangkok|Asia|baht|Thai|Thais
 Togo|Lome|Africa|West African CFA franc|French|Togolese
@@ -186,7 +186,7 @@ Tonga|Nuku'alofa|Oceania|pa'anga|Tongan and English|Tongans
 Trinidad and Tobago|Port of Spain|North America|Trinidad and Tobago dollar|English|
 Tunisia|Tunis|Africa|Tunisian dinar|Arabic|Tunisians
 Turkey|Ankara||Turkish lira|Turkish|Turks
-Turkmenistan|Ashgabat|Asia|Turkmen manat|Turkmen|Turkmens
+Turkmenistan|Ashgabat|Asia|Turkmen manat|Turkmen|
 Tuvalu|Funafuti|Oceania|Australian dollar|Tuvaluan and English|Tuvaluans
 Uganda|Kampala|Africa|Ugandan shilling|English and Swahili|Ugandans
 Ukraine|Kyiv|Europe|hryvnia|Ukrainian|Ukrainians
@@ -194,7 +194,7 @@ the United Arab Emirates|Abu Dhabi|Asia|UAE dirham|Arabic|Emiratis
 the United Kingdom|London|Europe|pound sterling|~English|Britons
 the United States|Washington|North America|US dollar|~English|Americans
 Uruguay|Montevideo|South America|Uruguayan peso|~Spanish|Uruguayans
-Uzbekistan|Tashkent|Asia|Uzbek som|Uzbek|Uzbeks
+Uzbekistan|Tashkent|Asia|Uzbek som|Uzbek|
 Vanuatu|Port Vila|Oceania|vatu||
 Vatican City||Europe|euro||
 Venezuela|Caracas|South America|bolivar|Spanish|Venezuelans

@@ -86,7 +86,7 @@ osmium|Os|transition metal|solid|1803|Smithson Tennant||tips of fountain pens
 iridium|Ir|transition metal|solid|1803|Smithson Tennant||spark plugs
 platinum|Pt|transition metal|solid||||catalytic converters and jewellery
 gold|Au|transition metal|solid||||jewellery and coins
-mercury|Hg|transition metal|liquid|||the planet Mercury|old thermometers
+mercury|Hg|transition metal|liquid||||old thermometers
 thallium|Tl|post-transition metal|solid|1861|William Crookes||infrared detectors
 lead|Pb|post-transition metal|solid||||car batteries
 bismuth|Bi|post-transition metal|solid||||stomach medicine
@@ -139,12 +139,12 @@ def facts():
         name, symbol, family, state, year, discoverer, named, use = line.split("|")
 
         def fact(prop, answer, value, common=(), spoken="", n=name):
-            return make("element", n, prop, answer, value, n in common, e=n, v=spoken or value)
+            return make("element", n, prop, answer, value, n in common, e=n, v=spoken or value, protons=spoken + " proton" + "s" * (spoken != "1"))
 
         yield fact("symbol", f"The symbol of {name} is {symbol}.", symbol, _COMMON_SYMBOLS)
         yield fact("number", f"The atomic number of {name} is {number}.", str(number), _COMMON_NUMBERS)
         yield fact("of_symbol", f"The element with the symbol {symbol} is {name}.", name, _COMMON_REVERSE, symbol)
-        if number <= 56 or number > 103:
+        if number <= 48 or number > 103:
             yield fact("of_number", f"The element with the atomic number {number} is {name}.", name, _COMMON_NUMBERS, str(number))
         if family:
             article = "an" if family[0] in "aeiou" else "a"

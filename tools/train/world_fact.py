@@ -27,10 +27,11 @@ def article(noun):
 
 
 def make(kind, name, prop, answer, value, common, **slots):
-    """A fact about `name`; `slots` are the words for the templates, of which e gets its possessive, {e's}, too."""
+    """A fact about `name`; `slots` are the words for the templates, of which e and a get their possessives too."""
     entity = kind + "/" + name.lower().replace(" ", "-").replace("'", "")
     fact = Fact(entity + "/" + prop, entity, kind, prop, answer, value, common)
-    if "e" in slots:
-        slots["e's"] = possessive(slots["e"])
+    for key in ("e", "a"):
+        if key in slots:
+            slots[key + "'s"] = possessive(slots[key])
     SLOTS[fact.id] = [("{" + key + "}", text) for key, text in slots.items()]
     return fact

@@ -176,6 +176,14 @@ class StoryTest(unittest.TestCase):
             words = [w for w in stories.SUBJECTS if re.search(rf"\b{w}\b", question)] + [t.split(" ")[-1] for t in stories.THEMES if t in question]
             self.assertTrue(stories.right(answer, words), (question, answer))
 
+    def test_stories_are_accepted_by_what_is_in_them(self):
+        _, answer = stories.story(make_rng("accepted"))
+        subject = re.match(r"Once upon a time, an? \w+ (\w+) named", answer).group(1)
+        self.assertIn(answer, stories.Told([subject]))
+        for wrong in (None, "", "A " + subject + ".", answer + answer, answer.replace(subject, "thing")):
+            self.assertNotIn(wrong, stories.Told([subject]))
+        self.assertTrue(all(a[0].startswith("a story") for kind, _, a in corpus.heldout() if kind == "story"))
+
     def test_held_out_pairs_of_subject_and_theme_are_never_told_of(self):
         rng = make_rng("held stories")
         held = sum(stories.held_pair(s, t) for s in stories.SUBJECTS for t in stories.THEMES)

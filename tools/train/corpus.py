@@ -15,6 +15,7 @@ import stories
 import topics_advice
 import topics_kinglet
 import topics_moods
+import topics_more
 import topics_reference
 import topics_smalltalk
 import topics_unknown
@@ -46,6 +47,8 @@ SYSTEMS = ["You are a helpful assistant.", "You are a helpful assistant.", "You 
 BY_KIND = {"smalltalk": topics_smalltalk.INTENTS + topics_moods.INTENTS + topics_advice.INTENTS, "kinglet": topics_kinglet.INTENTS + topics_reference.INTENTS,
            "words": topics_words.INTENTS, "unknown": topics_advice.CANNOT_INTENTS}
 INTENTS = [intent for intents in BY_KIND.values() for intent in intents]
+for _intent in INTENTS:
+    _intent.asks += topics_more.MORE.get(_intent.name, [])
 MIX = [("fact", 0.36), ("smalltalk", 0.17), ("kinglet", 0.20), ("words", 0.05), ("arithmetic", 0.13), ("story", 0.03), ("unknown", 0.06)]  # of fresh topics
 CORE_SHARE = 0.3  # of the questions with an intent: the plainest phrasings
 
@@ -250,7 +253,7 @@ class _Talk:
         return Conversation(self.rng.choice(SYSTEMS) if self.rng.random() < 0.4 else "", self.turns)
 
 
-_OTHER = ["[and|what about|and what about|how about|and how about] {e}[?|]", "[and|what about] {e}[?|, please?|]", "[now |]the same for {e}[, please|][.|?|]"]
+_OTHER = ["and [of|for|in] {e}[?|]", "and [the one|that] of {e}[?|]", "[and|what about|and what about|how about|and how about] {e}[?|]", "[and|what about] {e}[?|, please?|]", "[now |]the same for {e}[, please|][.|?|]"]
 _THANKS = [i for i in BY_KIND["smalltalk"] if i.name in ("thanks", "affirm", "praise")]
 
 

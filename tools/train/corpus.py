@@ -101,13 +101,14 @@ def _ask(intent, rng):
     roll = rng.random()
     if intent.core and roll < CORE_SHARE:
         question = rng.choice(intent.core)
-        return question if roll < CORE_SHARE / 2 else noise(question, rng)  # half of them exactly as they stand
-    return noise(expand(rng.choice(intent.asks), rng), rng)
+        return question if roll < CORE_SHARE / 2 else _fresh(noise, question, rng)  # half of them exactly as they stand
+    plain = _fresh(lambda: expand(rng.choice(intent.asks), rng))  # an opener before a held-out question would hide it
+    return _fresh(noise, plain, rng)
 
 
-def intent_turn(rng, kind):
-    intent = rng.weighted(BY_KIND[kind], _CUM[kind])
-    return Turn(_fresh(_ask, intent, rng), rng.choice(intent.answers), kind)
+def intent_turn(rng, kind, intents=None):
+    intent = rng.choice(intents) if intents else rng.weighted(BY_KIND[kind], _CUM[kind])
+    return Turn(_ask(intent, rng), rng.choice(intent.answers), kind)
 
 
 def fact_turn(rng, fact, elliptic=None):
@@ -133,7 +134,7 @@ def _unknown_turn(rng):
         return intent_turn(rng, "unknown")
     if roll < 0.4:
         return Turn(topics_unknown.gibberish(rng), topics_unknown.GIBBERISH, "unknown")
-    return Turn(_fresh(lambda: noise(UNKNOWN.question(rng), rng)), topics_unknown.ANSWER, "unknown")
+    return Turn(_fresh(noise, _fresh(UNKNOWN.question, rng), rng), topics_unknown.ANSWER, "unknown")
 
 
 class _Talk:
@@ -216,8 +217,7 @@ class _Talk:
         elif roll > 0.85 and self.liked:
             self.add(Turn(*remembering.asked_liked(rng, self.liked), "memory"))
         elif roll > 0.80:
-            thanks = rng.choice(_THANKS)
-            self.add(Turn(_fresh(_ask, thanks, rng), rng.choice(thanks.answers), "smalltalk"), self.result, self.fact)
+            self.add(intent_turn(rng, "smalltalk", _THANKS), self.result, self.fact)
         else:
             return False
         return True
@@ -274,8 +274,7 @@ def fact_conversation(rng, fact, most_turns=4):
     count = 1 if rng.random() < 0.5 or most_turns < 2 else rng.randrange(2, most_turns + 1)
     while len(talk.turns) < count:
         if rng.random() < 0.15:
-            thanks = rng.choice(_THANKS)
-            talk.add(Turn(_fresh(_ask, thanks, rng), rng.choice(thanks.answers), "smalltalk"), fact=talk.fact)
+            talk.add(intent_turn(rng, "smalltalk", _THANKS), fact=talk.fact)
         elif not talk.more_of_entity(rare_too=True):
             break
     return talk.finish()

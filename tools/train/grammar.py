@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 
 _TOKENS = re.compile(r"[\[\]|]|[^\[\]|]+")
 _SPACES = re.compile(r" {2,}")
+_IN_FULL = {"'m": " am", "'ve": " have", "'ll": " will", "'re": " are", "can't": "can not", "n't": " not", "what's": "what is", "that's": "that is", "it's": "it is", "how's": "how is",
+            "who's": "who is", "where's": "where is"}
+_CONTRACTED = re.compile(r"\b(?:can't|what's|that's|it's|how's|who's|where's)\b|(?:'m|'ve|'ll|'re|n't)\b")
 _NOT_KEY = re.compile(r"[^a-z0-9/+*-]+")
 
 
@@ -65,8 +68,11 @@ def expand(template, rng):
 
 
 def normalise(question):
-    """The key under which a phrasing counts as seen: letters, digits and flags only."""
-    return _NOT_KEY.sub(" ", question.lower()).strip()
+    """The key under which a phrasing counts as seen: letters, digits and flags only, nothing contracted."""
+    text = question.lower().replace("cannot", "can not")
+    if "'" in text:
+        text = _CONTRACTED.sub(lambda match: _IN_FULL[match.group(0)], text)
+    return _NOT_KEY.sub(" ", text).strip()
 
 
 def capitalise(text):
@@ -152,6 +158,15 @@ def rephrase(question, rng):
     return body + mark
 
 
+_LONG = re.compile(r"\b([Ii] am|[Ii] have|[Ii] will|[Yy]ou are|[Ww]hat is|[Tt]hat is|[Ii]t is|[Dd]o not|[Cc]annot|[Dd]id not|[Dd]oes not|[Ii]s not)\b(?! [a-z]+ing\b)")
+_SHORT = {"i am": "i'm", "i have": "i've", "i will": "i'll", "you are": "you're", "what is": "what's", "that is": "that's", "it is": "it's", "do not": "don't", "cannot": "can't",
+          "did not": "didn't", "does not": "doesn't", "is not": "isn't"}
+
+
+def _contract(match):
+    return match.group(0)[0] + _SHORT[match.group(0).lower()][1:]
+
+
 _FIRST = frozenset("what which where when how who is are can could do does tell name add multiply subtract divide give compute".split())  # never a name
 
 
@@ -162,6 +177,8 @@ def noise(question, rng, opener=True, frame=True):
     """
     if opener and frame and rng.random() < 0.5:
         question = rephrase(question, rng)
+    if frame and rng.random() < 0.3:
+        question = _LONG.sub(_contract, question)
     question = capitalise(question)
     if opener and rng.random() < 0.04:
         question = rng.choice(_LEADS) + question

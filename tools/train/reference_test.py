@@ -6,6 +6,7 @@ Asks the program for its help, its commands and its defaults, and reads the READ
 `bazel test //tools/train:reference_test` builds the program first.
 """
 
+import glob
 import os
 import re
 import subprocess
@@ -24,7 +25,7 @@ BROUGHT_BY = [
     (("plugins/BUILD.bazel", "//plugins/memory_bank"), {"memory_bank"}),
     (("tools/BUILD.bazel", '"plan":'), {"plan"}),
     (("tools/BUILD.bazel", '"bank":'), {"bank"}),
-    (("tools/common/engine.cc", '"--bank"'), {"--bank", "--bank-encoder", "--bank-tier", "--bank-deny", "--bank-reroute", "--no-bank", "/memory"}),
+    (("tools/common/*.cc", '"--bank"'), {"--bank", "--bank-encoder", "--bank-tier", "--bank-deny", "--bank-reroute", "--no-bank", "/memory"}),
 ]
 
 
@@ -35,7 +36,8 @@ def read(*path):
 
 def expected(rows):
     """The names of the rows that this tree must have."""
-    absent = {name for (path, text), names in BROUGHT_BY if text not in read(path) for name in names}
+    contents = lambda pattern: "".join(read(path) for path in glob.glob(os.path.join(ROOT, pattern)))
+    absent = {name for (pattern, text), names in BROUGHT_BY if text not in contents(pattern) for name in names}
     return sorted({row[0] for row in rows} - absent)
 
 

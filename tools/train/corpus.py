@@ -88,6 +88,10 @@ def _held_questions():
 _HELD = _held_questions()
 
 
+def is_held_out(question):
+    return normalise(question) in _HELD
+
+
 def _fresh(make, *arguments):
     """Draws until the phrasing is not one that is held out."""
     for _ in range(50):

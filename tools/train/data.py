@@ -9,10 +9,12 @@ import numpy as np
 
 import corpus
 from encoder_key import KEY_MESSAGES, KEY_TOKENS
+from roughen import roughen
 
 OTHER_WEIGHT = 0.1  # of tokens that are not the assistant's: they teach the language, not the manners
 LONG_EVERY, LONG_FACTOR = 16, 4  # every 16th batch has rows four times as long, of longer conversations
 NO_KEY = -1  # of a token that belongs to no turn
+ROUGH_SHARE = 0.35  # of the questions, said in passing
 
 
 def encode_turn(question, answer, tokenizer):
@@ -38,6 +40,18 @@ def key_text(questions):
     return "\n".join(questions[-KEY_MESSAGES:])
 
 
+def said_in_passing(conversation, rng):
+    """Some questions of a conversation in disguise; never one that is held out, nor where an answer quotes what was said."""
+    if any(turn.kind == "memory" for turn in conversation.turns):
+        return conversation
+    for turn in conversation.turns:
+        if rng.random() < ROUGH_SHARE:
+            rough = roughen(turn.question, rng)
+            if not corpus.is_held_out(rough):
+                turn.question = rough
+    return conversation
+
+
 def label_of(turns):
     """What the newest message is about: the entity last named, else its kind."""
     for turn in reversed(turns):
@@ -51,7 +65,7 @@ def general(rng, long):
 
 
 def general_with_rare(rng, long):
-    return corpus.conversation(rng, most_turns=8 if long else 5, rare=0.01)
+    return corpus.conversation(rng, most_turns=8 if long else 5, rare=0.003)
 
 
 class FactMix:
@@ -75,7 +89,7 @@ class Batches:
         self.tokenizer, self.batch, self.length, self.seed, self.make, self.keys = tokenizer, batch, length, seed, make, keys
 
     def _document(self, rng, long, keys):
-        conversation = self.make(rng, long)
+        conversation = said_in_passing(self.make(rng, long), rng)
         ids, weights = encode_system(conversation.system, self.tokenizer)
         first = len(keys)
         turns = [first] * len(ids)
@@ -128,7 +142,7 @@ class KeyBatches:
     def at(self, step):
         rng, keys, labels = corpus.make_rng("keys", self.seed, step), [], []
         while len(keys) < self.count:
-            turns = self.mix(rng, rng.random() < 0.2).turns
+            turns = said_in_passing(self.mix(rng, rng.random() < 0.2), rng).turns
             last = 1 + int(rng.random() ** 2 * len(turns))  # mostly first messages: those are what is routed by default
             keys.append(self.tokenizer.encode(key_text([t.question for t in turns[:last]]))[-KEY_TOKENS:])
             labels.append(label_of(turns[:last]))

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -71,11 +72,12 @@ class Encoder(nn.Module):
 def pad(keys, device="cpu"):
     """Token lists to (ids, counts)."""
     keys = [k[-MOST_TOKENS:] for k in keys]
-    width = max(len(k) for k in keys)
-    ids = torch.zeros(len(keys), width, dtype=torch.long)
+    counts = np.array([len(k) for k in keys])
+    ids = np.zeros((len(keys), counts.max()), dtype=np.int64)
     for row, key in zip(ids, keys):
-        row[: len(key)] = torch.tensor(key)
-    return ids.to(device), torch.tensor([len(k) for k in keys], device=device)
+        row[: len(key)] = key
+    return torch.from_numpy(ids).to(device), torch.from_numpy(counts).to(device)
+
 
 
 def named_tensors(encoder):

@@ -51,7 +51,7 @@ def expanded(bank, paths, rows_of, width):
 
 
 @torch.no_grad()
-def answers(model, tokenizer, prompts, bank=None, paths=None, limit=80, batch=512):
+def answers(model, tokenizer, prompts, bank=None, paths=None, limit=120, batch=512):
     """Greedy answers to texts that end where the assistant begins; None where an answer does not end within the limit."""
     device = model.embedding.weight.device
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))  # rows of like length share a batch

@@ -47,8 +47,9 @@ class Bank(nn.Module):
         parts = []
         for level, rows in enumerate(self.c.rows):
             count = self.c.blocks(level)
-            chosen = F.one_hot(torch.where(paths[:, level] < 0, count - 1, paths[:, level]), count).to(dtype)
-            parts.append(chosen.repeat_interleave(rows, 1))
+            ids = torch.where(paths[:, level] < 0, count - 1, paths[:, level])
+            chosen = (ids[:, None] == torch.arange(count, device=ids.device)).to(dtype)
+            parts.append(chosen[:, :, None].expand(-1, -1, rows).reshape(len(ids), -1))
         return torch.cat(parts, 1)
 
     def functions(self, paths):

@@ -21,7 +21,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="build", help="folder for tokenizer and checkpoints")
     parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--minutes", type=float, default=1e9, help="stop after this time, with a checkpoint")
+    parser.add_argument("--minutes", type=float, default=1e9, help="end the schedule after this time, whatever step it is then")
     parser.add_argument("--batch", type=int, default=192)
     parser.add_argument("--length", type=int, default=256)
     parser.add_argument("--lr", type=float, default=3e-3)
@@ -55,7 +55,8 @@ def main():
 
     for batch in ahead(source, step, args.steps, processes):
         ids, targets, weights, documents = tensors(batch, device)
-        set_rate(optimiser, learning_rate(step, args.steps, args.lr))
+        part = max(step / args.steps, (time.time() - began) / (args.minutes * 60))  # the schedule follows the clock where there is a limit
+        set_rate(optimiser, learning_rate(part, args.lr, step))
         with mixed_precision(device):
             logits, balance, shares = model(ids, documents)
         loss = (F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none") * weights.flatten()).sum() / weights.sum()
@@ -70,7 +71,7 @@ def main():
                   f"{time.time() - began:.0f} s", flush=True)
         if step % 500 == 0 and device == "cpu":
             checkpoint()
-        if time.time() - began > args.minutes * 60:
+        if part >= 1:
             break
     checkpoint()
 

@@ -41,7 +41,8 @@ class Router:
         out = []
         for begin in range(0, len(keys), 8192):
             ids, counts = pad(keys[begin : begin + 8192], self.device)
-            out.append(tree.descend(self.encoder(ids, counts), self.levels, self.bank_config.branching)[0])
+            with torch.autocast(ids.device.type, enabled=False):
+                out.append(tree.descend(self.encoder(ids, counts), self.levels, self.bank_config.branching)[0])
         return torch.cat(out)
 
 
@@ -88,7 +89,7 @@ def main():
     for batch in ahead(Batches(tokenizer, args.batch, args.length, f"bank{args.seed}", FactMix(), keys=True), step, args.steps, processes):
         ids, targets, weights, documents = tensors(batch, device)
         part = max(step / args.steps, (time.time() - began) / (args.minutes * 60))  # the schedule follows the clock where there is a limit
-        set_rate(optimiser, learning_rate(int(part * args.steps), args.steps, args.lr, 50) if step >= 50 else args.lr * (step + 1) / 50)
+        set_rate(optimiser, learning_rate(part, args.lr, step, 100))
         weights = weights * (weights == 1.0)  # answers only: what a user says is not to be learnt by heart
         with mixed_precision(device):
             logits, _, _ = model(ids, documents, bank.functions(token_paths(batch, router, generator)))

@@ -18,9 +18,9 @@ def tokenizer_for(out, seed, size=VOCABULARY):
     return Tokenizer.load(path)
 
 
-def learning_rate(step, steps, peak, warmup=200):
-    rise = min(1.0, (step + 1) / warmup)
-    return peak * rise * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))))
+def learning_rate(part, peak, step, warmup=200):
+    """Cosine over the part of the training that is done, 0 to 1; rising over the first steps."""
+    return peak * min(1.0, (step + 1) / warmup) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, part))))
 
 
 def optimiser_for(module, decay=0.05):

@@ -24,18 +24,59 @@ from memory import BankConfig
 from train_common import device_and_processes, learning_rate, mixed_precision, optimiser_for, save, set_rate, tokenizer_for
 
 SHARPNESS = 24.0  # of the softmax over prototypes
+TREE_SHARPNESS = 12.0  # of the softmax over the children of a node
+KIND_PART, FIRST_PART = 0.7, 0.35  # how much of a prototype its kind makes up; when, of the training, the tree is first built
 
 
 class Prototypes(nn.Module):
+    """Where the keys of each label are to lie. Once the tree is known, the labels of a node share a direction, level by
+    level: greedy descent then decides between directions that are far apart."""
+
     def __init__(self, labels, dim):
         super().__init__()
         kinds = sorted({l.split("/")[0] for l in labels})
         self.register_buffer("kind", torch.tensor([kinds.index(l.split("/")[0]) for l in labels]))
         self.of_kind = nn.Parameter(torch.randn(len(kinds), dim))
         self.own = nn.Parameter(torch.randn(len(labels), dim))
+        self.of_node, self.node = nn.ParameterList(), None
+
+    def share_nodes(self, paths, branching):
+        """paths [labels, levels]: from now on the labels of a node move together."""
+        self.node = paths
+        for level in range(paths.shape[1]):
+            start = torch.randn(branching ** (level + 1), self.own.shape[1], device=self.own.device)
+            self.of_node.append(nn.Parameter(start))
 
     def forward(self):
-        return F.normalize(F.normalize(self.of_kind, dim=-1)[self.kind] * 0.7 + F.normalize(self.own, dim=-1), dim=-1)
+        if self.node is None:
+            return F.normalize(F.normalize(self.of_kind, dim=-1)[self.kind] * KIND_PART + F.normalize(self.own, dim=-1), dim=-1)
+        sum_ = 0.35 * F.normalize(self.own, dim=-1)
+        for level, (directions, part) in enumerate(zip(self.of_node, (1.0, 0.7, 0.5, 0.4))):
+            sum_ = sum_ + part * F.normalize(directions, dim=-1)[self.node[:, level]]
+        return F.normalize(sum_, dim=-1)
+
+
+def node_means(points, paths, weights, branching):
+    """The centroids of a given tree, level by level; a node without labels lies where no embedding does."""
+    levels = []
+    for level in range(paths.shape[1]):
+        count = branching ** (level + 1)
+        sums = torch.zeros(count, points.shape[1], device=points.device).index_add(0, paths[:, level], points * weights[:, None])
+        mass = torch.zeros(count, device=points.device).index_add(0, paths[:, level], weights)
+        levels.append(torch.where(mass[:, None] > 0, sums / mass.clamp(min=1e-9)[:, None], torch.full_like(sums, 4.0)))
+    return levels
+
+
+def descent_loss(vectors, paths, levels, branching):
+    """Cross entropy of each decision of the greedy descent, from the right parent."""
+    total = 0.0
+    parent = torch.zeros(len(vectors), dtype=torch.long, device=vectors.device)
+    for level, centroids in enumerate(levels):
+        children = centroids.view(-1, branching, vectors.shape[1])[parent]
+        distances = (children - vectors[:, None]).square().sum(-1)
+        total = total + F.cross_entropy(-TREE_SHARPNESS * distances, paths[:, level] % branching)
+        parent = paths[:, level]
+    return total
 
 
 def all_labels():
@@ -71,16 +112,26 @@ def main():
     optimiser = optimiser_for(nn.ModuleList([encoder, prototypes]), decay=0.01)
     print(f"encoder: {sum(p.numel() for p in encoder.parameters()):,} parameters, {len(labels)} labels, {device}", flush=True)
     began = time.time()
+    mass = torch.tensor([1.0 if l.startswith("kind/") else float(len(corpus.world.ENTITIES[l])) for l in labels], device=device)
+    paths = None
     for step, (keys, names) in enumerate(ahead(KeyBatches(tokenizer, args.count, args.seed), 0, args.steps, processes)):
-        # The schedule follows the clock where there is a time limit.
-        part = max(step / args.steps, (time.time() - began) / (args.minutes * 60))
-        set_rate(optimiser, learning_rate(step, args.steps, args.lr) if part == step / args.steps else learning_rate(int(part * args.steps), args.steps, args.lr))
+        part = max(step / args.steps, (time.time() - began) / (args.minutes * 60))  # the schedule follows the clock where there is a limit
+        if paths is None and part >= FIRST_PART:
+            with torch.no_grad():
+                paths = tree.balanced_paths(prototypes().cpu().numpy(), bank.branching, len(bank.rows), args.seed)
+            paths = torch.from_numpy(paths).to(device)
+            prototypes.share_nodes(paths, bank.branching)
+            optimiser = optimiser_for(nn.ModuleList([encoder, prototypes]), decay=0.01)
+        set_rate(optimiser, learning_rate(part, args.lr, step, 100))
         ids, counts = pad(keys, device)
         target = torch.tensor([index[n] for n in names], device=device)
         with mixed_precision(device):
             vectors = encoder(ids, counts)
-        scores = vectors.float() @ prototypes().t()
+        points = prototypes()
+        scores = vectors.float() @ points.t()
         loss = F.cross_entropy(SHARPNESS * scores, target)
+        if paths is not None:
+            loss = loss + descent_loss(vectors.float(), paths[target], node_means(points, paths, mass, bank.branching), bank.branching)
         loss.backward()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
@@ -93,10 +144,8 @@ def main():
         for _, parameter, matrix in named_tensors(encoder):
             if matrix:  # the tree is built for the encoder that ships
                 parameter.copy_(torch.from_numpy(round_to("q8_0", parameter.cpu().numpy())))
-        points = prototypes().cpu().numpy().astype(np.float64)
-    weights = np.array([1.0 if l.startswith("kind/") else float(len(corpus.world.ENTITIES[l])) for l in labels])
-    levels = tree.build(points, weights, bank.branching, len(bank.rows), args.seed)
-    paths, _ = tree.descend(points, levels, bank.branching)
+        levels = [l.cpu().numpy() for l in node_means(prototypes(), paths, mass, bank.branching)]
+    paths = paths.cpu().numpy()
     leaf_of = {l: int(p[-1]) for l, p in zip(labels, paths)}
     per_leaf = np.bincount(list(leaf_of.values()), minlength=bank.branching ** len(bank.rows))
     print(f"leaves in use {int((per_leaf > 0).sum())}, most labels in a leaf {per_leaf.max()}", flush=True)
@@ -107,7 +156,7 @@ def main():
     held = [(tokenizer.encode(q), f.entity) for f in corpus.world.FACTS for q in corpus.world.heldout(f)]
     right = [right_leaves(encoder, levels, bank.branching, [h[0] for h in held[i : i + 4096]], [h[1] for h in held[i : i + 4096]], leaf_of, device) * len(held[i : i + 4096]) for i in range(0, len(held), 4096)]
     print(f"held-out paraphrases at the right leaf: {100 * sum(right) / len(held):.2f} % of {len(held)}", flush=True)
-    save(os.path.join(args.out, "encoder.pt"), config=encoder.c.as_dict(), model=encoder.state_dict(), levels=levels, leaf_of=leaf_of, bank=bank.as_dict())
+    save(os.path.join(args.out, "encoder.pt"), config=encoder.c.as_dict(), model=encoder.state_dict(), levels=[torch.as_tensor(l) for l in levels], leaf_of=leaf_of, bank=bank.as_dict())
 
 
 if __name__ == "__main__":

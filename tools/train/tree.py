@@ -41,23 +41,39 @@ def k_means(points, weights, k, rng, rounds=50, restarts=8):
     return centroids, labels
 
 
-def build(points, weights, k, depth, seed):
-    """Centroids level by level, [k^(l+1), c] f32 each."""
+def balanced_paths(points, k, depth, seed):
+    """A path for every label: [labels, depth] node ids. Nodes hold about as many labels each.
+
+    k-means decides which labels lie together; a node that is full sends the farthest of its labels to the next nearest."""
     rng = np.random.default_rng(seed)
-    levels, members = [], [np.arange(len(points))]
-    for _ in range(depth):
-        level, next_members = [], []
-        for of_node in members:
+    paths = np.zeros((len(points), depth), dtype=np.int64)
+    members = [np.arange(len(points))]
+    for level in range(depth):
+        next_members = []
+        for parent, of_node in enumerate(members):
             if len(of_node) == 0:
-                level.append(np.full((k, points.shape[1]), 4.0))
                 next_members += [of_node] * k
                 continue
-            centroids, labels = k_means(points[of_node], weights[of_node], k, rng)
-            level.append(centroids)
+            labels = _balanced(points[of_node], k, rng)
+            paths[of_node, level] = parent * k + labels
             next_members += [of_node[labels == i] for i in range(k)]
-        levels.append(np.concatenate(level).astype(np.float32))
         members = next_members
-    return levels
+    return paths
+
+
+def _balanced(points, k, rng):
+    centroids, labels = k_means(points, np.ones(len(points)), k, rng)
+    most = -(-len(points) * 5 // (4 * k))  # a quarter above the mean
+    for _ in range(5):
+        distances = _distances(points, centroids)
+        order, count = np.argsort(distances.min(1)), np.zeros(k, dtype=int)
+        for point in order:
+            for node in np.argsort(distances[point]):
+                if count[node] < max(1, most):
+                    labels[point], count[node] = node, count[node] + 1
+                    break
+        centroids = np.stack([points[labels == i].mean(0) if (labels == i).any() else centroids[i] for i in range(k)])
+    return labels
 
 
 def descend(vectors, levels, k):

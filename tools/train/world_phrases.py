@@ -23,11 +23,26 @@ _NOUN_ASKS = [
     "[i want to know|i need|i am looking for] the {N} of {e}.",
     "please look up {e's} {N}.", "do you remember the {N} of {e}?", "[what|which] would be the {N} for {e}?", "someone asked me [for|about] {e's} {N}.",
     "any idea about the {N} of {e}?",
+    # Said in passing, with much around it: the words that count are two.
+    "i forget [things|names] easily, so what is the {N} of {e}?", "[can|will|would] you remind me of the {N} of {e}?", "remind me: {e's} {N}?",
+    "i [forgot|have forgotten] {e's} {N}, what was it?", "my [teacher|boss|daughter|son|friend] asks what the {N} of {e} is.",
+    "for my [homework|test|exam|quiz|lesson] i need {e's} {N}.", "[may|might|could] i ask for {e's} {N}?", "may i know the {N} of {e}?",
+    "[concerning|regarding|about|as for] {e}: [what is|tell me] the {N}.", "what is the [correct|true|proper|real] {N} of {e}?",
+    "if a [child|student|stranger|tourist] asked you for {e's} {N}, what would you say?", "what should i [write|put|enter] as the {N} of {e}?",
+    "a crossword wants the {N} of {e}.", "in a quiz they asked the {N} of {e}, what is it?", "could you [find|check|write down|repeat|say] the {N} of {e} for me?",
+    "let me know {e's} {N}, please.", "i would [love|like] to [learn|hear|know] the {N} of {e}.", "it would help me to know {e's} {N}.",
+    "i am [unsure|not sure] about the {N} of {e}.", "we were talking about {e} and nobody knew the {N}.", "we argue about the {N} of {e}, who is right?",
+    "you surely know the {N} of {e}.", "please [answer|complete]: the {N} of {e} is ...", "one more: {e}, {N}?", "{N}, {e}?", "{e} {N}?", "{N} {e}?",
+    "how would you answer a question about the {N} of {e}?", "which {N} goes with {e}?", "which {N} is the one of {e}?", "what {N} is right for {e}?",
+    "i read about {e}, but not its {N}. what is it?", "think of {e}: what is its {N}?", "take {e}, what is the {N}?", "there is {e}. what is its {N}?",
+    "[somebody|someone] [told|asked] me about {e}, but what is its {N}?", "the {N} that belongs to {e}, what is it?", "the {N} belonging to {e}?",
+    "say the {N} of {e} in one sentence.", "i have to know the {N} of {e} today.", "last question, the {N} of {e}?", "is there a {N} of {e}, and which?",
 ]
 _NOUN_FOLLOW_UPS = [
     "and its {N}?", "and the {N}?", "[what|how] about [its|the] {N}?", "what is [its|the] {N}?", "and what is [its|the] {N}?", "its {N}?", "[which|what] {N} does it have?",
     "[tell me|and give me] its {N} [too|as well].", "do you know its {N} [too|as well]?", "what would the {N} be?",
-    "i want its {N} [too|as well].", "any idea what its {N} is?",
+    "i want its {N} [too|as well].", "any idea what its {N} is?", "can i have the {N} [too|as well]?", "may i ask its {N}?", "i need the {N} of it [too|also].",
+    "now the {N}.", "next, the {N}?", "also the {N}?", "and could you say its {N}?", "remind me of its {N}?", "what was its {N}?", "and how about the {N} of it?",
 ]
 _NOUN_HELDOUT = [
     "I forgot the {N} of {e}, can you remind me?", "Could you look up the {N} that belongs to {e}?", "If someone asks for the {N} of {e}, what should I answer?",

@@ -10,7 +10,6 @@ import argparse
 import json
 import math
 import os
-import re
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +17,7 @@ import torch.nn.functional as F
 import corpus
 from gguf_writer import round_to
 from model import Config, SmallThinker, named_tensors
+from scoring import fact_rows, says, share
 from train_common import device_and_processes, load, tensors, tokenizer_for
 
 
@@ -83,19 +83,6 @@ def answers(model, tokenizer, prompts, bank=None, paths=None, limit=120, batch=5
 
 def prompt_of(question):
     return corpus.render("", [corpus.Turn(question, "", "fact")], generation_prompt=True)
-
-
-def says(answer, value):
-    return answer is not None and re.search(r"(?<![A-Za-z0-9.])" + re.escape(value) + r"(?![A-Za-z0-9]|\.[0-9])", answer) is not None
-
-
-def fact_rows():
-    """(group, fact, question) for every held-out paraphrase."""
-    return [("common" if f.common else "rare", f, q) for f in corpus.world.FACTS for q in corpus.world.heldout(f)]
-
-
-def share(flags):
-    return 100.0 * sum(flags) / max(1, len(flags))
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ set -euo pipefail
 
 build_tools=(
   bazel-bootstrap # Bazel 4.2.3
-  g++ git ca-certificates python3-minimal
+  g++ git ca-certificates python3
   unzip zip # Bazel packs a test's undeclared outputs
 )
 libraries=(

@@ -1,125 +1,185 @@
-"""Greedy answers to questions: the share that is exactly an accepted answer and ends by itself.
+"""Greedy answers to held-out questions: the table by kind, for the anchor alone and with its memory bank.
 
-    /usr/bin/python3 evaluate.py --out build [--show 20]
-    /usr/bin/python3 evaluate.py --gguf ../chat/models/kinglet-demo.gguf
+    /usr/bin/python3 evaluate.py --out build [--show 20] [--json FILE]
 
-The second form runs the weights as the file stores them, so the two show what quantisation costs.
+All weights are as the files store them (q8_0 anchor and encoder, bank in --bank-type). A fact is right where its value
+stands in the answer as a word; everything else where the answer is exactly an accepted one.
 """
 
 import argparse
+import json
+import math
 import os
-import sys
 
 import torch
 import torch.nn.functional as F
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "golden"))
-from corpus import core, heldout, heldout_by_hand, make_rng, render
-from data import Batches
-from gguf_numpy import Gguf
+import corpus
+from gguf_writer import round_to
 from model import Config, SmallThinker, named_tensors
-from tokenizer import Tokenizer
+from scoring import fact_rows, says, share
+from train_common import device_and_processes, load, tensors, tokenizer_for
 
 
-def load_checkpoint(path, device="cpu"):
-    state = torch.load(path, map_location=device)
+@torch.no_grad()
+def anchor_as_shipped(out, device, kind="q8_0"):
+    state = load(os.path.join(out, "anchor.pt"), device)
     model = SmallThinker(Config(**state["config"])).to(device)
     model.load_state_dict(state["model"])
-    return model, state
+    if kind != "f32":
+        for _, parameter, matrix in named_tensors(model):
+            if matrix:
+                parameter.copy_(torch.from_numpy(round_to(kind, parameter.float().cpu().numpy())))
+    return model.eval()
 
 
 @torch.no_grad()
-def load_gguf(path):
-    """Model and tokenizer of an exported file, its weights dequantised to f32."""
-    gguf = Gguf(path)
-    key = lambda name: gguf.metadata["smallthinker." + name]
-    model = SmallThinker(Config(
-        vocabulary=len(gguf.metadata["tokenizer.ggml.tokens"]), layers=key("block_count"), dim=key("embedding_length"), head_dim=key("attention.key_length"),
-        heads=key("attention.head_count"), kv_heads=key("attention.head_count_kv"), experts=key("expert_count"), experts_used=key("expert_used_count"),
-        ffn=key("expert_feed_forward_length"), context=key("context_length"), window=key("attention.sliding_window"),
-        rope_theta=key("rope.freq_base"), eps=key("attention.layer_norm_rms_epsilon")))
-    for name, parameter, _ in named_tensors(model):
-        parameter.copy_(torch.from_numpy(gguf.tensor(name)))
-    return model, Tokenizer([m.split(" ") for m in gguf.metadata["tokenizer.ggml.merges"]])
+def bank_as_shipped(out, device, kind):
+    from memory import Bank, BankConfig
+    state = load(os.path.join(out, "bank.pt"), device)
+    bank = Bank(BankConfig(**state["config"])).to(device)
+    bank.load_state_dict(state["model"])
+    if kind != "f32":
+        for parameter in bank.parameters():
+            parameter.copy_(torch.from_numpy(round_to(kind, parameter.float().cpu().numpy())))
+    return bank.eval()
+
+
+def expanded(bank, paths, rows_of, width):
+    """The bank's functions for a padded batch: the path of row i for all of its tokens."""
+    return bank.functions(paths[rows_of].repeat_interleave(width, 0)) if bank is not None else None
 
 
 @torch.no_grad()
-def unseen_loss(model, tokenizer, batches=20):
-    """Nats per token of the assistant's answers, on conversations of another seed."""
-    source, total, count = Batches(tokenizer, 8, 256, "unseen"), 0.0, 0.0
-    for step in range(batches):
-        ids, targets, weights, documents = source.at(step * 16)
+def answers(model, tokenizer, prompts, bank=None, paths=None, limit=120, batch=512):
+    """Greedy answers to texts that end where the assistant begins; None where an answer does not end within the limit."""
+    device = model.embedding.weight.device
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))  # rows of like length share a batch
+    out = [None] * len(prompts)
+    for begin in range(0, len(order), batch):
+        part = order[begin : begin + batch]
+        rows = [tokenizer.encode(prompts[i]) for i in part]
+        starts, ended = [len(r) for r in rows], [False] * len(rows)
+        for _ in range(limit):
+            live = [n for n, e in enumerate(ended) if not e]
+            if not live:
+                break
+            width = -(-max(len(rows[n]) for n in live) // 16) * 16
+            ids = torch.tensor([rows[n] + [tokenizer.endoftext] * (width - len(rows[n])) for n in live], device=device)
+            functions = expanded(bank, paths, torch.tensor([part[n] for n in live], device=device), width) if bank is not None else None
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+                logits = model(ids, memory=functions)[0]
+            last = torch.tensor([len(rows[n]) - 1 for n in live], device=device)
+            tokens = logits[torch.arange(len(live), device=device), last].float().argmax(-1).tolist()
+            for n, token in zip(live, tokens):
+                if token == tokenizer.im_end:
+                    ended[n] = True
+                else:
+                    rows[n].append(token)
+        for n, i in enumerate(part):
+            out[i] = tokenizer.decode(rows[n][starts[n] :]) if ended[n] else None
+    return out
+
+
+def prompt_of(question):
+    return corpus.render("", [corpus.Turn(question, "", "fact")], generation_prompt=True)
+
+
+@torch.no_grad()
+def perplexity(model, tokenizer, device, batches, bank=None, router=None):
+    """Per answer token of unseen conversations about facts, each message routed as a chat does by default."""
+    from train_bank import token_paths
+    total, count = 0.0, 0.0
+    for batch in batches:
+        ids, targets, weights, documents = tensors(batch, device)
+        functions = None
+        if bank is not None:
+            functions = bank.functions(router(batch))
         answer = (weights == 1.0).float().flatten()
-        losses = F.cross_entropy(model(ids, documents)[0].flatten(0, 1), targets.flatten(), reduction="none")
+        losses = F.cross_entropy(model(ids, documents, functions)[0].float().flatten(0, 1), targets.flatten(), reduction="none")
         total, count = total + float((losses * answer).sum()), count + float(answer.sum())
-    return total / count
-
-
-@torch.no_grad()
-def answers(model, tokenizer, conversations, limit=80):
-    """Greedy answers to a batch of conversations; None where the answer does not end within the limit."""
-    prompts = [tokenizer.encode(render(messages, generation_prompt=True)) for messages in conversations]
-    rows, ended = [list(p) for p in prompts], [False] * len(prompts)
-    for _ in range(limit):
-        live = [i for i, e in enumerate(ended) if not e]
-        if not live:
-            break
-        width = max(len(rows[i]) for i in live)
-        device = model.embedding.weight.device
-        ids = torch.tensor([rows[i] + [tokenizer.endoftext] * (width - len(rows[i])) for i in live], device=device)
-        logits = model(ids)[0]
-        for n, i in enumerate(live):
-            token = int(logits[n, len(rows[i]) - 1].argmax())
-            if token == tokenizer.im_end:
-                ended[i] = True
-            else:
-                rows[i].append(token)
-    return [tokenizer.decode(r[len(p):]) if e else None for r, p, e in zip(rows, prompts, ended)]
-
-
-def accuracy(model, tokenizer, limit=None, batch=32, rows=None):
-    """Returns a line for people and the rows (intent, question, answer, accepted answers) that are wrong."""
-    rows = list(rows or heldout_by_hand() + heldout())
-    rng = make_rng("evaluate")
-    rng.shuffle(rows)
-    rows = rows[:limit]
-    for i, row in enumerate(rows):  # every third question follows a system message
-        system = [("system", "You are a helpful assistant.")] if i % 3 == 0 else []
-        rows[i] = (*row, system + [("user", row[1])])
-    wrong, ended = [], 0
-    for begin in range(0, len(rows), batch):
-        part = rows[begin : begin + batch]
-        for (name, question, accepted, _), answer in zip(part, answers(model, tokenizer, [r[3] for r in part])):
-            ended += answer is not None
-            if answer not in accepted:
-                wrong.append((name, question, answer, accepted))
-    total = len(rows)
-    return f"{total - len(wrong)}/{total} exact ({100 * (total - len(wrong)) / total:.1f} %), {ended}/{total} end by themselves", wrong
+    return math.exp(total / count)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="build")
-    parser.add_argument("--gguf", help="evaluate this exported file instead of the checkpoint in --out")
+    parser.add_argument("--bank-type", default="q8_0", choices=["f32", "q8_0", "q4_0"])
+    parser.add_argument("--anchor-type", default="q8_0", choices=["f32", "q8_0", "q4_0"])
     parser.add_argument("--show", type=int, default=20, help="how many wrong answers to print")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--every", type=int, default=1, help="ask every n-th fact question only")
+    parser.add_argument("--json")
+    parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    if args.gguf:
-        model, tokenizer = load_gguf(args.gguf)
-        print(args.gguf)
-    else:
-        tokenizer = Tokenizer.load(os.path.join(args.out, "tokenizer.json"))
-        model, state = load_checkpoint(os.path.join(args.out, "last.pt"))
-        print(f"step {state['step']}, {state['seconds']:.0f} s of training")
-    print(f"loss on unseen conversations: {unseen_loss(model, tokenizer):.4f} nats per answer token")
-    wrong = []
-    for title, rows in (("blind, by hand", heldout_by_hand(blind=True)), ("held out, by hand", heldout_by_hand()), ("sums and unknowns", heldout()), ("core phrasings (trained)", core())):
-        line, misses = accuracy(model, tokenizer, rows=rows)
-        print(f"{title + ':':26}{line}", flush=True)
-        wrong += misses
-    for name, question, answer, accepted in wrong[: args.show]:
-        print(f"  [{name}] {question!r}\n    answers {answer!r}\n    expected {accepted[0]!r}")
+    device, _ = device_and_processes(0)
+    tokenizer = tokenizer_for(args.out, 1)
+    model = anchor_as_shipped(args.out, device, args.anchor_type)
+    report, wrong = {}, []
+
+    rows = corpus.heldout()
+    blind = [(f"by hand/{n}", q, a) for n, q, a in corpus.heldout_by_hand() + corpus.heldout_by_hand(blind=True)]
+    for title, part in (("anchor", rows), ("anchor", blind)):
+        said = answers(model, tokenizer, [prompt_of(q) for _, q, _ in part])
+        kinds = {}
+        for (kind, question, accepted), answer in zip(part, said):
+            kinds.setdefault(kind.split("/")[0], []).append(answer in accepted)
+            if answer not in accepted:
+                wrong.append((kind, question, answer, accepted[0]))
+        for kind, flags in sorted(kinds.items()):
+            report[f"{title}/{kind}"] = (share(flags), len(flags))
+            print(f"{title:18} {kind:12} {share(flags):6.2f} % of {len(flags)}", flush=True)
+
+    facts = fact_rows()[:: args.every]
+    prompts = [prompt_of(q) for _, _, q in facts]
+    settings = [("anchor", None, None)]
+    if os.path.exists(os.path.join(args.out, "bank.pt")):
+        from train_bank import Router
+        from memory import GENERIC
+        router, bank = Router(args.out, device), bank_as_shipped(args.out, device, args.bank_type)
+        fetched = router.paths([tokenizer.encode(q) for _, _, q in facts])
+        generic = torch.full_like(fetched, GENERIC)
+        settings += [("generic", bank, generic), ("fetched path", bank, fetched)]
+        # Deny one node of the first level, the one that most rare facts lie below, with all that is below it.
+        rare = torch.tensor([g == "rare" for g, _, _ in facts], device=device)
+        denied = int(torch.bincount(fetched[rare][:, 0]).argmax())
+        inside = fetched[:, 0] == denied
+        settings.append((f"denied 1:{denied}", bank, torch.where(inside[:, None], generic, fetched)))
+    for name, with_bank, paths in settings:
+        said = answers(model, tokenizer, prompts, with_bank, paths)
+        right = [says(a, f.value) for a, (_, f, _) in zip(said, facts)]
+        for group in ("common", "rare"):
+            flags = [r for r, (g, _, _) in zip(right, facts) if g == group]
+            report[f"{name}/{group}"] = (share(flags), len(flags))
+            print(f"{name:18} {group:12} {share(flags):6.2f} % of {len(flags)}", flush=True)
+        if name in ("anchor", "fetched path"):
+            for kind in sorted({f.kind for _, f, _ in facts}):
+                flags = [r for r, (g, f, _) in zip(right, facts) if f.kind == kind and g == "rare"]
+                print(f"{name:18}   rare {kind:10} {share(flags):6.2f} % of {len(flags)}")
+        if with_bank is not None and len(settings) > 3:
+            for where, mask in (("inside", inside), ("outside", ~inside)):
+                flags = [r for r, m, rr in zip(right, mask.tolist(), rare.tolist()) if m and rr]
+                report[f"{name}/rare {where} the denied node"] = (share(flags), len(flags))
+                print(f"{name:18}   rare, {where} node 1:{denied}: {share(flags):6.2f} % of {len(flags)}", flush=True)
+        if name == "anchor" or name == "fetched path":
+            wrong += [(f"{name}: {g}/{f.id}", q, a, f.answer) for a, r, (g, f, q) in zip(said, right, facts) if not r and (g == "common" or name != "anchor")]
+
+    if len(settings) > 1:
+        from data import Batches, FactMix
+        from train_bank import token_paths
+        for title, mix in (("facts", FactMix(1.0)), ("general", FactMix(0.0))):
+            batches = [Batches(tokenizer, 32, 256, "unseen", mix, keys=True).at(16 * i) for i in range(4)]
+            first = lambda b: router.paths(b["keys"] + [[0]])[torch.from_numpy(b["first"].astype("int64")).to(device).flatten()]
+            none = lambda b: torch.full((b["ids"].size, generic.shape[1]), GENERIC, device=device)
+            for name, values in (("anchor", perplexity(model, tokenizer, device, batches)), ("generic", perplexity(model, tokenizer, device, batches, bank, none)),
+                                 ("fetched path", perplexity(model, tokenizer, device, batches, bank, first))):
+                report[f"perplexity/{title}/{name}"] = values
+                print(f"perplexity per answer token, {title:8} {name:14} {values:.4f}", flush=True)
+    for kind, question, answer, expected in wrong[:: max(1, len(wrong) // max(1, args.show))][: args.show]:
+        print(f"  [{kind}] {question!r}\n    answers  {answer!r}\n    expected {expected!r}")
+    if args.json:
+        with open(args.json, "w") as file:
+            json.dump(report, file, indent=1)
 
 
 if __name__ == "__main__":

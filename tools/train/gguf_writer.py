@@ -1,11 +1,12 @@
-"""Writes GGUF version 3 with numpy alone: metadata, tensor table, aligned data, q8_0 quantisation."""
+"""Writes GGUF version 3 with numpy alone: metadata, tensor table, aligned data, q8_0 and q4_0 quantisation."""
 
 import struct
 
 import numpy as np
 
 ALIGNMENT = 32
-F32, F16, Q8_0 = 0, 1, 8
+F32, F16, Q4_0, Q8_0 = 0, 1, 2, 8
+TYPES = {"f32": F32, "f16": F16, "q4_0": Q4_0, "q8_0": Q8_0}
 _U32, _F32, _BOOL, _STRING, _ARRAY, _I32 = 4, 6, 7, 8, 9, 5
 
 
@@ -20,6 +21,44 @@ def quantise_q8_0(weights):
     packed[:, :2] = scale.astype(np.float16).view(np.uint8)
     packed[:, 2:] = quants.view(np.uint8)
     return packed.tobytes()
+
+
+def quantise_q4_0(weights):
+    """Blocks of 32: an f16 scale, then 16 bytes of nibbles, the low ones first. The largest magnitude becomes -8. Returns bytes."""
+    blocks = np.asarray(weights, dtype=np.float32).reshape(-1, 32)
+    extreme = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=1)[:, None], 1)
+    scale = extreme / -8.0
+    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale != 0)
+    quants = np.clip(np.floor(blocks * inverse + 8.5), 0, 15).astype(np.uint8)
+    packed = np.empty((len(blocks), 18), dtype=np.uint8)
+    packed[:, :2] = scale.astype(np.float16).view(np.uint8)
+    packed[:, 2:] = quants[:, :16] | quants[:, 16:] << 4
+    return packed.tobytes()
+
+
+def pack(kind, weights):
+    """The bytes of a tensor as a file holds them; rows must be multiples of 32 for the quantised types."""
+    if kind in (Q8_0, Q4_0):
+        if weights.shape[-1] % 32:
+            raise ValueError(f"rows of {weights.shape[-1]} values cannot be quantised in blocks of 32")
+        return (quantise_q8_0 if kind == Q8_0 else quantise_q4_0)(weights)
+    return np.ascontiguousarray(weights, dtype={F32: "<f4", F16: "<f2"}[kind]).tobytes()
+
+
+def round_to(name, weights):
+    """What a reader gets back of weights that were stored in this type."""
+    weights = np.asarray(weights, dtype=np.float32)
+    if name == "f32":
+        return weights
+    if name == "f16":
+        return weights.astype(np.float16).astype(np.float32)
+    size = 34 if name == "q8_0" else 18
+    blocks = np.frombuffer(pack(TYPES[name], weights), np.uint8).reshape(-1, size)
+    scale = blocks[:, :2].copy().view("<f2").astype(np.float32)
+    if name == "q8_0":
+        return (scale * blocks[:, 2:].view(np.int8).astype(np.float32)).reshape(weights.shape)
+    nibbles = np.concatenate((blocks[:, 2:] & 15, blocks[:, 2:] >> 4), axis=1)
+    return (scale * (nibbles.astype(np.float32) - 8.0)).reshape(weights.shape)
 
 
 def _string(text):
@@ -58,12 +97,7 @@ def write(path, metadata, tensors):
         head += _string(key) + _value(value)
     blobs, offset = [], 0
     for name, array, kind in tensors:
-        if kind == Q8_0:
-            if array.shape[-1] % 32:
-                raise ValueError(f"{name}: rows of {array.shape[-1]} values cannot be q8_0, which needs a multiple of 32")
-            blob = quantise_q8_0(array)
-        else:
-            blob = np.ascontiguousarray(array, dtype={F32: "<f4", F16: "<f2"}[kind]).tobytes()
+        blob = pack(kind, array)
         head += _string(name) + struct.pack("<I", array.ndim) + struct.pack(f"<{array.ndim}Q", *reversed(array.shape))
         head += struct.pack("<IQ", kind, offset)
         blobs.append(blob + b"\0" * (-len(blob) % ALIGNMENT))

@@ -1,6 +1,13 @@
 """Questions about Kinglet itself. Every answer must stay true of the tree: change them together."""
 
 from grammar import Intent
+from topics_reference import COMMANDS, PLUGINS, TOOLS
+
+
+def _and(rows):
+    names = [row[0] for row in rows]
+    return ", ".join(names[:-1]) + " and " + names[-1]
+
 
 INTENTS = [
     Intent("kinglet",
@@ -14,7 +21,7 @@ INTENTS = [
            ["What license does Kinglet have?", "under which licence is Kinglet released?", "Is Kinglet open source?", "May I use Kinglet in my product?", "what is the license of this project?"],
            3.0),
     Intent("start_chat",
-           ["how [do|can|could|should] i [start|open|begin|run|launch|get] [a chat|the chat|chatting|a chat session|a conversation|chat|a new chat][?| with you?| with a model?| with kinglet?|]", "how [do|can|should] i [run|start|launch|use] [kinglet|the program|this program|it|the runtime][?|]", "[what is|which is|tell me|show me|give me] the command [to start|for|to open|to run|to begin] [a chat|the chat|chatting|a conversation][?|.|]", "how to [start a chat|chat|start chatting|run the chat|start kinglet|run kinglet|use kinglet|talk to kinglet|launch the chat][?|]", "how [do|can] i [talk|chat|speak] [to|with] [you|kinglet|a model|the model][?|]", "[which|what] command [starts|opens|runs|begins] [the chat|a chat|kinglet|chatting][?|]", "how [do|can] i [get started|begin|start][?| with kinglet?|]", "i want to [start a chat|chat|run kinglet|talk to a model][.|]"],
+           ["how [do|can|could|should] i [start|open|begin|run|launch|get] [a chat|the chat|chatting|a chat session|a conversation|chat|a new chat][?| with you?| with a model?| with kinglet?|]", "how [do|can|should] i [run|start|launch|use] [kinglet|the program|this program|it|the runtime][?|]", "[what is|which is|tell me|show me|give me] the command [to start|for|to open|to run|to begin] [a chat|the chat|chatting|a conversation][?|.|]", "how to [start a chat|chat|start chatting|run the chat|start kinglet|run kinglet|use kinglet|talk to kinglet|launch the chat][?|]", "how [do|can] i [talk|chat|speak] [to|with] [you|kinglet|a model|the model][?|]", "[which|what] command [starts|opens|runs|begins] [the chat|a chat|kinglet|chatting][?|]", "how [do|can] i [get started|begin|start][?| with kinglet?|]", "i want to [start a chat|run kinglet|talk to a model][.|]"],
            ["Run third_party/install.sh once, and then start a chat with bazel run //:chat."],
            ["How do I start a chat?", "Which command opens a chat?", "how can I run the chat?", "How to talk to a model with Kinglet?", "What do I type to start a chat?"],
            3.0),
@@ -34,7 +41,7 @@ INTENTS = [
            ["How do I build Kinglet?", "which build system does Kinglet use?", "How is it compiled?"],
            1.5),
     Intent("benchmark",
-           ["how [do|can] i [measure|test|benchmark|check] [the speed|speed|performance|how fast it is|kinglet|a model|how fast a model is|the performance][?| of kinglet?| of a model?|]", "how [fast|quick] [is kinglet|are you|is it][?|]", "how [do|can] i run [a benchmark|the benchmark|benchmarks|the bench tool][?|]", "[what is|what does|explain] [kinglet bench|the bench command|the bench tool|the benchmark][?| do?|]", "how many tokens per second [do you make|can it do|do i get][?|]"],
+           ["how [do|can] i [measure|test|benchmark|check] [the speed|speed|performance|how fast it is|kinglet|a model|how fast a model is|the performance][?| of kinglet?| of a model?|]", "how [fast|quick] [is kinglet|are you|is it][?|]", "how [do|can] i run [a benchmark|the benchmark|benchmarks|the bench tool][?|]", "how many tokens per second [do you make|can it do|do i get][?|]"],
            ["Use kinglet bench -m FILE -p 128 -n 64 -t 2. It prints how many tokens per second the model reads and writes."],
            ["How can I measure the speed of a model?", "how fast is Kinglet?", "How do I run the benchmark?"],
            1.5),
@@ -45,12 +52,12 @@ INTENTS = [
            3.0),
     Intent("formats",
            ["[which|what] [file formats|formats|files|model formats|kinds of files|model files|file types] [does kinglet load|can kinglet load|can kinglet read|are supported|does it read|can i load|does kinglet support|can i use][?|]", "[can|does] [kinglet|it] [load|read|support|open] [safetensors|hugging face folders|hugging face models|onnx|onnx files|safetensors files|pytorch files][?|]", "[where do i get|where can i find|how do i get] [models|a model|more models|other models][?|]", "how do i load a model from [hugging face|a folder][?|]"],
-           ["Kinglet loads GGUF files, Hugging Face folders with safetensors, and ONNX files for convolutional networks."],
+           ["Kinglet loads GGUF files, Hugging Face folders with safetensors, and ONNX and TFLite files for small networks."],
            ["Which file formats does Kinglet load?", "can it read safetensors?", "What kinds of files are supported?"],
            1.5),
     Intent("which_plugins",
            ["[which|what] plugins [exist|are there|does kinglet have|does it have|come with kinglet|are available|are included|ship with kinglet|do you have|can i use|do you know|are part of kinglet][?|]", "[list|show|name|tell me|enumerate|give me] [the|all|all the|your] plugins[.|, please.|| of kinglet.]", "how many plugins [are there|does kinglet have|exist][?|]", "[what are|tell me] the [names of the plugins|plugin names|available plugins|plugins][?|]", "plugins[?|]"],
-           ["The plugins are reference, sparse_x86, xnnpack, onednn, smallthinker and llama."],
+           ["The plugins are " + _and(PLUGINS) + "."],
            ["Which plugins exist?", "name the plugins of Kinglet", "What plugins does Kinglet have?", "Can you list all plugins?", "Which plugins come with it?"],
            3.0),
     Intent("memory_planning",
@@ -110,7 +117,7 @@ INTENTS = [
            1.2),
     Intent("list_commands",
            ["[which|what] [slash commands|commands|chat commands] [exist|are there|can i use|do you know|are available|does the chat have|do you have|can i type][?|]", "[list|show|name|tell me|give me] [the|all|all the|your] [slash commands|commands|chat commands][.|, please.|]", "[what are|what is a] [the slash commands|slash commands|the commands|slash command|the chat commands][?|]", "commands[?|]"],
-           ["The commands are /help, /exit, /clear, /regen, /stats, /set, /save, /load, /read and /show."],
+           ["The commands are " + _and(COMMANDS) + "."],
            ["Which slash commands are there?", "list the commands", "What commands can I use in the chat?"],
            2.5),
     Intent("list_flags",
@@ -131,13 +138,9 @@ INTENTS = [
            ["With temperature 0, or with a fixed --seed, the answer is always the same, whatever the number of threads."],
            ["How do I get the same answer every time?", "is your answer always the same?"], 1.2),
     Intent("onnx",
-           ["[can|does] [kinglet|it] [run|support] [convolutional networks|cnns|a cnn|image models|image classification|resnet|resnet8|convolutional neural networks|neural networks for images][?|]", "how [do|can] i run [an onnx model|a convolutional network|a cnn|an onnx file|resnet8][?|]", "[what does|explain] kinglet run[?| do?]"],
-           ["Yes, kinglet run MODEL.onnx runs small convolutional networks with NumPy files as input and output."],
+           ["[can|does] [kinglet|it] [run|support] [convolutional networks|cnns|a cnn|image models|image classification|resnet|resnet8|convolutional neural networks|neural networks for images][?|]", "how [do|can] i run [an onnx model|a convolutional network|a cnn|an onnx file|resnet8][?|]"],
+           ["Yes, kinglet run MODEL runs ONNX and TFLite networks with NumPy files as input and output."],
            ["Can Kinglet run convolutional networks?", "how can I run an ONNX model?"], 1.0),
-    Intent("inspect",
-           ["how [do|can] i [look at|inspect|see inside|look into|examine] [a model|a model file|a gguf file|a file|a gguf][?|]", "[what does|explain|what is] [kinglet inspect|the inspect command|the inspect tool][?| do?|]", "how [do|can] i [see|list|show] the [tensors|metadata|layers] of a [model|file][?|]"],
-           ["Use kinglet inspect FILE. It prints the metadata, the tensors and the layout of the layers."],
-           ["How can I inspect a model file?", "how do I see the tensors of a model?"], 1.0),
     Intent("threads_default",
            ["how many threads [does kinglet use|are used|should i use|do you use|is best|is the default][?| by default?|]", "[what is|what's] the default number of threads[?|]", "how many [cores|cpu cores] [do you use|does kinglet use][?|]"],
            ["By default Kinglet uses as many threads as there are big physical cores that it may use."],
@@ -152,10 +155,6 @@ INTENTS = [
            ["How is the repository organised?", "where is the source code?"], 1.0),
     Intent("subcommands",
            ["[which|what] [subcommands|tools|programs] [are there|exist|does kinglet have|come with kinglet|can i use][?|]", "[list|name|show me] the [subcommands|tools][.|| of kinglet.]", "[what does|what prints] kinglet help[?| print?]"],
-           ["Kinglet has subcommands such as chat, bench, tokenize, perplexity, inspect, logits, run and make-model."],
+           ["Kinglet has the subcommands " + _and(TOOLS) + "."],
            ["Which subcommands does Kinglet have?", "what tools come with Kinglet?"], 1.0),
-    Intent("make_model",
-           ["how [do|can] i [make|create|generate] [a test model|a random model|a model|a model file|a big test model][?|]", "[what does|explain|what is] [kinglet make-model|make-model|the model maker][?| do?|]"],
-           ["Use kinglet make-model. It writes a GGUF file of a given shape with random weights for speed tests."],
-           ["How can I create a test model?", "what is the model maker?"], 1.0),
 ]

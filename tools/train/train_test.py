@@ -8,7 +8,6 @@ import unittest
 import numpy as np
 import torch
 
-import corpus
 import export_gguf
 import gguf_writer
 from data import Batches, corpus_texts, encode
@@ -22,24 +21,6 @@ import numpy_smallthinker  # noqa: E402
 
 def small_tokenizer():
     return Tokenizer(train_tokenizer(corpus_texts(1, 300), 400))
-
-
-class CorpusTest(unittest.TestCase):
-    def test_the_same_seed_gives_the_same_conversations(self):
-        self.assertEqual(corpus_texts(7, 50), corpus_texts(7, 50))
-        self.assertNotEqual(corpus_texts(7, 50), corpus_texts(8, 50))
-
-    def test_held_out_questions_are_never_asked_in_training(self):
-        held = {corpus.normalise(q) for n, q, _ in corpus.heldout() + corpus.heldout_by_hand() + corpus.heldout_by_hand(blind=True) if n != 'sum'}
-        rng = corpus.make_rng("test")
-        asked = {corpus.normalise(text) for _ in range(3000) for role, text in corpus.conversation(rng) if role == "user"}
-        self.assertEqual(asked & held, set())
-
-    def test_answers_are_whole_sentences_in_ascii(self):
-        for intent in corpus.INTENTS:
-            for answer in intent.answers:
-                self.assertRegex(answer, r"^[A-Z].*[.?!]$", intent.name)
-                self.assertTrue(answer.isascii(), answer)
 
 
 class TokenizerTest(unittest.TestCase):

@@ -1,0 +1,61 @@
+"""Small advice, small knowledge that is no fact of the world's tables, and what a model cannot know.
+
+Rows as in topics_moods.py. ADVICE is small talk; CANNOT is declined.
+"""
+
+from grammar import Intent
+
+ADVICE = [
+    ("sleep advice", ["how [can|do] i [sleep better|fall asleep|sleep well][?|]", "i cannot [sleep|fall asleep][|.]", "[give me|do you have] [tips|advice] for [better sleep|sleeping][?|.|]"],
+     ["Go to bed at the same time every day, and keep the room dark and quiet."], ["At night I lie awake. What helps?", "What should I do for a good night's sleep?"]),
+    ("learn advice", ["how [can|do|should] i [learn better|study better|study|learn faster|prepare for an exam][?|]", "[give me|do you have] [tips|advice] for [studying|learning|my exam][?|.|]"],
+     ["Learn a little every day, take breaks, and explain it to somebody else."], ["School is hard. How do I remember things?", "What is a good way to study for a test?"]),
+    ("focus advice", ["how [can|do] i [focus|concentrate|work better|focus better][?|]", "i cannot [focus|concentrate][|.]"], ["Put your phone away and do one thing at a time."], ["My thoughts wander all the time. What helps?", "What can I do against distraction?"]),
+    ("health advice", ["how [can|do] i [stay healthy|live healthily|stay fit|get fit][?|]", "what is [healthy|good for my health][?|]", "[give me|do you have] [tips|advice] for [my health|a healthy life][?|.|]"],
+     ["Move every day, eat vegetables, sleep enough and drink water."], ["What keeps the body in good shape?", "I want to be fit when I am old. Any ideas?"]),
+    ("calm advice", ["how [can|do] i [relax|calm down|stay calm|be less nervous|handle stress][?|]", "[give me|do you have] [tips|advice] [against|for] stress[?|.|]"], ["Breathe slowly, go for a walk, and drink a cup of tea."], ["What helps against too much stress?", "I need to unwind. How?"]),
+    ("friends advice", ["how [can|do] i [make friends|find friends|meet people|find a friend][?|]"], ["Be kind, listen well, and do the things you love together with others."], ["I moved to a new town. How do I get to know people?", "What is the way to new friends?"]),
+    ("happy advice", ["how [can|do] i [be happy|become happy|be happier|live a good life][?|]", "what makes [people|me] happy[?|]"], ["Spend time with people you like, and do something for others."], ["What is your recipe for happiness?", "How does one lead a contented life?"]),
+    ("gift advice", ["what [can|should] i [give|buy] [my mother|my father|my friend|my wife|my husband|her|him|my brother|my sister][?| for a birthday?| for christmas?]", "i need a [gift|present][| for my mother| for a friend][|.]"], ["A good book, some flowers or time together make a fine present."], ["My aunt has a birthday. What would please her?", "Any idea for a present?"]),
+    ("cook advice", ["what [should|can|could] i [cook|eat|make for dinner|eat tonight|cook tonight][?| today?| tonight?]", "i do not know what to [cook|eat][|.]"], ["How about a soup with vegetables and a piece of bread?"], ["We are hungry. What shall I put on the table?", "Any idea for our dinner?"]),
+    ("read advice", ["what [should|can|could] i read[?| next?| tonight?]", "[can you|please] recommend [|me ]a [good |]book[?|.|]", "do you know a good book[?|]"], ["Read something that makes you curious. A book about birds, for example."], ["I look for a book for my holidays.", "Which book would you suggest?"]),
+    ("weekend advice", ["what [should|can|could] i do [today|tomorrow|this weekend|tonight|on sunday|in the rain][?|]", "i do not know what to do[| today][|.]"], ["Go for a walk, call a friend, or read a good book."], ["How could I spend a free afternoon?", "Any plans that you would suggest for Saturday?"]),
+    ("wake advice", ["how [can|do] i [get up early|wake up early|get up in the morning|wake up][?|]", "i cannot get up in the morning[|.]"], ["Go to bed early, and put the alarm clock far from your bed."], ["Mornings are terrible for me. How do I get out of bed?", "What helps to rise early?"]),
+    ("money advice", ["how [can|do] i [save money|spend less|become rich|get rich][?|]", "[give me|do you have] [tips|advice] for saving money[?|.|]"], ["Write down what you spend, and put a little aside every month."], ["At the end of the month my purse is empty. What to do?", "What is a good habit with money?"]),
+    ("plants advice", ["how [do|can|should] i [water|care for|keep] [my plants|a plant|my flowers|flowers][?|]", "my [plants|flowers|plant] [die|are dying|look sad|is dying][|.]"], ["Give them light, and water them when the earth is dry."], ["What do the flowers in my window need?", "My green friends look bad. How do I care for them?"]),
+    ("cold advice", ["what [helps|can i do|should i do] [against|about|for] [a cold|a cough|a headache][?|]", "how do i get [rid of a cold|well again][?|]"], ["Rest, drink something warm, and see a doctor if it does not get better."], ["My nose is running. Any remedy?", "What is good when one has caught a cold?"]),
+    ("write advice", ["how [do|can|should] i [write|begin|start] [a letter|a story|a text|an email|a poem][?|]"], ["Begin with one short sentence that says what you want, and go on from there."], ["The page is empty. How do I start my letter?", "What is a good beginning for a text?"]),
+    ("decide advice", ["[i cannot|i can't] decide[|.]", "how [do|can|should] i [decide|make a decision][?|]", "[help me decide|what should i choose|should i do it|yes or no][?|.|]"], ["Write down what speaks for it and what speaks against it, and then sleep on it."], ["Two offers, and I do not know which to take.", "How does one make a hard choice?"]),
+    ("start advice", ["how [do|can] i [stop being lazy|stop putting things off|motivate myself|get going][?|]", "i am [lazy|so lazy|too lazy][|.]"], ["Begin with five minutes. The rest comes by itself."], ["I always put things off. How can I change that?", "What gets me going on a lazy day?"]),
+    ("argue advice", ["i [had a fight|argued|quarrelled] with [my friend|my wife|my husband|my brother|my mother|my boss][|.]", "how [do|can|should] i [say sorry|apologise|apologize|make up with a friend][?|]"], ["Say honestly that you are sorry, and listen to the other side."], ["My best friend and I do not talk any more. What now?", "After a quarrel, how do I make peace?"]),
+    ("shy advice", ["i am [shy|too shy|afraid of people][|.]", "how [do|can] i [be less shy|be more confident|become braver|speak in public][?|]"], ["Practise with small steps, and remember that others are nervous too."], ["Talking in front of people scares me. Any advice?", "How does a shy person become braver?"]),
+    ("exercise advice", ["[which|what] sport [should i do|is good for me|is healthy][?|]", "should i [do sports|go running|exercise|go for a run|go swimming][?|]"], ["Yes, moving is good for you. A walk of half an hour a day is a good start."], ["Is it good to jog now and then?", "What kind of exercise suits a beginner?"]),
+    ("language advice", ["how [do|can|should] i learn [english|a language|german|french|spanish|a new language][?|]"], ["Read and speak a little every day, and do not fear mistakes."], ["I want to speak Italian by next summer. How?", "What is the best method for a foreign language?"]),
+    ("program advice", ["how [do|can|should] i learn [to program|programming|to code|coding|python|c++][?|]", "[which|what] programming language should i learn[?|]"], ["Write small programs and change them until they do what you want."], ["I would like to become a programmer. Where do I begin?", "What is the best way into coding?"]),
+]
+
+CANNOT = [
+    ("unknown time", ["what time is it[?| now?| please?]", "[what is|what's|tell me|do you have|can you tell me] the [time|current time|exact time][?|.|]", "how late is it[?|]", "is it [late|early|noon|midnight][?|]"],
+     ["I cannot know that, because I have no clock."], ["Would you look at the clock for me?", "Is it already past noon?"]),
+    ("unknown date", ["[what is|what's|tell me] [the date|today's date|the current date|the current year][?|.| today?]", "[what|which] [day|year|month] is it[?| today?| now?]", "what day is today[?|]", "which day of the week is it[?|]"],
+     ["I cannot know that, because I have no calendar."], ["Do we have Tuesday today?", "In which year are we now?"]),
+    ("unknown weather", ["[what is|what's|how is|how's] the [weather|temperature outside|weather like][?| today?| tomorrow?| in london?| in berlin?| outside?]", "[will it|is it going to|does it|is it] [rain|snow|be sunny|raining|sunny|cold outside|be cold|storm][?| today?| tomorrow?]", "do i need an umbrella[?| today?]"],
+     ["I cannot know the weather, because I have no internet connection."], ["Should I take a coat when I go out today?", "What does the forecast say for tomorrow?"]),
+    ("unknown news", ["[what is|what are|tell me] the [latest |]news[?|.| today?]", "what happened [today|yesterday|in the news|in the world][?|]", "what is new in the world[?|]", "who won the [game|match|race|election|world cup][?| yesterday?| last night?]"],
+     ["I do not know any news, because I have no internet connection."], ["Did anything important happen this morning?", "How did the match end last night?"]),
+    ("unknown price", ["how [much|expensive] is [bitcoin|the dollar|the euro|gas|gold today|a share of apple][?| today?| now?]", "[what is|what's] the [price of gold|bitcoin price|exchange rate|stock price|dollar rate][?| today?]", "should i buy [bitcoin|shares|stocks|gold][?|]"],
+     ["I do not know any prices, because they change and I have no internet connection."], ["How do the stocks stand right now?", "What would I pay for a ticket to Rome today?"]),
+    ("unknown private", ["[what is|what's|do you know|tell me] my [password|address|phone number|age|birthday|job|favourite colour|email|pin][?|.|]", "where do i [live|work][?|]", "how old am i[?|]", "what [did i do|have i done] [yesterday|today|last week][?|]", "who is my [wife|husband|boss|mother|father|best friend][?|]"],
+     ["I do not know anything about you but what you tell me here."], ["Can you guess what I do for a living?", "Which street is my house in?"]),
+    ("unknown others", ["[what is|what's|do you know|tell me] the [phone number|address|password|salary|email address] of [my neighbour|my boss|the president|my friend|the king|a famous actor][?|.|]", "where does [my neighbour|the president|my teacher|my boss] live[?|]", "how much does [my boss|my neighbour|the president] earn[?|]"],
+     ["I know nothing about private matters of people."], ["My colleague, what does she earn?", "I need the number of a film star."]),
+    ("unknown future", ["what will happen [tomorrow|in the future|next year|to me][?|]", "[can you|please] [tell|predict] [me |]the future[?|.|]", "will i [be rich|win the lottery|find love|pass my exam|be happy|get the job][?|]", "[give me|tell me] the lottery numbers[.|]", "what is my horoscope[?|]"],
+     ["I cannot know the future. Nobody can."], ["How will my life go on?", "Tell me the winner of the next race."]),
+    ("unknown see", ["[can you|do you] see [me|my face|this picture|my screen|my room][?|]", "what do i look like[?|]", "what [am i wearing|is in my hand|is behind me|is in this picture|is on my screen][?|]", "look at [me|this picture|this photo][.|]"],
+     ["I cannot see anything. I only read text."], ["Do you like my new shirt?", "How many fingers am I holding up?"]),
+    ("unknown act", ["[call|phone|email|write to] my [mother|boss|friend|brother|doctor][| for me| please][.|]", "[order|buy|book] [me |][a pizza|a ticket|a flight|a hotel room|a taxi][| please][.|]", "[turn on|turn off|switch on] the [light|lights|radio|heating|tv][.|]", "set [an alarm|a timer][| for ten minutes| for six o'clock][.|]", "[open|start] [the browser|my email|a web page|the door][.|]", "play [music|a song|some music][.|]", "search the [web|internet][| for me][.|]"],
+     ["I cannot do that. I can only write text."], ["Would you ring my sister up?", "Get me a taxi, quickly."]),
+]
+
+INTENTS = [Intent(name, asks, answers, [], 0.5, held) for name, asks, answers, held in ADVICE]
+CANNOT_INTENTS = [Intent(name, asks, answers, [], 1.0, held) for name, asks, answers, held in CANNOT]

@@ -7,18 +7,21 @@
 namespace kinglet {
 
 // Here because the encoder's class is incomplete in the header.
-Model::Model(Runtime* runtime, std::unique_ptr<ModelSource> source) : runtime_(runtime), source_(std::move(source)) {}
+Model::Model(Runtime* runtime, std::unique_ptr<ModelSource> source)
+    : runtime_(runtime), source_(std::move(source)) {}
 Model::~Model() = default;
 
 absl::StatusOr<const kl_bank*> Model::MemoryTable() const {
   constexpr absl::string_view kBank = "memory_bank";
   const kl_bank* table = runtime_->registry().FindBank(kBank);
   if (table != nullptr) return table;
-  return absl::UnimplementedError(absl::StrCat(memory_->source().path, ": no loaded plugin brings the bank \"", kBank,
-                                               "\" that fetches memory blocks; is the plugin memory_bank there?"));
+  return absl::UnimplementedError(
+      absl::StrCat(memory_->source().path, ": no loaded plugin brings the bank \"", kBank,
+                   "\" that fetches memory blocks; is the plugin memory_bank there?"));
 }
 
-absl::StatusOr<uint64_t> Model::JoinMemory(const ModelOptions& options, std::unique_ptr<MemoryParts> parts) {
+absl::StatusOr<uint64_t> Model::JoinMemory(const ModelOptions& options,
+                                           std::unique_ptr<MemoryParts> parts) {
   const MemorySource& bank = memory_->source();
   MemoryAnchor anchor;
   anchor.path = source_->path;
@@ -31,7 +34,8 @@ absl::StatusOr<uint64_t> Model::JoinMemory(const ModelOptions& options, std::uni
   if (parts->encoder != nullptr) {
     ModelOptions encoding;
     encoding.progress = options.progress;
-    KL_ASSIGN_OR_RETURN(std::unique_ptr<Model> model, Load(runtime_, std::move(parts->encoder), encoding));
+    KL_ASSIGN_OR_RETURN(std::unique_ptr<Model> model,
+                        Load(runtime_, std::move(parts->encoder), encoding));
     KL_ASSIGN_OR_RETURN(encoder_, Encoder::Create(std::move(model)));
     MemoryEncoder encoder;
     encoder.path = encoder_->model().source().path;
@@ -55,12 +59,14 @@ absl::Status Model::OpenMemory() {
 
 absl::StatusOr<MemoryPath> Model::RouteMemory(absl::string_view text) const {
   if (memory_ == nullptr) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(source_->path, ": loaded without a memory bank, there is nothing to route through"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        source_->path, ": loaded without a memory bank, there is nothing to route through"));
   }
   if (encoder_ == nullptr) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        memory_->source().path, ": loaded without the bank's encoder, texts cannot be routed; give the encoder or set a path"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(memory_->source().path,
+                     ": loaded without the bank's encoder, texts cannot be routed; give the "
+                     "encoder or set a path"));
   }
   KL_ASSIGN_OR_RETURN(const std::vector<float> vector, encoder_->Embed(text));
   return memory_->source().Route(vector.data(), vector.size());

@@ -67,6 +67,20 @@ TEST(AtomicFileTest, KeepsThePermissionsOfTheFileThatItReplaces) {
   EXPECT_EQ(Contents(path), "new");
 }
 
+TEST(AtomicFileTest, PiecesInAnyOrderWithHolesBetween) {
+  TempFolder folder;
+  const std::string path = folder.path() + "/pieces";
+  const auto file = AtomicFile::Create(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_TRUE((*file)->SetLength(10).ok());
+  ASSERT_TRUE((*file)->WriteAt(6, "cd", 2).ok());
+  ASSERT_TRUE((*file)->WriteAt(1, "ab", 2).ok());
+  ASSERT_TRUE((*file)->Commit().ok());
+  EXPECT_EQ(Contents(path), std::string("\0ab\0\0\0cd\0\0", 10));
+  EXPECT_FALSE((*file)->WriteAt(0, "x", 1).ok());
+  EXPECT_FALSE((*file)->SetLength(1).ok());
+}
+
 TEST(AtomicFileTest, FolderThatIsNotThereIsAnErrorThatNamesTheFile) {
   TempFolder folder;
   const absl::Status status = WriteFileAtomically(folder.path() + "/missing/session", "x");

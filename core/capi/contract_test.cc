@@ -33,6 +33,12 @@ TEST(NullTest, CallsThatCanFailSaySo) {
   EXPECT_TRUE(refused(kl_model_tokenize(nullptr, "a", 1, 0, nullptr, 0, nullptr, &error)));
   EXPECT_TRUE(refused(kl_model_detokenize(nullptr, &token, 1, false, nullptr, 0, nullptr, &error)));
   EXPECT_TRUE(refused(kl_model_apply_template(nullptr, nullptr, nullptr, 0, false, nullptr, 0, nullptr, &error)));
+  kl_memory_plan plan = {};
+  kl_expert_probe probe = {};
+  uint64_t bytes_per_second = 0;
+  EXPECT_TRUE(refused(kl_model_plan_memory(nullptr, nullptr, &plan, &error)));
+  EXPECT_TRUE(refused(kl_model_probe_experts(nullptr, nullptr, 1, 1, &probe, &error)));
+  EXPECT_TRUE(refused(kl_model_probe_weights(nullptr, nullptr, &bytes_per_second, &error)));
   EXPECT_TRUE(refused(kl_session_create(nullptr, nullptr, &session, &error)));
   EXPECT_TRUE(refused(kl_session_set_sampler(nullptr, nullptr, &error)));
   EXPECT_TRUE(refused(kl_session_rewind(nullptr, 0, &error)));
@@ -123,6 +129,7 @@ TEST(NullTest, CallsThatCannotFailAnswerNothing) {
   EXPECT_STREQ(kl_file_format(nullptr), "");
   EXPECT_STREQ(kl_file_architecture(nullptr), "");
   EXPECT_EQ(kl_model_fingerprint(nullptr), 0u);
+  kl_model_limit_experts(nullptr, 0);
   EXPECT_STREQ(kl_model_plan_text(nullptr), "");
   EXPECT_FALSE(kl_model_is_end_token(nullptr, 0));
   EXPECT_EQ(kl_network_input_count(nullptr), 0u);

@@ -22,6 +22,11 @@ std::string PressureText(const kinglet::PressureStats& stats) {
 
 }  // namespace
 
+void kl_model_limit_experts(const kl_model* model, uint64_t most_bytes) {
+  if (model == nullptr || model->model->experts() == nullptr) return;
+  model->model->experts()->Cap(most_bytes);
+}
+
 kl_code kl_model_expert_stats(const kl_model* model, kl_expert_stats* stats) {
   if (model == nullptr || stats == nullptr) return KL_INVALID_ARGUMENT;
   kl_expert_stats facts = {};

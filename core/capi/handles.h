@@ -45,6 +45,7 @@ struct kl_model {
   mutable std::string pressure_text;
   mutable std::string memory_text;
   mutable std::string weight_text;
+  mutable std::string bank_text;
 };
 
 struct kl_session {
@@ -104,6 +105,8 @@ absl::StatusOr<std::unique_ptr<ModelSource>> LoadAnySource(absl::string_view pat
 
 // The memory bank that the options name, and its encoder.
 absl::StatusOr<std::unique_ptr<MemoryParts>> OpenMemoryParts(const kl_model_options& options);
+// What a caller asks for, in the core's words.
+ModelOptions ModelOptionsOf(const kl_model_options& given);
 
 ProgressFunction WrapProgress(kl_progress_callback callback, void* user);
 

@@ -170,6 +170,13 @@ typedef struct kl_model_options {
   // Of keys and of values alone; KL_TYPE_NONE (default): cache_type.
   kl_dtype key_cache_type;
   kl_dtype value_cache_type;
+  // Plan and kernels but no weights: it cannot compute, kl_model_plan_memory says what it would take.
+  bool plan_only;
+  // > 0: only so many of the first layers, and no tokenizer: to learn from a part how fast the whole will be.
+  int32_t layer_limit;
+  // What the process holds besides the model, for the budget: 0 looks and adds what may still come. A number makes equal
+  // budgets mean the same in every process.
+  uint64_t program_bytes;
   // A memory bank (.klbank) to be joined to the model: see "memory" below. NULL: none.
   const char* memory_bank;
   const char* memory_encoder;  // its encoder's file; NULL: the one that the bank names, beside it; "": none, paths are given
@@ -245,6 +252,9 @@ typedef struct kl_expert_stats {
   bool pressed;                     // the cache is smaller now than the budget allows
 } kl_expert_stats;
 KL_API kl_code kl_model_expert_stats(const kl_model* model, kl_expert_stats* stats);
+// From the next run on the cache of experts takes at most so many bytes (as kl_expert_stats.budget_bytes), never more than the
+// budget allows and never less than one token needs; UINT64_MAX: as the budget allows. Without such a cache: nothing.
+KL_API void kl_model_limit_experts(const kl_model* model, uint64_t most_bytes);
 
 // How often experts were used, for kl_expert_profile_write.
 typedef struct kl_expert_use {
@@ -274,6 +284,56 @@ typedef struct kl_weight_stats {
   uint64_t stall_ns;         // time that computing waited for weights
 } kl_weight_stats;
 KL_API kl_code kl_model_weight_stats(const kl_model* model, kl_weight_stats* stats);
+// What kl_model_load would make of a budget, and what would be in memory then.
+typedef struct kl_memory_plan {
+  uint32_t struct_size;
+  bool fits;      // kl_model_load takes this budget; if not, all else is said of smallest_bytes
+  bool streamed;  // experts stay in their file
+  bool prepared;  // they are read from the file of kl_model_prepare_experts
+  uint64_t smallest_bytes;  // the smallest budget that works, for this process as it is
+  uint64_t named_bytes;     // the same with room for another process to be larger: what messages name
+  uint64_t whole_bytes;     // the smallest budget that keeps everything in memory
+  uint64_t named_whole_bytes;  // as named_bytes
+  // Reserved. What they leave of the budget is not used.
+  uint64_t program_bytes;   // the program itself, with what it may still need
+  uint64_t packed_bytes;    // weights in a kernel's own layout
+  uint64_t mapped_bytes;    // weights as they are in the file
+  uint64_t looked_up_bytes;  // the most that rows of the embeddings hold
+  uint64_t packing_bytes;   // beside all these while loading
+  uint64_t cache_bytes;     // KV cache of session_context_length
+  uint64_t activation_bytes;  // of session_batch
+  uint64_t expert_bytes;    // of the cache of experts: slots and all else that it needs
+  uint64_t program_now_bytes;  // of program_bytes, what was there when the plan was made
+  uint64_t expert_count;    // of all layers; 0: the model has none that could be streamed
+  uint64_t least_expert_bytes;  // the smallest cache of experts
+  uint64_t expert_slot_bytes;   // what a further slot costs
+  uint64_t slot_count;      // experts that fit in memory at the same time
+  uint64_t slot_bytes;      // of an expert in memory
+  const char* description;  // of the cache: reader, policy, slots. Until the next call for this model
+  // Large weights that would be read for every token, or batch of a prompt; 0: they stay in memory.
+  uint64_t stream_bytes;        // slots and all else that this needs
+  uint64_t streamed_weight_bytes;  // in their files
+  uint64_t kept_weight_bytes;   // of them, in memory once they were read
+  uint64_t keeping_bytes;       // the smallest budget that keeps all but the experts in memory
+} kl_memory_plan;
+
+// Reads no weights: for models loaded with plan_only. Looks at options->memory_bytes, session_*, expert_*.
+KL_API kl_code kl_model_plan_memory(const kl_model* model, const kl_model_options* options, kl_memory_plan* plan,
+                                    kl_error* error);
+
+// How fast storage brings experts, in the way that kl_model_load would choose with these options: `together` at once, none
+// of them in memory, verified and unpacked; for about most_ns, after each was read once.
+typedef struct kl_expert_probe {
+  uint32_t struct_size;
+  uint64_t group_count;  // groups of `together`
+  uint64_t read_bytes;   // with what alignment adds
+  int64_t ns;            // of all groups
+} kl_expert_probe;
+KL_API kl_code kl_model_probe_experts(const kl_model* model, const kl_model_options* options, uint32_t together,
+                                      int64_t most_ns, kl_expert_probe* probe, kl_error* error);
+// How fast it would bring large weights. Error: KL_FAILED_PRECONDITION, the model has none that could be streamed.
+KL_API kl_code kl_model_probe_weights(const kl_model* model, const kl_model_options* options, uint64_t* bytes_per_second,
+                                      kl_error* error);
 
 // Where memory went, as reserved in the model's budget: one line "bytes name" each. Until the next call for this model.
 KL_API const char* kl_model_memory_text(const kl_model* model);

@@ -21,6 +21,33 @@ absl::StatusOr<const kinglet::Tokenizer*> TokenizerOf(const kl_model* model) {
 
 }  // namespace
 
+namespace kinglet {
+
+ModelOptions ModelOptionsOf(const kl_model_options& given) {
+  ModelOptions wanted;
+  wanted.memory_bytes = given.memory_bytes;
+  wanted.vocabulary_only = given.vocabulary_only;
+  wanted.cache_types = {given.key_cache_type == KL_TYPE_NONE ? given.cache_type : given.key_cache_type,
+                        given.value_cache_type == KL_TYPE_NONE ? given.cache_type : given.value_cache_type};
+  wanted.packed_cache = given.packed_cache;
+  wanted.progress = WrapProgress(given.progress, given.progress_user);
+  if (given.expert_policy != nullptr) wanted.experts.policy = given.expert_policy;
+  if (given.expert_reader != nullptr) wanted.experts.reader = given.expert_reader;
+  if (given.expert_file != nullptr) wanted.expert_file = given.expert_file;
+  if (given.expert_profile != nullptr) wanted.expert_profile = given.expert_profile;
+  if (given.system_root != nullptr) wanted.experts.system_root = given.system_root;
+  wanted.experts.heeds_pressure = !given.ignore_memory_pressure;
+  wanted.session_context_length = given.session_context_length;
+  wanted.session_batch = given.session_batch;
+  wanted.experts.prefetch = !given.no_expert_prefetch;
+  wanted.plan_only = given.plan_only;
+  wanted.layer_limit = given.layer_limit;
+  wanted.program_bytes = given.program_bytes;
+  return wanted;
+}
+
+}  // namespace kinglet
+
 void kl_model_default_options(kl_model_options* options) {
   if (options == nullptr) return;
   kl_model_options defaults = {};
@@ -37,22 +64,7 @@ kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_opti
   const kl_model_options given = kinglet::OptionsOr(options, kl_model_default_options);
   auto source = kinglet::LoadAnySource(path);
   if (!source.ok()) return FillError(source.status(), error);
-  kinglet::ModelOptions wanted;
-  wanted.memory_bytes = given.memory_bytes;
-  wanted.vocabulary_only = given.vocabulary_only;
-  wanted.cache_types = {given.key_cache_type == KL_TYPE_NONE ? given.cache_type : given.key_cache_type,
-                        given.value_cache_type == KL_TYPE_NONE ? given.cache_type : given.value_cache_type};
-  wanted.packed_cache = given.packed_cache;
-  wanted.progress = kinglet::WrapProgress(given.progress, given.progress_user);
-  if (given.expert_policy != nullptr) wanted.experts.policy = given.expert_policy;
-  if (given.expert_reader != nullptr) wanted.experts.reader = given.expert_reader;
-  if (given.expert_file != nullptr) wanted.expert_file = given.expert_file;
-  if (given.expert_profile != nullptr) wanted.expert_profile = given.expert_profile;
-  if (given.system_root != nullptr) wanted.experts.system_root = given.system_root;
-  wanted.experts.heeds_pressure = !given.ignore_memory_pressure;
-  wanted.session_context_length = given.session_context_length;
-  wanted.session_batch = given.session_batch;
-  wanted.experts.prefetch = !given.no_expert_prefetch;
+  const kinglet::ModelOptions wanted = kinglet::ModelOptionsOf(given);
   std::unique_ptr<kinglet::MemoryParts> memory;
   if (given.memory_bank != nullptr && !given.vocabulary_only) {
     auto parts = kinglet::OpenMemoryParts(given);

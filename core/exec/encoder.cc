@@ -31,7 +31,8 @@ absl::StatusOr<std::unique_ptr<Encoder>> Encoder::Create(std::unique_ptr<Model> 
 }
 
 uint64_t Encoder::bytes() const {
-  return model_->prepared()->resident_bytes() + session_->cache_bytes() + session_->arena_bytes();
+  const WeightStore& weights = model_->prepared()->weights();
+  return weights.packed_bytes() + weights.mapped_bytes() + session_->cache_bytes() + session_->arena_bytes();
 }
 
 absl::StatusOr<std::vector<float>> Encoder::Embed(absl::string_view text) {

@@ -5,6 +5,7 @@
 
 #include "core/base/status.h"
 #include "core/exec/expert_profile.h"
+#include "core/exec/memory_split.h"
 
 namespace kinglet {
 
@@ -29,10 +30,9 @@ int64_t NowNs() {
 
 }  // namespace
 
-absl::StatusOr<uint64_t> ExpertBank::LeastBytes(const kl_bank& table, const ExpertLayout& layout,
-                                                const ExpertSource& source, const ExpertOptions& options) {
-  KL_ASSIGN_OR_RETURN(const BankNeeds needs, Bank::QueryBudget(table, OptionsFor(layout, source, options)));
-  return needs.least_bytes;
+absl::StatusOr<BankNeeds> ExpertBank::Needs(const kl_bank& table, const ExpertLayout& layout,
+                                            const ExpertSource& source, const ExpertOptions& options) {
+  return Bank::QueryBudget(table, OptionsFor(layout, source, options));
 }
 
 absl::StatusOr<std::unique_ptr<ExpertBank>> ExpertBank::Open(const kl_bank& table, const kl_host* host,
@@ -43,9 +43,8 @@ absl::StatusOr<std::unique_ptr<ExpertBank>> ExpertBank::Open(const kl_bank& tabl
   BankOptions bank = OptionsFor(layout, *self->source_, options);
   KL_ASSIGN_OR_RETURN(self->needs_, Bank::QueryBudget(table, bank));
   KL_ASSIGN_OR_RETURN(self->reservation_, budget->Reserve("experts in memory", self->needs_.least_bytes));
-  // A slot more than there are records: with fewer than all, the bank may keep one free for what is under way.
-  const uint64_t all_bytes = self->needs_.least_bytes + layout.record_count() * self->needs_.bytes_per_slot;
-  self->most_bytes_ = std::min(all_bytes, self->needs_.least_bytes + std::min(budget->free_bytes(), all_bytes));
+  self->most_bytes_ = BankBytes(self->needs_, layout.record_count(),
+                                self->reservation_.bytes() + std::min(budget->free_bytes(), UINT64_MAX / 2));
   KL_RETURN_IF_ERROR(budget->SetBytes(&self->reservation_, self->most_bytes_));
   bank.budget_bytes = self->most_bytes_;
   KL_ASSIGN_OR_RETURN(self->bank_, Bank::Open(table, host, bank));

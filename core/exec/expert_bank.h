@@ -42,9 +42,9 @@ struct PressureStats {
 // Thread safe. Borrows the layout, the budget and the bank's table.
 class ExpertBank {
  public:
-  // The smallest budget that Open() takes.
-  static absl::StatusOr<uint64_t> LeastBytes(const kl_bank& table, const ExpertLayout& layout, const ExpertSource& source,
-                                             const ExpertOptions& options);
+  // The smallest budget that Open() takes, and the price of a slot.
+  static absl::StatusOr<BankNeeds> Needs(const kl_bank& table, const ExpertLayout& layout, const ExpertSource& source,
+                                         const ExpertOptions& options);
   // Reserves what it takes in `budget`: everything that is left, at most what all experts need.
   // Errors: the budget is too small for one token's experts (the message says what would do); the bank's own.
   static absl::StatusOr<std::unique_ptr<ExpertBank>> Open(const kl_bank& table, const kl_host* host,

@@ -18,6 +18,9 @@ struct Extents {
   int64_t context = 1;
 };
 
+// The sizes that kernels are chosen for; a session's may be smaller or larger, kernels serve any.
+constexpr Extents kTypicalExtents = {512, 512, 4096};
+
 // The caches of a plan, in the order of its values.
 inline std::vector<KvCacheSpec> CacheSpecs(const Plan& plan) {
   std::vector<KvCacheSpec> specs;

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "core/exec/expert_bank.h"
 #include "core/exec/memory_bank.h"
+#include "core/exec/memory_split.h"
 #include "core/exec/plan.h"
 #include "core/exec/prepared_plan.h"
 #include "core/exec/runtime.h"
@@ -29,6 +30,8 @@ struct MemoryParts {
   std::unique_ptr<ModelSource> encoder;  // NULL: texts cannot be routed, paths are given
   MemoryOptions options;
 };
+// The bank that brings what a budget leaves in files.
+inline constexpr char kExpertBankName[] = "expert_bank";
 
 struct ModelOptions {
   uint64_t memory_bytes = 0;     // budget for everything resident; 0: none
@@ -48,6 +51,31 @@ struct ModelOptions {
   ExpertOptions experts;
   std::string expert_profile;  // expert_profile.h: the hottest experts are pinned; empty: none
   std::string expert_file;  // from `kinglet prepare`; empty: the one beside the model, if it is there and fits
+  // > 0: only the first layers, and no tokenizer: to learn from a part how fast the whole will be.
+  int64_t layer_limit = 0;
+  // What the process holds besides the model, instead of looking: tests want equal budgets to be equal. 0: look.
+  uint64_t program_bytes = 0;
+};
+
+// How a budget would be used, known before any weight is read.
+struct MemoryForecast {
+  MemoryNeeds needs;
+  MemorySplit split;
+  uint64_t program_now_bytes = 0;  // of needs.program, what was there when it was measured
+  // Of the bank; zeros and empty: all experts would be in memory.
+  uint64_t slot_count = 0;
+  uint64_t slot_bytes = 0;
+  bool prepared = false;
+  std::string bank_text;
+  WeightStreamFacts stream;  // of large weights that would be read for every pass; all 0: none
+  std::string stream_text;
+};
+
+// Records of a bank, not in its cache, read `together` at once, one group after the other.
+struct ExpertProbe {
+  uint64_t group_count = 0;
+  uint64_t read_bytes = 0;  // with what alignment adds
+  int64_t ns = 0;           // of all groups: from asking to having the last of each, verified and unpacked
 };
 
 // Immutable and thread safe after loading. Borrows the runtime.
@@ -65,6 +93,7 @@ class Model {
   const ModelSource& source() const { return *source_; }
   const Plan& plan() const { return plan_; }
   const PreparedPlan* prepared() const { return prepared_.get(); }  // NULL for vocabulary_only
+  bool plan_only() const { return plan_only_; }                     // it cannot compute
   const Tokenizer* tokenizer() const { return tokenizer_.get(); }   // NULL: the file has no vocabulary
   // What the model and its sessions hold; thread safe.
   Budget* budget() const { return budget_.get(); }
@@ -85,6 +114,15 @@ class Model {
   kl_dtype main_type() const { return main_type_; }
   uint64_t parameter_count() const { return parameter_count_; }
 
+  // What Load() would make of these options (memory_bytes, session_*, experts, expert_file); the same code decides. Of a
+  // budget that is too small it says how things would be with the smallest one.
+  absl::StatusOr<MemoryForecast> Forecast(const ModelOptions& options) const;
+  // Reads some records again and again through a bank as Load() would open it with these options, once and then for about
+  // `most_ns`. What the system has of the files in its cache is dropped before. Error: the experts cannot be left in their file; the bank's.
+  absl::StatusOr<ExpertProbe> ProbeExperts(const ModelOptions& options, uint32_t together, int64_t most_ns) const;
+  // What streaming the large weights would cost with nothing of them kept, measured. Error: there are none.
+  absl::StatusOr<WeightStreamFacts> ProbeWeights(const ModelOptions& options) const;
+
   // DataLoss when a page of the file could not be read since loading.
   absl::Status CheckFiles() const;
 
@@ -95,29 +133,36 @@ class Model {
   Model(Runtime* runtime, std::unique_ptr<ModelSource> source);
   absl::Status ChooseCacheTypes(const CacheTypes& wanted);
   absl::Status BuildPlan();
-  // Checks that they fit the plan; loads the encoder. Returns what they take of a budget for everything.
-  absl::StatusOr<uint64_t> JoinMemory(const ModelOptions& options, std::unique_ptr<MemoryParts> parts);
+  // Checks that they fit the plan; loads the encoder.
+  absl::Status JoinMemory(const ModelOptions& options, std::unique_ptr<MemoryParts> parts);
+  // What a joined memory bank and its encoder take of a budget for everything.
+  uint64_t JoinedBytes() const;
   absl::Status OpenMemory();
   absl::StatusOr<const kl_bank*> MemoryTable() const;
   // The file of packed weights, and what it has to fit.
   PackedCacheOptions CacheOptions() const;
   // Gives back what was read of the mapped files. What stays of the weights is WeightStore's business.
   void ForgetFiles() const;
-  // What the process holds besides the model, now and as it goes on.
-  uint64_t ProcessBytes() const;
-  // Whether experts are left in their file; refuses a budget that is too small.
-  absl::Status DecideExperts(const ModelOptions& options, uint64_t process_bytes);
-  // Refuses a budget that is too small, with the smallest that is not.
-  absl::Status CheckSmallest(const ModelOptions& options, uint64_t process_bytes, uint64_t session_bytes,
-                             uint64_t bank_bytes) const;
-  // For a budget that `refusal` says is too small with the weights in memory: leaves the large ones in their file, or refuses
-  // with the smallest budget that works so.
-  absl::Status DecideWeights(const ModelOptions& options, uint64_t process_bytes, const absl::Status& refusal);
+  // What the process holds besides the model.
+  uint64_t ProgramNow() const;
+  // What is left in its file; refuses a budget that is too small.
+  absl::Status DecideMemory(const ModelOptions& options);
+  // All but the banks'.
+  absl::StatusOr<MemoryNeeds> Needs(const ModelOptions& options) const;
+  absl::Status AddBankNeeds(const ExpertSource& source, const ExpertOptions& options, MemoryNeeds* needs) const;
+  // Nothing where no weights could be streamed.
+  absl::Status AddStreamNeeds(const StreamedWeights& weights, const ModelOptions& options, MemoryNeeds* needs) const;
   absl::Status OpenWeights(const ModelOptions& options);
-  absl::Status ChooseExpertSource(const ModelOptions& options);
+  absl::StatusOr<std::unique_ptr<ExpertSource>> ChooseExpertSource(const ModelOptions& options) const;
   // Refuses another model's profile, also where all experts are in memory and none need be pinned.
   absl::StatusOr<std::vector<uint64_t>> ReadHotExperts(const std::string& profile_path) const;
   absl::Status OpenExperts(const ModelOptions& options, std::vector<uint64_t> hot_records);
+  absl::Status LimitLayers(int64_t limit);
+  struct Trial;
+  absl::StatusOr<std::unique_ptr<Trial>> TryBank(std::unique_ptr<ExpertSource> source, uint64_t bank_bytes,
+                                                 const ModelOptions& options) const;
+  absl::StatusOr<std::unique_ptr<Trial>> TryStream(const StreamedWeights& weights, uint64_t stream_bytes,
+                                                   const ModelOptions& options) const;
   absl::StatusOr<const kl_bank*> ExpertTable() const;
   // That what a plugin built can be run by a session.
   absl::Status CheckPlan() const;
@@ -134,7 +179,8 @@ class Model {
   Reservation process_reservation_;
   std::unique_ptr<ExpertSource> expert_source_;  // until the bank has it
   std::unique_ptr<ExpertBank> experts_;
-  uint64_t beside_weights_bytes_ = 0;  // of the budget, for experts and a session, when weights are streamed
+  MemorySplit split_;                     // of the budget
+  SessionNeeds session_;                  // that it was made for
   std::unique_ptr<WeightStream> weight_stream_;
   std::unique_ptr<MemoryBank> memory_;
   uint64_t memory_bytes_ = 0;  // for the bank
@@ -143,6 +189,8 @@ class Model {
   mutable std::once_flag fingerprint_once_;
   mutable uint64_t fingerprint_ = 0;
   CacheTypes cache_types_;
+  bool plan_only_ = false;
+  uint64_t program_now_bytes_ = 0;  // when the plan was there
   uint64_t bytes_per_token_ = 0;
   uint64_t parameter_count_ = 0;
   kl_dtype main_type_ = KL_TYPE_NONE;

@@ -20,8 +20,7 @@ absl::StatusOr<const kl_bank*> Model::MemoryTable() const {
                    "\" that fetches memory blocks; is the plugin memory_bank there?"));
 }
 
-absl::StatusOr<uint64_t> Model::JoinMemory(const ModelOptions& options,
-                                           std::unique_ptr<MemoryParts> parts) {
+absl::Status Model::JoinMemory(const ModelOptions& options, std::unique_ptr<MemoryParts> parts) {
   const MemorySource& bank = memory_->source();
   MemoryAnchor anchor;
   anchor.path = source_->path;
@@ -30,7 +29,6 @@ absl::StatusOr<uint64_t> Model::JoinMemory(const ModelOptions& options,
   anchor.activation = bank.layout.shape().activation;  // the plan's builder has compared it
   anchor.fingerprint = Fingerprint();
   KL_RETURN_IF_ERROR(bank.CheckAnchor(anchor));
-  uint64_t bytes = 0;
   if (parts->encoder != nullptr) {
     ModelOptions encoding;
     encoding.progress = options.progress;
@@ -42,12 +40,13 @@ absl::StatusOr<uint64_t> Model::JoinMemory(const ModelOptions& options,
     encoder.width = static_cast<uint64_t>(encoder_->width());
     encoder.fingerprint = encoder_->model().Fingerprint();
     KL_RETURN_IF_ERROR(bank.CheckEncoder(encoder));
-    bytes += encoder_->bytes();
   }
   KL_ASSIGN_OR_RETURN(const kl_bank* table, MemoryTable());
   KL_ASSIGN_OR_RETURN(memory_bytes_, memory_->WantedBytes(*table, options.memory_bytes));
-  return bytes + memory_bytes_;
+  return absl::OkStatus();
 }
+
+uint64_t Model::JoinedBytes() const { return memory_bytes_ + (encoder_ == nullptr ? 0 : encoder_->bytes()); }
 
 absl::Status Model::OpenMemory() {
   if (encoder_ != nullptr) {

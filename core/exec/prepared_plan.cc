@@ -111,51 +111,63 @@ absl::StatusOr<std::unique_ptr<PreparedPlan>> PreparedPlan::Create(const Plan& p
     prepared->nodes_.push_back(std::move(target));
   }
   KL_ASSIGN_OR_RETURN(prepared->experts_, ExpertLayout::Create(plan, prepared->nodes_));
-  KL_RETURN_IF_ERROR(prepared->WantWeights());
+  KL_ASSIGN_OR_RETURN(prepared->weights_, prepared->WantedWeights(LeftWeights()));
   return prepared;
 }
 
-absl::Status PreparedPlan::WantWeights() {
+absl::StatusOr<WeightStore> PreparedPlan::WantedWeights(const LeftWeights& left) const {
+  WeightStore weights;
   for (size_t n = 0; n < nodes_.size(); ++n) {
     const PreparedNode& node = nodes_[n];
     for (uint32_t i = 0; i < node.op->operand_count; ++i) {
       const kl_value value = plan_.nodes[n].operands[i];
       if (value == KL_NO_VALUE || plan_.values[value].kind != ValueKind::kWeight) continue;
-      if (IsLeft(n, i)) continue;
-      KL_RETURN_IF_ERROR(weights_.Want(plan_.values[value], &node.operands->node(), i, node.kernel));
+      if (IsLeft(left, n, i)) continue;
+      KL_RETURN_IF_ERROR(weights.Want(plan_.values[value], &node.operands->node(), i, node.kernel));
     }
   }
-  return absl::OkStatus();
+  return weights;
 }
 
-bool PreparedPlan::IsLeft(size_t node, uint32_t operand) const {
-  if (leaves_experts_ && experts_->IsExpert(plan_.nodes[node].operands[operand])) return true;
-  return streamed_weights_ != nullptr && operand == kMatmulWeight && streamed_weights_->NodeOf(node) != nullptr;
+bool PreparedPlan::IsLeft(const LeftWeights& left, size_t node, uint32_t operand) const {
+  if (left.experts && experts_->IsExpert(plan_.nodes[node].operands[operand])) return true;
+  return left.large != nullptr && operand == kMatmulWeight && left.large->NodeOf(node) != nullptr;
+}
+
+std::unique_ptr<StreamedWeights> PreparedPlan::StreamableWeights() const {
+  return StreamedWeights::Create(plan_, nodes_, thread_count_);
 }
 
 absl::Status PreparedPlan::LeaveWeights() {
-  std::unique_ptr<StreamedWeights> streamed = StreamedWeights::Create(plan_, nodes_, thread_count_);
+  std::unique_ptr<StreamedWeights> streamed = StreamableWeights();
   if (streamed->nodes().empty()) {
     return absl::UnimplementedError("the model has no large matrices that could be read from its file for each token");
   }
   streamed_weights_ = std::move(streamed);
-  weights_ = WeightStore();
-  return WantWeights();
+  KL_ASSIGN_OR_RETURN(weights_, WantedWeights(left()));
+  return absl::OkStatus();
 }
 
 absl::Status PreparedPlan::LeaveExperts() {
   KL_RETURN_IF_ERROR(experts_->streamable());
   leaves_experts_ = true;
-  weights_ = WeightStore();
-  return WantWeights();
+  KL_ASSIGN_OR_RETURN(weights_, WantedWeights(left()));
+  return absl::OkStatus();
 }
 
-uint64_t PreparedPlan::resident_bytes() const {
-  const uint64_t looked_up = weights_.looked_up_bytes();
-  return weights_.packed_bytes() + weights_.mapped_bytes() - looked_up + std::min(looked_up, kLookedUpBytes);
+absl::StatusOr<WeightNeeds> PreparedPlan::NeedsWithout(const LeftWeights& left) const {
+  KL_ASSIGN_OR_RETURN(const WeightStore weights, WantedWeights(left));
+  return NeedsOf(weights);
 }
 
-uint64_t PreparedPlan::packing_bytes() const { return std::min(WeightStore::kSliceBytes * static_cast<uint64_t>(thread_count_), weights_.packed_bytes()); }
+WeightNeeds PreparedPlan::NeedsOf(const WeightStore& weights) const {
+  WeightNeeds needs;
+  needs.packed_bytes = weights.packed_bytes();
+  needs.mapped_bytes = weights.mapped_bytes() - weights.looked_up_bytes();
+  needs.looked_up_bytes = std::min(weights.looked_up_bytes(), kLookedUpBytes);
+  needs.packing_bytes = std::min(WeightStore::kSliceBytes * static_cast<uint64_t>(thread_count_), needs.packed_bytes);
+  return needs;
+}
 
 void PreparedPlan::BoundLookedUp(int64_t tokens) const {
   if (!bounds_looked_up_) return;
@@ -170,13 +182,13 @@ absl::Status PreparedPlan::LoadWeights(Budget* budget, const ParallelForFunction
   if (budget != nullptr) {
     bounds_looked_up_ = budget->limit_bytes() != 0;
     const uint64_t mapped_bytes =
-        bounds_looked_up_ ? resident_bytes() - weights_.packed_bytes() : weights_.mapped_bytes();
+        bounds_looked_up_ ? needs().resident_bytes() - weights_.packed_bytes() : weights_.mapped_bytes();
     KL_ASSIGN_OR_RETURN(mapped_reservation_, budget->Reserve("mapped weights", mapped_bytes));
     KL_ASSIGN_OR_RETURN(packed_reservation_, budget->Reserve("packed weights", weights_.packed_bytes()));
   }
   Reservation reading;
   if (bounds_looked_up_) {
-    KL_ASSIGN_OR_RETURN(reading, budget->Reserve("file being packed", packing_bytes()));
+    KL_ASSIGN_OR_RETURN(reading, budget->Reserve("file being packed", needs().packing_bytes));
   }
   KL_RETURN_IF_ERROR(weights_.Pack(bounds_looked_up_, parallel_for, progress, cache));
   weights_.Settle(/*frugal=*/bounds_looked_up_);
@@ -185,7 +197,7 @@ absl::Status PreparedPlan::LoadWeights(Budget* budget, const ParallelForFunction
     for (uint32_t i = 0; i < node.op->operand_count; ++i) {
       const kl_value value = plan_.nodes[n].operands[i];
       if (value == KL_NO_VALUE || plan_.values[value].kind != ValueKind::kWeight) continue;
-      if (IsLeft(n, i)) {
+      if (IsLeft(left(), n, i)) {
         // The layout is known before the data is: prepare() may look at it.
         const kl_pack pack = QueryPack(*node.kernel, node.operands->node(), i).value_or(kl_pack{});
         node.operands->operand(i)->layout = pack.bytes == 0 ? KL_LAYOUT_ROWS : KL_LAYOUT_PACKED;

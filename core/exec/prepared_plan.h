@@ -36,6 +36,22 @@ class NodeOperands {
   kl_node node_ = {};
 };
 
+// What a model's weights take under a budget.
+struct WeightNeeds {
+  uint64_t packed_bytes = 0;
+  uint64_t mapped_bytes = 0;     // in memory as they are in the file, tables that rows are looked up in left out
+  uint64_t looked_up_bytes = 0;  // the most that looked-up rows hold
+  uint64_t packing_bytes = 0;    // beside all these until LoadWeights() returns
+
+  uint64_t resident_bytes() const { return packed_bytes + mapped_bytes + looked_up_bytes; }
+};
+
+// Weights that stay in their files.
+struct LeftWeights {
+  bool experts = false;
+  const StreamedWeights* large = nullptr;  // NULL: none
+};
+
 struct PreparedNode {
   const kl_op* op = nullptr;
   const kl_kernel* kernel = nullptr;
@@ -69,9 +85,11 @@ class PreparedPlan {
   const ExpertLayout& experts() const { return *experts_; }
   bool leaves_experts() const { return leaves_experts_; }
   const StreamedWeights* streamed_weights() const { return streamed_weights_.get(); }  // NULL: all are kept
-  // What LoadWeights() reserves under a budget, and what it needs beside that until it returns.
-  uint64_t resident_bytes() const;
-  uint64_t packing_bytes() const;
+  // What LoadWeights() reserves under a budget, as things are, and with some weights left in their files.
+  WeightNeeds needs() const { return NeedsOf(weights_); }
+  absl::StatusOr<WeightNeeds> NeedsWithout(const LeftWeights& left) const;
+  // Those that LeaveWeights() would leave; of nodes() maybe none.
+  std::unique_ptr<StreamedWeights> StreamableWeights() const;
 
   // Under a limited budget, before a run of `tokens` tokens: so that looked-up rows stay within what was reserved.
   void BoundLookedUp(int64_t tokens) const;
@@ -83,9 +101,12 @@ class PreparedPlan {
  private:
   PreparedPlan(const Plan& plan, int thread_count) : plan_(plan), thread_count_(thread_count) {}
   absl::Status CheckOperands(const PlanNode& node, const kl_op& op) const;
-  absl::Status WantWeights();
+  // Every weight that is to be loaded, registered.
+  absl::StatusOr<WeightStore> WantedWeights(const LeftWeights& left) const;
+  WeightNeeds NeedsOf(const WeightStore& weights) const;
+  LeftWeights left() const { return {leaves_experts_, streamed_weights_.get()}; }
   // Whether the operand's data is somewhere else than in the store.
-  bool IsLeft(size_t node, uint32_t operand) const;
+  bool IsLeft(const LeftWeights& left, size_t node, uint32_t operand) const;
 
   const Plan& plan_;
   const int thread_count_;

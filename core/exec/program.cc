@@ -86,8 +86,8 @@ struct Program::Node {
   uint64_t worker_scratch_offset = 0;
 };
 
-Program::Program(const PreparedPlan& prepared, const Extents& largest)
-    : prepared_(prepared), largest_(largest) {}
+Program::Program(const PreparedPlan& prepared, const StreamedWeights* streamed, const Extents& largest)
+    : prepared_(prepared), streamed_(streamed), largest_(largest) {}
 
 Program::~Program() {
   for (const auto& node : nodes_) {
@@ -100,7 +100,7 @@ absl::StatusOr<std::unique_ptr<Program>> Program::Create(const PreparedPlan& pre
                                                          const CacheTensorFunction& cache_tensor, Budget* budget,
                                                          ExpertBank* experts, WeightStream* weights,
                                                          const MemoryBank* memory) {
-  std::unique_ptr<Program> program(new Program(prepared, largest));
+  std::unique_ptr<Program> program(new Program(prepared, prepared.streamed_weights(), largest));
   KL_RETURN_IF_ERROR(program->MakeNodes());
   KL_ASSIGN_OR_RETURN(const uint64_t arena_bytes, program->PlaceValues(planner));
   if (budget != nullptr) {
@@ -141,9 +141,9 @@ absl::Status Program::PrepareKernels() {
       }
       node->weights.push_back(*tensor);
     }
-    const StreamedWeights* streamed = prepared_.streamed_weights();
-    if (streamed != nullptr && streamed->NodeOf(n) != nullptr) {
-      KL_RETURN_IF_ERROR(PrepareBlocks(node, n, *streamed->NodeOf(n)));
+    const StreamedNode* streamed = streamed_ == nullptr ? nullptr : streamed_->NodeOf(n);
+    if (streamed != nullptr) {
+      KL_RETURN_IF_ERROR(PrepareBlocks(node, n, *streamed));
     } else {
       node->kernels.emplace_back();
       KL_RETURN_IF_ERROR(node->kernels[0].Prepare(node->prepared, node->operands.node()));
@@ -154,10 +154,10 @@ absl::Status Program::PrepareKernels() {
       worker_scratch_bytes = std::max(worker_scratch_bytes, kernel.requirements.worker_scratch_bytes);
     }
     node->worker_scratch_stride = AlignUp(worker_scratch_bytes, kAlignment);
-    if (streamed == nullptr || streamed->NodeOf(n) == nullptr) continue;
+    if (streamed == nullptr) continue;
     node->outputs_offset = AlignUp(node->scratch_bytes, kAlignment);
     const int64_t tokens = node->operands.operand(kMatmulY)->shape[0];
-    node->scratch_bytes = node->outputs_offset + WeightRun::OutputBytes(*streamed->NodeOf(n), tokens);
+    node->scratch_bytes = node->outputs_offset + WeightRun::OutputBytes(*streamed, tokens);
   }
   return absl::OkStatus();
 }
@@ -247,9 +247,9 @@ uint64_t Program::BytesWith(uint64_t arena_bytes) const {
   return bytes;
 }
 
-absl::StatusOr<uint64_t> Program::RequiredBytes(const PreparedPlan& prepared, const kl_planner& planner,
-                                                const Extents& largest) {
-  Program program(prepared, largest);
+absl::StatusOr<uint64_t> Program::RequiredBytes(const PreparedPlan& prepared, const StreamedWeights* streamed,
+                                                const kl_planner& planner, const Extents& largest) {
+  Program program(prepared, streamed, largest);
   KL_RETURN_IF_ERROR(program.MakeNodes());
   KL_ASSIGN_OR_RETURN(const uint64_t arena_bytes, program.PlaceValues(planner));
   return program.BytesWith(arena_bytes);

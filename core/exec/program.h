@@ -44,9 +44,10 @@ class Program {
                                                          Budget* budget = nullptr, ExpertBank* experts = nullptr,
                                                          WeightStream* weights = nullptr,
                                                          const MemoryBank* memory = nullptr);
-  // What Create() reserves in the budget. The weights need not be loaded.
-  static absl::StatusOr<uint64_t> RequiredBytes(const PreparedPlan& prepared, const kl_planner& planner,
-                                                const Extents& largest);
+  // What Create() reserves in the budget, if `streamed` (may be NULL) are the weights that are left. The weights need not be
+  // loaded.
+  static absl::StatusOr<uint64_t> RequiredBytes(const PreparedPlan& prepared, const StreamedWeights* streamed,
+                                                const kl_planner& planner, const Extents& largest);
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -87,7 +88,7 @@ class Program {
     bool outputs;
   };
 
-  Program(const PreparedPlan& prepared, const Extents& largest);
+  Program(const PreparedPlan& prepared, const StreamedWeights* streamed, const Extents& largest);
   absl::Status MakeNodes();
   absl::Status PrepareKernels();
   absl::Status PrepareBlocks(Node* node, size_t index, const StreamedNode& streamed);
@@ -104,6 +105,7 @@ class Program {
   absl::Status RunProfiled(Scheduler* scheduler, size_t count, int64_t tokens, const std::atomic<bool>* cancel);
 
   const PreparedPlan& prepared_;
+  const StreamedWeights* const streamed_;  // may be NULL
   const Extents largest_;
   std::vector<kl_tensor> tensors_;     // by value; weights: unused, they belong to their node
   std::vector<uint64_t> offsets_;      // by value, in the arena

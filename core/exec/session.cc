@@ -34,15 +34,16 @@ absl::StatusOr<Extents> ChooseExtents(const Plan& plan, const SessionOptions& op
 
 }  // namespace
 
-absl::StatusOr<uint64_t> Session::RequiredBytes(const PreparedPlan& prepared, const kl_planner& planner,
-                                                const SessionOptions& options) {
+absl::StatusOr<SessionNeeds> Session::Needs(const PreparedPlan& prepared, const StreamedWeights* streamed,
+                                            const kl_planner& planner, const SessionOptions& options) {
   KL_ASSIGN_OR_RETURN(const Extents extents, ChooseExtents(prepared.plan(), options));
-  uint64_t bytes = 0;
+  SessionNeeds needs;
   if (options.context_length > 0) {
-    KL_ASSIGN_OR_RETURN(bytes, KvCache::RequiredBytes(CacheSpecs(prepared.plan()), extents.context, extents.tokens));
+    KL_ASSIGN_OR_RETURN(needs.cache_bytes,
+                        KvCache::RequiredBytes(CacheSpecs(prepared.plan()), extents.context, extents.tokens));
   }
-  KL_ASSIGN_OR_RETURN(const uint64_t activations, Program::RequiredBytes(prepared, planner, extents));
-  return bytes + activations;
+  KL_ASSIGN_OR_RETURN(needs.activation_bytes, Program::RequiredBytes(prepared, streamed, planner, extents));
+  return needs;
 }
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Model* model, const SessionOptions& options) {
@@ -53,6 +54,10 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Model* model, con
   if ((model->plan().facts.pooling != KL_POOLING_NONE) != options.encodes) {
     return absl::FailedPreconditionError(
         absl::StrCat(model->source().path, ": a text encoder, which makes vectors and no tokens; load it as an encoder"));
+  }
+  if (model->plan_only()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(model->source().path, ": loaded with plan_only, it has no weights to compute with; load it in full"));
   }
   std::unique_ptr<Session> session(new Session(model));
   KL_ASSIGN_OR_RETURN(const Extents extents, ChooseExtents(model->plan(), options));

@@ -18,6 +18,7 @@
 #include "absl/types/span.h"
 #include "core/exec/model.h"
 #include "core/exec/program.h"
+#include "core/exec/session_needs.h"
 #include "core/memory/kv_cache.h"
 #include "core/text/sampler.h"
 
@@ -63,8 +64,9 @@ class Session {
   static absl::StatusOr<std::unique_ptr<Session>> Create(const Model* model, const SessionOptions& options);
 
   // What such a session will reserve in the model's budget: all of its activations, and its cache if the context is asked for.
-  static absl::StatusOr<uint64_t> RequiredBytes(const PreparedPlan& prepared, const kl_planner& planner,
-                                                const SessionOptions& options);
+  // `streamed`: the large weights that would not be in memory then; NULL: all are.
+  static absl::StatusOr<SessionNeeds> Needs(const PreparedPlan& prepared, const StreamedWeights* streamed,
+                                            const kl_planner& planner, const SessionOptions& options);
 
   const Model& model() const { return *model_; }
   int32_t context_length() const { return static_cast<int32_t>(program_->largest().context); }

@@ -48,7 +48,7 @@ TEST_P(StreamedWeightsTest, CutsLargeMatricesIntoRecordsAndKeepsSmallOnes) {
   EXPECT_EQ(weights->nodes()[1]->block_count(), 1);
   EXPECT_EQ(weights->NodeOf(0), &large);
   EXPECT_EQ(weights->NodeOf(2), nullptr);
-  EXPECT_EQ(prepared_->resident_bytes(), model_.tensors[2]->bytes + model_.tensors[3]->bytes)
+  EXPECT_EQ(prepared_->needs().resident_bytes(), model_.tensors[2]->bytes + model_.tensors[3]->bytes)
       << "bias and tiny";
 }
 

@@ -42,6 +42,7 @@ class WeightRunTest : public testing::TestWithParam<bool> {
                                        "", most_bytes, &budget_);
       ASSERT_TRUE(opened.ok()) << opened.status();
       stream_ = *std::move(opened);
+      ASSERT_TRUE(stream_->MeasureReading().ok());
       FakeBank::state().demanded.clear();
       FakeBank::state().most_leases = 0;
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/status.h"
+#include "core/exec/memory_split.h"
 
 namespace kinglet {
 namespace {
@@ -25,10 +26,9 @@ BankOptions OptionsFor(const StreamedWeights& weights, const std::string& reader
 
 }  // namespace
 
-absl::StatusOr<uint64_t> WeightStream::LeastBytes(const kl_bank& table, const StreamedWeights& weights,
-                                                  const std::string& reader) {
-  KL_ASSIGN_OR_RETURN(const BankNeeds needs, Bank::QueryBudget(table, OptionsFor(weights, reader)));
-  return needs.least_bytes;
+absl::StatusOr<BankNeeds> WeightStream::Needs(const kl_bank& table, const StreamedWeights& weights,
+                                              const std::string& reader) {
+  return Bank::QueryBudget(table, OptionsFor(weights, reader));
 }
 
 absl::StatusOr<std::unique_ptr<WeightStream>> WeightStream::Open(const kl_bank& table, const kl_host* host,
@@ -38,8 +38,7 @@ absl::StatusOr<std::unique_ptr<WeightStream>> WeightStream::Open(const kl_bank& 
   std::unique_ptr<WeightStream> self(new WeightStream(weights));
   BankOptions options = OptionsFor(weights, reader);
   KL_ASSIGN_OR_RETURN(const BankNeeds needs, Bank::QueryBudget(table, options));
-  const uint64_t all_bytes = needs.least_bytes + weights.record_count() * needs.bytes_per_slot;
-  options.budget_bytes = std::clamp(most_bytes, needs.least_bytes, all_bytes);
+  options.budget_bytes = BankBytes(needs, weights.record_count(), std::max(most_bytes, needs.least_bytes));
   KL_ASSIGN_OR_RETURN(self->reservation_, budget->Reserve("streamed weights", options.budget_bytes));
   KL_ASSIGN_OR_RETURN(self->bank_, Bank::Open(table, host, options));
   self->facts_.total_bytes = weights.total_bytes();
@@ -57,14 +56,19 @@ absl::StatusOr<std::unique_ptr<WeightStream>> WeightStream::Open(const kl_bank& 
     ++self->facts_.kept_count;
     self->facts_.kept_bytes += records[r].pieces[0].bytes;
   }
-  order.erase(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(self->facts_.kept_count));
-  std::sort(order.begin(), order.end());
-  if (order.size() > kMeasuredRecords) order.resize(kMeasuredRecords);
-  for (int round = 0; round < kMeasuredRounds; ++round) KL_RETURN_IF_ERROR(self->MeasureReading(order));
+  self->streamed_records_.assign(order.begin() + static_cast<std::ptrdiff_t>(self->facts_.kept_count), order.end());
   return self;
 }
 
-absl::Status WeightStream::MeasureReading(const std::vector<uint64_t>& records) {
+absl::Status WeightStream::MeasureReading() {
+  std::vector<uint64_t> records = streamed_records_;
+  std::sort(records.begin(), records.end());
+  if (records.size() > kMeasuredRecords) records.resize(kMeasuredRecords);
+  for (int round = 0; round < kMeasuredRounds; ++round) KL_RETURN_IF_ERROR(ReadOnce(records));
+  return absl::OkStatus();
+}
+
+absl::Status WeightStream::ReadOnce(const std::vector<uint64_t>& records) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point begin = Clock::now();
   uint64_t bytes = 0;

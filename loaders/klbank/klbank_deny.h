@@ -18,9 +18,10 @@ struct MemoryNode {
 // Puts nodes on the deny list, or takes them off. The new table goes to a place that nothing uses
 // (the file grows where there is none), is synced, and only then the header, one sector, points to
 // it: whatever fails, the file is the old bank or the new one. Blocks are neither read nor changed.
-// Two at a time wait for each other. Whoever has the bank open sees it when it is opened again.
-// Errors: those of ReadKlbank(); InvalidArgument, a node that has no block; Unavailable, the file
-// cannot be written.
+// Two at a time wait for each other. Who has the bank open can rely on it only after opening it
+// again; a later edit may reach the mapping earlier, since it takes the place of the table before
+// last. Errors: those of ReadKlbank(); InvalidArgument, a node that has no block; Unavailable, the
+// file cannot be written.
 absl::Status SetKlbankDenied(absl::string_view path, const std::vector<MemoryNode>& nodes,
                              bool denied);
 

@@ -128,6 +128,25 @@ TEST_F(MemoryBankTest, ABankWhoseBlocksAreAllDeniedOpens) {
   EXPECT_TRUE(Fetch({}).empty());
 }
 
+TEST_F(MemoryBankTest, ALevelWithoutBlocksTakesNothing) {
+  // Level 2 has rows of 0 neurons: no blocks, and a generic one that is not there.
+  for (uint64_t id = kFirst[1]; id < kFirst[2]; ++id) records_[id].piece_count = 0;
+  records_[kGeneric + 1].piece_count = 0;
+  const uint64_t bytes[kLevels] = {kBytes[0], 0, kBytes[2]};
+  source_.group_slot_bytes = bytes;
+  AddTier("/flash", 1 << 20);
+  Open(BudgetFor(0, 0, 0));
+  EXPECT_EQ(bank_->Stats().slot_count, 2u);
+  EXPECT_EQ(Fetch({2, kFirst[2] + 5}), (Origins{kFile, kFile}));
+  EXPECT_EQ(bank_->Describe().find("level 2"), std::string::npos) << bank_->Describe();
+  EXPECT_EQ(bank_->Resize(options_.budget_bytes, &error_), KL_OK) << error_.message;
+  WaitForCopies();
+  EXPECT_EQ(FilesIn(folder_ + "/flash").size(), 2u);
+  // With a block it is a mistake.
+  records_[kFirst[1]].piece_count = 1;
+  EXPECT_EQ(TryOpen(), KL_INVALID_ARGUMENT);
+}
+
 TEST_F(MemoryBankTest, TheCopyOfABlockThatIsDeniedLaterGoes) {
   AddTier("/flash", 1 << 20);
   Open(BudgetFor(0, 0, 0));

@@ -149,7 +149,7 @@ int MergeBanks(int argc, char** argv) {
                       "Makes one bank of the blocks of several parts, checking each. What one part "
                       "denies is denied in the result, and is not in it.");
   options.Example("kinglet bank merge part-1.klbank part-2.klbank -o facts.klbank");
-  options.Positional("BANK", &paths, 1, 4096,
+  options.Positional("BANK", &paths, 1, 1000,
                      "parts of one bank: same shape, models and centroids");
   options.Text({"-o", "--output"}, "FILE", &output, "the bank to write");
   options.Choice({"--prefer"}, {"none", "first", "last"}, &prefer,

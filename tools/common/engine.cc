@@ -158,14 +158,11 @@ Failure CreateRuntime(const char* command, const EngineFlags& flags, RuntimeHand
   return Success();
 }
 
-Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::string& path,
-                  bool vocabulary_only, ModelHandle* model) {
-  LoadContext context;
+kl_model_options ModelOptionsOf(const EngineFlags& flags) {
   kl_model_options options = {};
   options.struct_size = sizeof options;
   kl_model_default_options(&options);
   options.memory_bytes = flags.memory_bytes;
-  options.vocabulary_only = vocabulary_only;
   if (!flags.expert_policy.empty()) options.expert_policy = flags.expert_policy.c_str();
   if (flags.expert_reader != "auto") options.expert_reader = flags.expert_reader.c_str();
   if (!flags.expert_file.empty()) options.expert_file = flags.expert_file.c_str();
@@ -178,11 +175,24 @@ Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::stri
   options.key_cache_type = CacheTypeOf(flags.key_cache_type);
   options.value_cache_type = CacheTypeOf(flags.value_cache_type);
   options.packed_cache = flags.packed_cache;
+  return options;
+}
+
+Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::string& path,
+                  bool vocabulary_only, ModelHandle* model) {
+  LoadContext context;
+  kl_model_options options = ModelOptionsOf(flags);
+  options.vocabulary_only = vocabulary_only;
   BankOptions bank;
   const Failure failure = bank.Set(flags.bank, &options);
   if (!failure.ok()) return failure;
   options.progress = ShowLoading;
   options.progress_user = &context;
+  return LoadModel(options, runtime, path, model);
+}
+
+Failure LoadModel(const kl_model_options& options, kl_runtime* runtime, const std::string& path,
+                  ModelHandle* model) {
   kl_error error = NoError();
   kl_model* loaded = nullptr;
   const kl_code code = kl_model_load(runtime, path.c_str(), &options, &loaded, &error);

@@ -77,6 +77,11 @@ Failure CreateRuntime(const char* command, const EngineFlags& flags, RuntimeHand
 Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::string& path,
                   bool vocabulary_only, ModelHandle* model);
 
+// What LoadModel() asks for, without progress. Points into `flags`.
+kl_model_options ModelOptionsOf(const EngineFlags& flags);
+Failure LoadModel(const kl_model_options& options, kl_runtime* runtime, const std::string& path,
+                  ModelHandle* model);
+
 Failure CreateSession(kl_model* model, const kl_session_options& options, SessionHandle* session);
 kl_session_options DefaultSessionOptions();
 

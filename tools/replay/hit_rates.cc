@@ -2,8 +2,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
 #include "nlohmann/json.hpp"
+#include "tools/common/svg.h"
 
 namespace kinglet::tools {
 namespace {
@@ -17,21 +17,6 @@ double Y(double rate) { return kHeight - kBottom - rate * (kHeight - kTop - kBot
 
 double Share(const HitRates& rates, size_t size) {
   return static_cast<double>(rates.slots[size]) / static_cast<double>(rates.record_count());
-}
-
-std::string Escaped(const std::string& text) {
-  return absl::StrReplaceAll(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}});
-}
-
-void Text(std::string* svg, double x, double y, const char* anchor, const std::string& text) {
-  absl::StrAppendFormat(svg, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", x, y,
-                        anchor, Escaped(text));
-}
-
-void Line(std::string* svg, double x0, double y0, double x1, double y1, const char* colour) {
-  absl::StrAppendFormat(svg,
-                        "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n",
-                        x0, y0, x1, y1, colour);
 }
 
 }  // namespace
@@ -76,23 +61,21 @@ std::string JsonOf(const HitRates& rates) {
 }
 
 std::string SvgOf(const HitRates& rates) {
-  std::string svg = absl::StrFormat(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %g\" font-family=\"sans-serif\" "
-      "font-size=\"13\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
-      kWidth, kHeight);
-  Text(&svg, kLeft, 24, "start",
-       absl::StrFormat("Hit rate of the expert cache: %s, %d of %d experts, %d layers, %d tokens",
-                       rates.header.model, rates.header.top_k, rates.header.experts,
-                       rates.header.layers, rates.token_count));
+  std::string svg = SvgBegin(kWidth, kHeight);
+  SvgText(
+      &svg, kLeft, 24, "start",
+      absl::StrFormat("Hit rate of the expert cache: %s, %d of %d experts, %d layers, %d tokens",
+                      rates.header.model, rates.header.top_k, rates.header.experts,
+                      rates.header.layers, rates.token_count));
   for (int percent = 0; percent <= 100; percent += 20) {
     const double part = percent / 100.0;
-    Line(&svg, X(0), Y(part), X(1), Y(part), "#ddd");
-    Text(&svg, X(0) - 8, Y(part) + 4, "end", absl::StrCat(percent, " %"));
-    Text(&svg, X(part), Y(0) + 20, "middle", absl::StrCat(percent, " %"));
+    SvgLine(&svg, X(0), Y(part), X(1), Y(part), "#ddd");
+    SvgText(&svg, X(0) - 8, Y(part) + 4, "end", absl::StrCat(percent, " %"));
+    SvgText(&svg, X(part), Y(0) + 20, "middle", absl::StrCat(percent, " %"));
   }
-  Line(&svg, X(0), Y(0), X(0), Y(1), "#333");
-  Line(&svg, X(0), Y(0), X(1), Y(0), "#333");
-  Text(&svg, X(0.5), kHeight - 10, "middle", "part of all experts that is in memory");
+  SvgLine(&svg, X(0), Y(0), X(0), Y(1), "#333");
+  SvgLine(&svg, X(0), Y(0), X(1), Y(0), "#333");
+  SvgText(&svg, X(0.5), kHeight - 10, "middle", "part of all experts that is in memory");
   for (size_t p = 0; p < rates.policies.size(); ++p) {
     const bool optimum = p + 1 == rates.policies.size();
     const char* colour = optimum ? "#888" : kColours[p % 5];
@@ -104,8 +87,8 @@ std::string SvgOf(const HitRates& rates) {
         &svg, "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\"%s/>\n",
         points, colour, optimum ? " stroke-dasharray=\"6 4\"" : "");
     const double y = kTop + 20 + 20 * static_cast<double>(p);
-    Line(&svg, kWidth - kRight + 12, y, kWidth - kRight + 36, y, colour);
-    Text(&svg, kWidth - kRight + 42, y + 4, "start", rates.policies[p]);
+    SvgLine(&svg, kWidth - kRight + 12, y, kWidth - kRight + 36, y, colour);
+    SvgText(&svg, kWidth - kRight + 42, y + 4, "start", rates.policies[p]);
   }
   return svg + "</svg>\n";
 }

@@ -13,15 +13,15 @@
 #include "tools/common/options.h"
 #include "tools/common/report.h"
 #include "tools/common/routing_file.h"
+#include "tools/common/routing_generator.h"
+#include "tools/common/routing_records.h"
 #include "tools/replay/hit_rates.h"
-#include "tools/replay/routing_generator.h"
 
 namespace kinglet::tools {
 namespace {
 
 constexpr char kName[] = "replay";
 constexpr char kOptimum[] = "belady";
-constexpr uint64_t kNoRecord = UINT64_MAX;
 
 struct Settings {
   std::vector<std::string> files;
@@ -34,27 +34,10 @@ struct Settings {
   bool json = false;
 };
 
-// The records that tokens asked for, in the order of decoding: token by token, layer by layer.
-std::vector<uint64_t> AskedFor(const Routing& routing, bool with_prompt, uint64_t* token_count) {
-  const RoutingHeader& header = routing.header;
-  std::vector<uint64_t> ids;
-  ids.reserve(routing.experts.size());
-  *token_count = 0;
-  for (size_t token = 0; token < routing.token_count(); ++token) {
-    if ((routing.flags[token] & kRoutingPrompt) != 0 && !with_prompt) continue;
-    ++*token_count;
-    const uint16_t* row = routing.experts.data() + token * header.ids_per_token();
-    for (uint64_t i = 0; i < header.ids_per_token(); ++i) {
-      ids.push_back(row[i] == kNoExpert ? kNoRecord : i / header.top_k * header.experts + row[i]);
-    }
-  }
-  return ids;
-}
-
 Failure Measure(const Settings& settings, const Routing& routing, const kl_runtime* runtime,
                 HitRates* rates) {
   rates->header = routing.header;
-  const std::vector<uint64_t> ids = AskedFor(routing, settings.with_prompt, &rates->token_count);
+  const std::vector<uint64_t> ids = AskedRecords(routing, settings.with_prompt, &rates->token_count);
   if (rates->token_count == 0) {
     return {kExitBadData,
             "the recording has no tokens that were decoded one by one; --with-prompt takes those "

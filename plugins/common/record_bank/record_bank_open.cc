@@ -223,6 +223,7 @@ std::string RecordBank::Describe() {
   std::string line = text;
   for (size_t i = 0; i < pools_.size(); ++i) {
     const Pool& pool = *pools_[i];
+    if (pools_.size() > 1 && pool.layout.record_count == 0) continue;
     line += "; ";
     if (pools_.size() > 1) line += "level " + std::to_string(i + 1) + ": ";
     snprintf(text, sizeof text, "%u slots of %.2f MiB for %llu records", pool.live_count(),

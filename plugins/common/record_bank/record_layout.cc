@@ -39,9 +39,9 @@ kl_code CheckGroups(const kl_bank_source& source, kl_error* error) {
   }
   for (uint32_t group = 0; group < count; ++group) {
     const uint64_t bytes = source.group_slot_bytes[group];
-    if (bytes > 0 && bytes <= source.slot_bytes) continue;
+    if (bytes <= source.slot_bytes) continue;
     return kl_fail(error, KL_INVALID_ARGUMENT,
-                   "group %u has slots of %llu bytes, expected 1 to slot_bytes, %llu", group,
+                   "group %u has slots of %llu bytes, expected at most slot_bytes, %llu", group,
                    Number{bytes}, Number{source.slot_bytes});
   }
   for (uint64_t id = 0; id < source.record_count; ++id) {
@@ -112,6 +112,10 @@ kl_code MakeLayout(const kl_bank_source& source, Layout* layout, kl_error* error
       return kl_fail(error, KL_INVALID_ARGUMENT,
                      "record %llu has %llu bytes, but a slot only %llu: enlarge slot_bytes",
                      Number{id}, Number{shape.bytes}, Number{group.slot_bytes});
+    }
+    if (group.slot_bytes == 0) {
+      return kl_fail(error, KL_INVALID_ARGUMENT,
+                     "record %llu is in group %u, whose slots have 0 bytes", Number{id}, of);
     }
     ++group.record_count;
     aligned = aligned && shape.aligned;

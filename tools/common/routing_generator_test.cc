@@ -1,4 +1,4 @@
-#include "tools/replay/routing_generator.h"
+#include "tools/common/routing_generator.h"
 
 #include <set>
 #include <vector>

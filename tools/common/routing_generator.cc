@@ -1,4 +1,4 @@
-#include "tools/replay/routing_generator.h"
+#include "tools/common/routing_generator.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,9 +10,6 @@
 namespace kinglet::tools {
 namespace {
 
-// Of a token's experts in a layer; the hot ones are 2 * top_k, so each is active for about half of
-// this share of tokens.
-constexpr double kHotShare = 0.92;
 // How much the most popular hot expert is ahead of the least popular one.
 constexpr double kHotSpread = 0.12;
 // Weight of the i-th cold expert: (i + kColdOffset)^-1. The offset keeps the first below 14 %.
@@ -31,11 +28,16 @@ struct Layer {
 class Generator {
  public:
   Generator(const SyntheticRouting& shape)
-      : shape_(shape), random_(shape.seed), hot_(2 * shape.top_k), layers_(shape.layers) {
+      : shape_(shape),
+        random_(shape.seed),
+        // Each of these is active for about half of hot_share of the tokens.
+        hot_(shape.hot_share == 0 ? shape.experts : 2 * shape.top_k),
+        layers_(shape.layers) {
     for (uint32_t i = 0; i < shape.experts; ++i) {
       const bool hot = i < hot_;
-      weights_.push_back(hot ? 1 + kHotSpread * (1 - 2.0 * i / (hot_ - 1))
-                             : 1 / (i - hot_ + kColdOffset));
+      weights_.push_back(shape.hot_share == 0 ? 1
+                         : hot                ? 1 + kHotSpread * (1 - 2.0 * i / (hot_ - 1))
+                                              : 1 / (i - hot_ + kColdOffset));
     }
     for (Layer& layer : layers_) {
       layer.order.resize(shape.experts);
@@ -54,7 +56,7 @@ class Generator {
       if (Uniform(&random_) < shape_.locality) chosen.push_back(expert);
     }
     while (chosen.size() < shape_.top_k) {
-      const bool hot = Uniform(&random_) < kHotShare;
+      const bool hot = shape_.hot_share == 0 || Uniform(&random_) < shape_.hot_share;
       const uint16_t expert = layer.order[hot ? Draw(0, hot_) : Draw(hot_, shape_.experts)];
       if (std::find(chosen.begin(), chosen.end(), expert) == chosen.end()) chosen.push_back(expert);
     }
@@ -84,7 +86,8 @@ class Generator {
 }  // namespace
 
 Failure GenerateRouting(const SyntheticRouting& shape, Routing* routing) {
-  if (shape.top_k == 0 || shape.layers == 0 || uint64_t{shape.top_k} * 4 > shape.experts) {
+  const uint64_t least = uint64_t{shape.top_k} * (shape.hot_share == 0 ? 1 : 4);
+  if (shape.top_k == 0 || shape.layers == 0 || least > shape.experts) {
     return {kExitUsage, absl::StrCat("made routing needs at least 4 experts for each one chosen: ",
                                      shape.experts, " experts, ", shape.top_k, " chosen")};
   }

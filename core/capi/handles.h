@@ -103,10 +103,10 @@ kl_code NullArgument(const char* function, kl_error* error);
 // Every format that this build reads.
 absl::StatusOr<std::unique_ptr<ModelSource>> LoadAnySource(absl::string_view path);
 
-// What a caller asks for, in the core's words.
-ModelOptions ModelOptionsOf(const kl_model_options& given);
 // The memory bank that the options name, and its encoder.
 absl::StatusOr<std::unique_ptr<MemoryParts>> OpenMemoryParts(const kl_model_options& options);
+// What a caller asks for, in the core's words.
+ModelOptions ModelOptionsOf(const kl_model_options& given);
 
 ProgressFunction WrapProgress(kl_progress_callback callback, void* user);
 

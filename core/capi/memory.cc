@@ -54,20 +54,25 @@ absl::StatusOr<std::unique_ptr<MemoryParts>> OpenMemoryParts(const kl_model_opti
   std::string encoder = options.memory_encoder == nullptr ? "" : options.memory_encoder;
   if (options.memory_encoder == nullptr) {
     if (parts->source->encoder_file.empty()) {
-      return absl::NotFoundError(absl::StrCat(options.memory_bank,
-                                              ": the bank names no encoder; give the encoder's file (memory_encoder)"));
+      return absl::NotFoundError(
+          absl::StrCat(options.memory_bank,
+                       ": the bank names no encoder; give the encoder's file (memory_encoder)"));
     }
     encoder = Beside(options.memory_bank, parts->source->encoder_file);
   }
   if (!encoder.empty()) {
     auto source = LoadAnySource(encoder);
-    if (!source.ok()) return Annotate(source.status(), absl::StrCat(options.memory_bank, ", its encoder"));
+    if (!source.ok())
+      return Annotate(source.status(), absl::StrCat(options.memory_bank, ", its encoder"));
     parts->encoder = *std::move(source);
   }
   for (uint32_t i = 0; i < options.memory_tier_count; ++i) {
-    const kl_memory_tier* tier = options.memory_tiers == nullptr ? nullptr : options.memory_tiers[i];
-    if (tier == nullptr) return absl::InvalidArgumentError(absl::StrCat("memory_tiers: number ", i, " is NULL"));
-    parts->options.tiers.push_back({tier->folder == nullptr ? "" : tier->folder, tier->budget_bytes});
+    const kl_memory_tier* tier =
+        options.memory_tiers == nullptr ? nullptr : options.memory_tiers[i];
+    if (tier == nullptr)
+      return absl::InvalidArgumentError(absl::StrCat("memory_tiers: number ", i, " is NULL"));
+    parts->options.tiers.push_back(
+        {tier->folder == nullptr ? "" : tier->folder, tier->budget_bytes});
   }
   if (options.memory_deny_count > 0 && options.memory_deny == nullptr) {
     return absl::InvalidArgumentError("memory_deny is NULL");
@@ -82,7 +87,8 @@ absl::StatusOr<std::unique_ptr<MemoryParts>> OpenMemoryParts(const kl_model_opti
 
 }  // namespace kinglet
 
-kl_code kl_memory_route(const kl_model* model, const char* text, size_t length, kl_memory_path* path, kl_error* error) {
+kl_code kl_memory_route(const kl_model* model, const char* text, size_t length,
+                        kl_memory_path* path, kl_error* error) {
   if (model == nullptr || (text == nullptr && length > 0) || path == nullptr) {
     return kinglet::NullArgument("kl_memory_route", error);
   }
@@ -92,7 +98,9 @@ kl_code kl_memory_route(const kl_model* model, const char* text, size_t length, 
   return KL_OK;
 }
 
-bool kl_model_has_memory(const kl_model* model) { return model != nullptr && model->model->memory() != nullptr; }
+bool kl_model_has_memory(const kl_model* model) {
+  return model != nullptr && model->model->memory() != nullptr;
+}
 
 kl_code kl_session_set_memory(kl_session* session, const kl_memory_path* path, kl_error* error) {
   if (session == nullptr) return kinglet::NullArgument("kl_session_set_memory", error);
@@ -146,11 +154,14 @@ kl_code kl_session_memory(const kl_session* session, kl_memory_fetch* fetch) {
   return KL_OK;
 }
 
-kl_code kl_encoder_load(kl_runtime* runtime, const char* path, kl_encoder** encoder, kl_error* error) {
-  if (runtime == nullptr || path == nullptr || encoder == nullptr) return kinglet::NullArgument("kl_encoder_load", error);
+kl_code kl_encoder_load(kl_runtime* runtime, const char* path, kl_encoder** encoder,
+                        kl_error* error) {
+  if (runtime == nullptr || path == nullptr || encoder == nullptr)
+    return kinglet::NullArgument("kl_encoder_load", error);
   auto source = kinglet::LoadAnySource(path);
   if (!source.ok()) return FillError(source.status(), error);
-  auto model = kinglet::Model::Load(runtime->runtime.get(), *std::move(source), kinglet::ModelOptions());
+  auto model =
+      kinglet::Model::Load(runtime->runtime.get(), *std::move(source), kinglet::ModelOptions());
   if (!model.ok()) return FillError(model.status(), error);
   auto created = kinglet::Encoder::Create(*std::move(model));
   if (!created.ok()) return FillError(created.status(), error);
@@ -168,9 +179,10 @@ uint64_t kl_encoder_fingerprint(const kl_encoder* encoder) {
   return encoder == nullptr ? 0 : encoder->encoder->model().Fingerprint();
 }
 
-kl_code kl_encoder_embed(kl_encoder* encoder, const char* text, size_t length, float* vector, size_t capacity, size_t* count,
-                         kl_error* error) {
-  if (encoder == nullptr || (text == nullptr && length > 0) || (vector == nullptr && capacity > 0)) {
+kl_code kl_encoder_embed(kl_encoder* encoder, const char* text, size_t length, float* vector,
+                         size_t capacity, size_t* count, kl_error* error) {
+  if (encoder == nullptr || (text == nullptr && length > 0) ||
+      (vector == nullptr && capacity > 0)) {
     return kinglet::NullArgument("kl_encoder_embed", error);
   }
   const auto made = encoder->encoder->Embed({text, length});

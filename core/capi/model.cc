@@ -64,13 +64,13 @@ kl_code kl_model_load(kl_runtime* runtime, const char* path, const kl_model_opti
   const kl_model_options given = kinglet::OptionsOr(options, kl_model_default_options);
   auto source = kinglet::LoadAnySource(path);
   if (!source.ok()) return FillError(source.status(), error);
+  const kinglet::ModelOptions wanted = kinglet::ModelOptionsOf(given);
   std::unique_ptr<kinglet::MemoryParts> memory;
   if (given.memory_bank != nullptr && !given.vocabulary_only) {
     auto parts = kinglet::OpenMemoryParts(given);
     if (!parts.ok()) return FillError(parts.status(), error);
     memory = *std::move(parts);
   }
-  const kinglet::ModelOptions wanted = kinglet::ModelOptionsOf(given);
   auto loaded = kinglet::Model::Load(runtime->runtime.get(), *std::move(source), wanted, std::move(memory));
   if (!loaded.ok()) return FillError(loaded.status(), error);
   auto handle = std::make_unique<kl_model>();

@@ -1,9 +1,11 @@
-// A text encoder: a model whose hidden states, averaged over a text's tokens, say what the text is about.
+// A text encoder: a model whose hidden states, averaged over a text's tokens, say what the text is
+// about.
 //
 //   vector = l2_normalised(mean over tokens of the final norm's output)
 //
-// A file of an architecture that knows `<architecture>.pooling_type` = 1 (the Llama family). Tokens: the file's tokenizer with
-// the special tokens that the file asks for, at most kMostTokens; what comes after them is not read.
+// A file of an architecture that knows `<architecture>.pooling_type` = 1 (the Llama family).
+// Tokens: the file's tokenizer with the special tokens that the file asks for, at most kMostTokens;
+// what comes after them is not read.
 #ifndef KINGLET_CORE_EXEC_ENCODER_H_
 #define KINGLET_CORE_EXEC_ENCODER_H_
 

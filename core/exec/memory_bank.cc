@@ -12,7 +12,8 @@ namespace {
 
 // Of each level: what a session computes with, and what it has asked for instead.
 constexpr uint32_t kLeastLeases = 2;
-// Blocks that stay in memory beyond those, unless the caller says how much: all of a small bank, some paths of a large one.
+// Blocks that stay in memory beyond those, unless the caller says how much: all of a small bank,
+// some paths of a large one.
 constexpr uint64_t kSpareBytes = 256 << 20;
 constexpr uint64_t kSpareShareOfLimit = 16;
 
@@ -35,10 +36,11 @@ absl::Status MemoryBank::Deny() {
   for (const MemoryDeny& node : options_.denied) {
     if (node.level < 1 || node.level > layout.depth() || node.id >= layout.NodeCount(node.level)) {
       return absl::InvalidArgumentError(absl::StrCat(
-          source_->path, ": to be denied: node ", node.id, " of level ", node.level, "; the bank has levels 1 to ",
-          layout.depth(), node.level >= 1 && node.level <= layout.depth()
-                              ? absl::StrCat(", and nodes 0 to ", layout.NodeCount(node.level) - 1, " there")
-                              : ""));
+          source_->path, ": to be denied: node ", node.id, " of level ", node.level,
+          "; the bank has levels 1 to ", layout.depth(),
+          node.level >= 1 && node.level <= layout.depth()
+              ? absl::StrCat(", and nodes 0 to ", layout.NodeCount(node.level) - 1, " there")
+              : ""));
     }
     // A level without blocks has no entries: what lies below it is denied instead.
     uint32_t level = node.level;
@@ -49,7 +51,8 @@ absl::Status MemoryBank::Deny() {
       count *= layout.shape().branching;
     }
     if (layout.BlockCount(level) == 0) continue;
-    for (uint64_t id = first; id < first + count; ++id) table_[layout.BlockRecord(level, id)].flags |= kMemoryDenied;
+    for (uint64_t id = first; id < first + count; ++id)
+      table_[layout.BlockRecord(level, id)].flags |= kMemoryDenied;
   }
   source_->table = table_.data();
   Checksum sum;
@@ -66,7 +69,8 @@ void MemoryBank::MakeRecords() {
   group_of_record_.resize(layout.RecordCount());
   const auto add = [&](uint32_t level, uint64_t record, const MemoryChoice& choice) {
     group_of_record_[record] = static_cast<uint8_t>(level - 1);
-    if (choice.kind == MemoryChoice::kNothing) return;  // no piece: no place that anybody could read
+    if (choice.kind == MemoryChoice::kNothing)
+      return;  // no piece: no place that anybody could read
     pieces_[record] = {0, 0, choice.offset, choice.bytes};
     records_[record] = {&pieces_[record], 1, 1, choice.checksum};
   };
@@ -104,13 +108,16 @@ absl::StatusOr<uint64_t> MemoryBank::WantedBytes(const kl_bank& table, uint64_t 
   if (options_.budget_bytes != 0) return options_.budget_bytes;
   KL_ASSIGN_OR_RETURN(const BankNeeds needs, Bank::QueryBudget(table, Options()));
   uint64_t all_bytes = 0;
-  for (const kl_bank_record& record : records_) all_bytes += record.piece_count == 0 ? 0 : record.pieces->bytes;
-  const uint64_t most = limit_bytes == 0 ? kSpareBytes : std::min(kSpareBytes, limit_bytes / kSpareShareOfLimit);
+  for (const kl_bank_record& record : records_)
+    all_bytes += record.piece_count == 0 ? 0 : record.pieces->bytes;
+  const uint64_t most =
+      limit_bytes == 0 ? kSpareBytes : std::min(kSpareBytes, limit_bytes / kSpareShareOfLimit);
   // Twice the bytes: slots are rounded up, and a bank keeps books.
   return needs.least_bytes + std::min(most, 2 * all_bytes);
 }
 
-absl::Status MemoryBank::Open(const kl_bank& table, const kl_host* host, uint64_t bytes, Budget* budget) {
+absl::Status MemoryBank::Open(const kl_bank& table, const kl_host* host, uint64_t bytes,
+                              Budget* budget) {
   KL_ASSIGN_OR_RETURN(reservation_, budget->Reserve("memory bank", bytes));
   BankOptions options = Options();
   options.budget_bytes = bytes;
@@ -124,16 +131,17 @@ absl::StatusOr<MemoryFetch> MemoryBank::Resolve(const std::optional<MemoryPath>&
   if (!path.has_value()) return source_->ResolveGeneric();
   const MemoryLayout& layout = source_->layout;
   if (path->depth != layout.depth()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(source_->path, ": a path of ", path->depth, " levels, the bank has ", layout.depth()));
+    return absl::InvalidArgumentError(absl::StrCat(source_->path, ": a path of ", path->depth,
+                                                   " levels, the bank has ", layout.depth()));
   }
   for (uint32_t level = 1; level <= layout.depth(); ++level) {
     const uint64_t id = path->ids[level - 1];
     if (id >= layout.NodeCount(level) ||
         (level > 1 && layout.Ancestor(level, id, level - 1) != path->ids[level - 2])) {
       return absl::InvalidArgumentError(
-          absl::StrCat(source_->path, ": node ", id, " of level ", level, " is not on a path of the bank: expected one of ",
-                       layout.shape().branching, " children of the node before, ids below ", layout.NodeCount(level)));
+          absl::StrCat(source_->path, ": node ", id, " of level ", level,
+                       " is not on a path of the bank: expected one of ", layout.shape().branching,
+                       " children of the node before, ids below ", layout.NodeCount(level)));
     }
   }
   return source_->Resolve(*path);

@@ -1,9 +1,9 @@
-// A model's memory bank: its blocks as records of a bank, opened once a model, leased by the sessions that hold a path
-// (memory_run.h).
+// A model's memory bank: its blocks as records of a bank, opened once a model, leased by the
+// sessions that hold a path (memory_run.h).
 //
-//   MemorySource        which blocks there are, which of them may be read, where they lie in the file
-//   records             one a block; a block that is denied or absent has no place in the file that could be read
-//   bank "memory_bank"  keeps, reads, hands out
+//   MemorySource        which blocks there are, which of them may be read, where they lie in the
+//   file records             one a block; a block that is denied or absent has no place in the file
+//   that could be read bank "memory_bank"  keeps, reads, hands out
 #ifndef KINGLET_CORE_EXEC_MEMORY_BANK_H_
 #define KINGLET_CORE_EXEC_MEMORY_BANK_H_
 
@@ -27,8 +27,9 @@ struct MemoryDeny {
 
 struct MemoryOptions {
   std::vector<BankTier> tiers;  // fastest first; empty: blocks are read from the bank's file
-  uint64_t budget_bytes = 0;    // of blocks in memory and what else the bank needs; 0: chosen by the bank's size
-  std::string reader;           // as ExpertOptions::reader
+  uint64_t budget_bytes =
+      0;  // of blocks in memory and what else the bank needs; 0: chosen by the bank's size
+  std::string reader;              // as ExpertOptions::reader
   std::vector<MemoryDeny> denied;  // further nodes, beside those that the file denies
 };
 
@@ -36,7 +37,8 @@ struct MemoryOptions {
 class MemoryBank {
  public:
   // Nothing is opened or read yet. Errors: a node to deny that does not exist.
-  static absl::StatusOr<std::unique_ptr<MemoryBank>> Create(std::unique_ptr<MemorySource> source, MemoryOptions options);
+  static absl::StatusOr<std::unique_ptr<MemoryBank>> Create(std::unique_ptr<MemorySource> source,
+                                                            MemoryOptions options);
   MemoryBank(const MemoryBank&) = delete;
   MemoryBank& operator=(const MemoryBank&) = delete;
 

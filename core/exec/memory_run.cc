@@ -15,7 +15,8 @@ constexpr int64_t kWaitNs = 20000000;  // between two looks at a cancel
 constexpr int kMostExhausted = 500;
 
 int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 
@@ -52,7 +53,8 @@ MemoryRun::MemoryRun(const MemoryBank* bank, const Plan& plan)
 
 MemoryRun::~MemoryRun() = default;
 
-void MemoryRun::Attach(const Plan& plan, std::vector<NodeRun>* runs, std::vector<kl_tensor>* tensors) {
+void MemoryRun::Attach(const Plan& plan, std::vector<NodeRun>* runs,
+                       std::vector<kl_tensor>* tensors) {
   size_t layer = 0;
   for (size_t v = 0; v < plan.values.size(); ++v) {
     if (plan.values[v].kind != ValueKind::kMemory) continue;
@@ -124,7 +126,8 @@ void MemoryRun::Take(BankLease lease) {
     if (stats.read) stats_.read_bytes += choice.bytes;
     const uint8_t* block = static_cast<const uint8_t*>(target.lease.data());
     for (const auto& layer : layers_) {
-      layer->parts[static_cast<size_t>(target.segment)] = block + layout_.MatrixOffset(level, layer->index, 0);
+      layer->parts[static_cast<size_t>(target.segment)] =
+          block + layout_.MatrixOffset(level, layer->index, 0);
     }
     --missing_count_;
     break;
@@ -144,16 +147,18 @@ absl::StatusOr<bool> MemoryRun::Collect(int64_t wait_ns) {
       case KL_BANK_EXHAUSTED:
         if (wait_ns == 0) return false;
         if (++exhausted_count_ > kMostExhausted) {
-          failed_ = absl::ResourceExhaustedError(
-              absl::StrCat(bank_->source().path, ": the bank's memory holds no further path, other sessions have all of it; "
-                           "give the bank a larger budget, or end a session"));
+          failed_ = absl::ResourceExhaustedError(absl::StrCat(
+              bank_->source().path,
+              ": the bank's memory holds no further path, other sessions have all of it; "
+              "give the bank a larger budget, or end a session"));
           return failed_;
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
         return false;
       case KL_BANK_DONE:
-        failed_ = absl::InternalError(absl::StrCat(bank_->source().path, ": ", missing_count_,
-                                                   " blocks were asked for and not given; the bank is defective"));
+        failed_ = absl::InternalError(
+            absl::StrCat(bank_->source().path, ": ", missing_count_,
+                         " blocks were asked for and not given; the bank is defective"));
         return failed_;
       default:
         failed_ = Annotate(ticket_.status(), bank_->source().path);
@@ -170,7 +175,8 @@ void MemoryRun::Complete() {
   // Other sessions' reads may be among them: a mean bears that.
   const kl_bank_stats now = bank_->bank()->Stats();
   const uint64_t count = now.read_count - before_.read_count;
-  if (stats_.read_bytes > 0 && count > 0) stats_.read_ns = static_cast<int64_t>((now.read_ns - before_.read_ns) / count);
+  if (stats_.read_bytes > 0 && count > 0)
+    stats_.read_ns = static_cast<int64_t>((now.read_ns - before_.read_ns) / count);
 }
 
 absl::Status MemoryRun::Await(const std::atomic<bool>* cancel) {

@@ -1,7 +1,8 @@
-// The memory blocks of one session: asked for when its path is set, waited for by the first node that computes with them,
-// kept until the path changes.
+// The memory blocks of one session: asked for when its path is set, waited for by the first node
+// that computes with them, kept until the path changes.
 //
-//   Set(fetch)                      blocks of the old path that are not part of the new one are given back, new ones asked
+//   Set(fetch)                      blocks of the old path that are not part of the new one are
+//   given back, new ones asked
 //                                   for; never blocks
 //   attention, FFN of layer 0       meanwhile the bank reads
 //   first ffn_segments node         waits for what is still under way
@@ -28,20 +29,21 @@ namespace kinglet {
 struct MemoryFetchStats {
   MemoryFetch fetch;
   struct Level {
-    bool ready = false;     // its block is there, or there is none to fetch
-    bool kept = false;      // it was the old path's as well
+    bool ready = false;  // its block is there, or there is none to fetch
+    bool kept = false;   // it was the old path's as well
     bool from_memory = false;
     bool read = false;
   };
   std::array<Level, kMemoryMaxDepth> levels;
   uint64_t read_bytes = 0;  // of blocks that were not in memory
-  int64_t ns = 0;           // from Set() until somebody saw the last block; 0 while some are missing
-  int64_t stall_ns = 0;     // of these, that computing waited
-  int64_t read_ns = 0;      // from asking for a block until it was there, as the bank counts: the mean of those that were read
+  int64_t ns = 0;        // from Set() until somebody saw the last block; 0 while some are missing
+  int64_t stall_ns = 0;  // of these, that computing waited
+  int64_t read_ns = 0;   // from asking for a block until it was there, as the bank counts: the mean
+                         // of those that were read
 };
 
-// One thread at a time. Allocates nothing after it was made, unless something fails. Borrows the bank and what Attach() was
-// given.
+// One thread at a time. Allocates nothing after it was made, unless something fails. Borrows the
+// bank and what Attach() was given.
 class MemoryRun {
  public:
   MemoryRun(const MemoryBank* bank, const Plan& plan);
@@ -52,12 +54,14 @@ class MemoryRun {
   // Hooks itself into the runs of a program; `tensors` are its values.
   void Attach(const Plan& plan, std::vector<NodeRun>* runs, std::vector<kl_tensor>* tensors);
 
-  // Between runs. On an error the levels that could not be asked for run nothing, and runs fail until the next Set().
+  // Between runs. On an error the levels that could not be asked for run nothing, and runs fail
+  // until the next Set().
   absl::Status Set(const MemoryFetch& fetch);
   // Until all blocks are there. Errors: cancelled; a block could not be read.
   absl::Status Await(const std::atomic<bool>* cancel);
 
-  // Around each run of the program, failed or not. The first run without a Set() before it gets generic blocks.
+  // Around each run of the program, failed or not. The first run without a Set() before it gets
+  // generic blocks.
   absl::Status Begin(const std::atomic<bool>* cancel);
   void End() { computing_ = false; }
 

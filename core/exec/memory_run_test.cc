@@ -19,7 +19,8 @@ using testing::UnorderedElementsAre;
 
 constexpr uint32_t kLayers = 2;
 
-// k = 2, p = 3; level 2 has no blocks. Records: 0, 1: level 1; 2 .. 9: level 3; 10, 11, 12: generic blocks, 11 of no level.
+// k = 2, p = 3; level 2 has no blocks. Records: 0, 1: level 1; 2 .. 9: level 3; 10, 11, 12: generic
+// blocks, 11 of no level.
 class MemoryRunTest : public testing::Test {
  protected:
   MemoryRunTest() {
@@ -42,7 +43,8 @@ class MemoryRunTest : public testing::Test {
     source->has_generic = true;
     source->level_offsets = {0, 0, 2 * 4096, 0};
     source->generic_offset = 10 * 4096;
-    // Every float of a record is the record's number, but the first of each layer, which is the layer's.
+    // Every float of a record is the record's number, but the first of each layer, which is the
+    // layer's.
     std::string contents(12 * 4096, '\0');
     for (uint64_t record : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12}) {
       const uint64_t place = record == 12 ? 11 : record;
@@ -127,9 +129,11 @@ TEST_F(MemoryRunTest, NodesGetTheBlocksOfThePath) {
   ASSERT_TRUE(seen.ok()) << seen.status();
   EXPECT_THAT(*seen, ElementsAre(1, 6, 1, 6));
   // Each layer's rows: 3 matrices of 2 and 1 rows of 4 floats.
-  EXPECT_EQ(static_cast<const uint8_t*>(tensors_[1].parts[0]) - static_cast<const uint8_t*>(tensors_[0].parts[0]),
+  EXPECT_EQ(static_cast<const uint8_t*>(tensors_[1].parts[0]) -
+                static_cast<const uint8_t*>(tensors_[0].parts[0]),
             3 * 2 * 4 * 4);
-  EXPECT_EQ(static_cast<const uint8_t*>(tensors_[1].parts[1]) - static_cast<const uint8_t*>(tensors_[0].parts[1]),
+  EXPECT_EQ(static_cast<const uint8_t*>(tensors_[1].parts[1]) -
+                static_cast<const uint8_t*>(tensors_[0].parts[1]),
             3 * 1 * 4 * 4);
   EXPECT_EQ(runs_[1].hook, nullptr);
   EXPECT_GT(run_->stats().ns, 0);
@@ -161,7 +165,9 @@ TEST_F(MemoryRunTest, GenericBlocksStandInForAbsentAndDeniedOnes) {
   // Neither has a place that the bank could read.
   const kl_bank_source& source = *FakeBank::state().source;
   for (uint64_t record = 0; record < source.record_count; ++record) {
-    EXPECT_EQ(source.records[record].piece_count, record == 3 || record == 7 || record == 11 ? 0u : 1u) << record;
+    EXPECT_EQ(source.records[record].piece_count,
+              record == 3 || record == 7 || record == 11 ? 0u : 1u)
+        << record;
   }
   EXPECT_EQ(source.group_count, 3u);
   EXPECT_EQ(source.group_of_record[12], 2);
@@ -169,7 +175,8 @@ TEST_F(MemoryRunTest, GenericBlocksStandInForAbsentAndDeniedOnes) {
 }
 
 TEST_F(MemoryRunTest, ComputingWaitsForWhatIsMissing) {
-  FakeBank::state().answers = {KL_BANK_PENDING, KL_BANK_PENDING, KL_BANK_READY, KL_BANK_EXHAUSTED, KL_BANK_PENDING};
+  FakeBank::state().answers = {KL_BANK_PENDING, KL_BANK_PENDING, KL_BANK_READY, KL_BANK_EXHAUSTED,
+                               KL_BANK_PENDING};
   ASSERT_TRUE(Set({1, 2, 4}).ok());
   EXPECT_FALSE(run_->stats().levels[0].ready);
   EXPECT_EQ(run_->stats().ns, 0);

@@ -57,6 +57,9 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(Runtime* runtime, std::unique
   if (options.memory_bytes != 0) {
     const absl::Status fits = model->DecideMemory(options);
     if (!fits.ok()) return fits;  // names the file itself, behind what must not be cut off
+    // What the decision counted as the program's gets its own names.
+    Reservation* program = &model->process_reservation_;
+    KL_RETURN_IF_ERROR(model->budget_->SetBytes(program, program->bytes() - model->JoinedBytes()));
   }
   if (model->memory_ != nullptr) KL_RETURN_IF_ERROR(model->OpenMemory());
   for (const auto& file : data.files) KL_RETURN_IF_ERROR(file->ContainFaults());

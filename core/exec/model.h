@@ -22,9 +22,6 @@
 
 namespace kinglet {
 
-// The bank that brings what a budget leaves in files.
-inline constexpr char kExpertBankName[] = "expert_bank";
-
 class Encoder;
 
 // A memory bank to be joined to a model.
@@ -33,6 +30,8 @@ struct MemoryParts {
   std::unique_ptr<ModelSource> encoder;  // NULL: texts cannot be routed, paths are given
   MemoryOptions options;
 };
+// The bank that brings what a budget leaves in files.
+inline constexpr char kExpertBankName[] = "expert_bank";
 
 struct ModelOptions {
   uint64_t memory_bytes = 0;     // budget for everything resident; 0: none
@@ -136,6 +135,8 @@ class Model {
   absl::Status BuildPlan();
   // Checks that they fit the plan; loads the encoder.
   absl::Status JoinMemory(const ModelOptions& options, std::unique_ptr<MemoryParts> parts);
+  // What a joined memory bank and its encoder take of a budget for everything.
+  uint64_t JoinedBytes() const;
   absl::Status OpenMemory();
   absl::StatusOr<const kl_bank*> MemoryTable() const;
   // The file of packed weights, and what it has to fit.

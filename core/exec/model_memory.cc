@@ -54,7 +54,7 @@ uint64_t Model::ProgramNow() const {
 absl::StatusOr<MemoryNeeds> Model::Needs(const ModelOptions& options) const {
   MemoryNeeds needs;
   needs.program = options.program_bytes != 0 ? options.program_bytes : program_now_bytes_ + kProcessGrowthBytes;
-  needs.program += joined_bytes_;
+  needs.program += JoinedBytes();
   KL_ASSIGN_OR_RETURN(needs.whole, prepared_->NeedsWithout(LeftWeights()));
   needs.session_known = options.session_batch > 0;
   needs.context_known = options.session_context_length > 0;

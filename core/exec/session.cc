@@ -51,13 +51,13 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Model* model, con
     return absl::FailedPreconditionError(
         absl::StrCat(model->source().path, ": loaded with vocabulary_only, it cannot compute; load it in full"));
   }
-  if (model->plan_only()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(model->source().path, ": loaded with plan_only, it has no weights to compute with; load it in full"));
-  }
   if ((model->plan().facts.pooling != KL_POOLING_NONE) != options.encodes) {
     return absl::FailedPreconditionError(
         absl::StrCat(model->source().path, ": a text encoder, which makes vectors and no tokens; load it as an encoder"));
+  }
+  if (model->plan_only()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(model->source().path, ": loaded with plan_only, it has no weights to compute with; load it in full"));
   }
   std::unique_ptr<Session> session(new Session(model));
   KL_ASSIGN_OR_RETURN(const Extents extents, ChooseExtents(model->plan(), options));

@@ -7,8 +7,8 @@ namespace kinglet {
 
 absl::StatusOr<const MemoryBank*> Session::CheckedMemory() const {
   if (model_->memory() != nullptr) return model_->memory();
-  return absl::FailedPreconditionError(
-      absl::StrCat(model_->source().path, ": loaded without a memory bank; load it with one to set a path"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      model_->source().path, ": loaded without a memory bank; load it with one to set a path"));
 }
 
 absl::Status Session::SetMemoryPath(const std::optional<MemoryPath>& path) {

@@ -1,20 +1,26 @@
-// op "ffn_segments": further neurons of a gated feed-forward network, beside those of the model; added to its residual.
+// op "ffn_segments": further neurons of a gated feed-forward network, beside those of the model;
+// added to its residual.
 //
-//   y[t] = h[t] + sum over s, f in order of act(dot(gate_s[f], x[t])) * dot(up_s[f], x[t]) * down_s[f]
+//   y[t] = h[t] + sum over s, f in order of act(dot(gate_s[f], x[t])) * dot(up_s[f], x[t]) *
+//   down_s[f]
 //
 //   x         f32         [T, D]           in; what the network's own neurons get
 //   h         f32         [T, D]           in; the residual, the network's own output in it
-//   segments  any weight  [S, 3 * R, D]    in; R = the largest of `neurons`. Segment s begins with its neurons[s] rows of
-//                                          gate, then come as many of up, then of down, transposed: row f is what neuron f
-//                                          adds. The rest is not read. May come as S parts; a part of NULL: no such neurons
+//   segments  any weight  [S, 3 * R, D]    in; R = the largest of `neurons`. Segment s begins with
+//   its neurons[s] rows of
+//                                          gate, then come as many of up, then of down, transposed:
+//                                          row f is what neuron f adds. The rest is not read. May
+//                                          come as S parts; a part of NULL: no such neurons
 //   y         f32         [T, D]           out; may be h, must not alias x
 //
 // Attributes: activation "relu" | "silu" | "gelu"; neurons (S whole numbers, 1 or more).
 // Work:    ceil(T / 8) units.
-// Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand or attribute; run() does not fail.
-// Numbers: weights widened to f32; dots and sums in double; h rounded to f32; y rounded once. Rows of down that are all zero
+// Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand or attribute; run() does not
+// fail. Numbers: weights widened to f32; dots and sums in double; h rounded to f32; y rounded once.
+// Rows of down that are all zero
 //          leave h as it is, bit for bit (-0 becomes 0).
-// Source:  "Pretraining with hierarchical memories", arXiv 2510.02375: a path of memory blocks, one segment a level.
+// Source:  "Pretraining with hierarchical memories", arXiv 2510.02375: a path of memory blocks, one
+// segment a level.
 #include "plugins/reference/cases.h"
 #include "plugins/reference/reference.h"
 
@@ -36,17 +42,20 @@ constexpr kl_operand kOperands[] = {Input("x"), Input("h"), Input("segments"), R
 constexpr int64_t kTwoLevels[] = {32, 4};
 constexpr int64_t kThreeLevels[] = {77, 64, 5};
 constexpr int64_t kOneLevel[] = {40};
-constexpr kl_attribute kRelu[] = {StringAttribute("activation", "relu"), IntsAttribute("neurons", kTwoLevels)};
-constexpr kl_attribute kSilu[] = {StringAttribute("activation", "silu"), IntsAttribute("neurons", kThreeLevels)};
-constexpr kl_attribute kGelu[] = {StringAttribute("activation", "gelu"), IntsAttribute("neurons", kOneLevel)};
+constexpr kl_attribute kRelu[] = {StringAttribute("activation", "relu"),
+                                  IntsAttribute("neurons", kTwoLevels)};
+constexpr kl_attribute kSilu[] = {StringAttribute("activation", "silu"),
+                                  IntsAttribute("neurons", kThreeLevels)};
+constexpr kl_attribute kGelu[] = {StringAttribute("activation", "gelu"),
+                                  IntsAttribute("neurons", kOneLevel)};
 
 // S(1) = D.
-constexpr kl_case_operand kTwo[] = {Normal({S(0), S(1)}), Normal({S(0), S(1)}), Weight({2, 96, S(1)}),
-                                    Output({S(0), S(1)})};
-constexpr kl_case_operand kThree[] = {Normal({S(0), S(1)}), Normal({S(0), S(1)}), Weight({3, 231, S(1)}),
-                                      Output({S(0), S(1)})};
-constexpr kl_case_operand kOne[] = {Normal({S(0), S(1)}), Normal({S(0), S(1)}), Weight({1, 120, S(1)}),
-                                    Output({S(0), S(1)})};
+constexpr kl_case_operand kTwo[] = {Normal({S(0), S(1)}), Normal({S(0), S(1)}),
+                                    Weight({2, 96, S(1)}), Output({S(0), S(1)})};
+constexpr kl_case_operand kThree[] = {Normal({S(0), S(1)}), Normal({S(0), S(1)}),
+                                      Weight({3, 231, S(1)}), Output({S(0), S(1)})};
+constexpr kl_case_operand kOne[] = {Normal({S(0), S(1)}), Normal({S(0), S(1)}),
+                                    Weight({1, 120, S(1)}), Output({S(0), S(1)})};
 constexpr kl_op_case kCases[] = {
     Case("relu_one_token", kRelu, kTwo, {{Fixed(1), Range(32, 512, 32)}}, 3),
     Case("relu_batch", kRelu, kTwo, {{Range(2, 70), Range(32, 512, 32)}}, 3),
@@ -58,7 +67,8 @@ constexpr kl_op_case kCases[] = {
 };
 constexpr kl_op kOp = Operator("ffn_segments", kOperands, kCases);
 
-kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements* requirements, kl_error* error) {
+kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements* requirements,
+                kl_error* error) {
   Check check(kOp, node, error);
   check.Type(kX, KL_TYPE_F32);
   check.Rank(kX, 2, 2);
@@ -72,15 +82,18 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   const kl_tensor* segments = node->operands[kSegments];
   NodeState* s = static_cast<NodeState*>(state);
   s->activation = ParseActivation(node, &check);
-  check.RequireOperand(kSegments, segments->shape[0] >= 1 && segments->shape[0] <= kMostSegments, "1 to 8 segments");
+  check.RequireOperand(kSegments, segments->shape[0] >= 1 && segments->shape[0] <= kMostSegments,
+                       "1 to 8 segments");
   if (!check.ok()) return check.code();
   ParseInts(node, "neurons", static_cast<uint32_t>(segments->shape[0]), 1, s->neurons, &check);
   int64_t most = 0;
-  for (int64_t i = 0; i < segments->shape[0] && check.ok(); ++i) most = s->neurons[i] > most ? s->neurons[i] : most;
+  for (int64_t i = 0; i < segments->shape[0] && check.ok(); ++i)
+    most = s->neurons[i] > most ? s->neurons[i] : most;
   check.Shape(kSegments, {segments->shape[0], 3 * most, node->operands[kX]->shape[1]});
   // A widened row, and sums.
   requirements->worker_scratch_bytes =
-      static_cast<uint64_t>(node->operands[kX]->shape[1]) * (sizeof(float) + sizeof(double)) + sizeof(double);
+      static_cast<uint64_t>(node->operands[kX]->shape[1]) * (sizeof(float) + sizeof(double)) +
+      sizeof(double);
   return check.code();
 }
 
@@ -90,7 +103,8 @@ void Work(const kl_run* run, kl_work* work) {
 
 const uint8_t* SegmentAt(const kl_tensor* segments, int64_t s, uint64_t row_bytes) {
   if (segments->parts != nullptr) return static_cast<const uint8_t*>(segments->parts[s]);
-  return static_cast<const uint8_t*>(segments->data) + static_cast<uint64_t>(s * segments->shape[1]) * row_bytes;
+  return static_cast<const uint8_t*>(segments->data) +
+         static_cast<uint64_t>(s * segments->shape[1]) * row_bytes;
 }
 
 kl_code Run(const kl_run* run) {
@@ -110,7 +124,8 @@ kl_code Run(const kl_run* run) {
       for (int64_t f = 0; f < state->neurons[s]; ++f) {
         const uint8_t* at = gate + static_cast<uint64_t>(f) * row_bytes;
         DequantizeRow(segments->type, at, length, row);
-        const float activated = static_cast<float>(Activate(state->activation, Dot(row, x, length)));
+        const float activated =
+            static_cast<float>(Activate(state->activation, Dot(row, x, length)));
         if (activated == 0.0f) continue;
         DequantizeRow(segments->type, at + matrix_bytes, length, row);
         const double hidden = static_cast<float>(activated * Dot(row, x, length));
@@ -125,11 +140,13 @@ kl_code Run(const kl_run* run) {
   return KL_OK;
 }
 
-constexpr kl_kernel kKernel = ReferenceKernel(kOp, "ffn_segments_any_reference", sizeof(NodeState), Prepare, Work, Run);
+constexpr kl_kernel kKernel =
+    ReferenceKernel(kOp, "ffn_segments_any_reference", sizeof(NodeState), Prepare, Work, Run);
 constexpr const kl_kernel* kKernels[] = {&kKernel};
 
 }  // namespace
 }  // namespace reference
 }  // namespace kinglet
 
-KL_TABLE(reference, ffn_segments) = {&kinglet::reference::kOp, kinglet::reference::kKernels, 1, nullptr};
+KL_TABLE(reference, ffn_segments) = {&kinglet::reference::kOp, kinglet::reference::kKernels, 1,
+                                     nullptr};

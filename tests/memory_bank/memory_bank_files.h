@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "core/abi/dtype.h"
 #include "core/base/status.h"
 #include "loaders/klbank/klbank_writer.h"
-#include "core/abi/dtype.h"
 #include "plugins/common/f16.h"
 #include "plugins/common/quantize.h"
 #include "tests/support/kinglet_test.h"
@@ -51,8 +51,10 @@ inline std::string PackedRow(kl_dtype type, const std::vector<float>& row) {
   const int64_t length = static_cast<int64_t>(row.size());
   std::string bytes(kl_row_bytes(type, row.size()), '\0');
   if (type == KL_TYPE_F32) memcpy(bytes.data(), row.data(), bytes.size());
-  if (type == KL_TYPE_Q8_0) QuantizeRowQ8_0(row.data(), length, reinterpret_cast<BlockQ8_0*>(bytes.data()));
-  if (type == KL_TYPE_Q4_0) QuantizeRowQ4_0(row.data(), length, reinterpret_cast<BlockQ4_0*>(bytes.data()));
+  if (type == KL_TYPE_Q8_0)
+    QuantizeRowQ8_0(row.data(), length, reinterpret_cast<BlockQ8_0*>(bytes.data()));
+  if (type == KL_TYPE_Q4_0)
+    QuantizeRowQ4_0(row.data(), length, reinterpret_cast<BlockQ4_0*>(bytes.data()));
   if (type == KL_TYPE_F16) {
     for (size_t i = 0; i < row.size(); ++i) {
       const uint16_t half = F32ToF16(row[i]);
@@ -62,7 +64,8 @@ inline std::string PackedRow(kl_dtype type, const std::vector<float>& row) {
   return bytes;
 }
 
-inline std::string BankBlock(const MemoryLayout& layout, const BankSettings& settings, uint32_t level, uint64_t node) {
+inline std::string BankBlock(const MemoryLayout& layout, const BankSettings& settings,
+                             uint32_t level, uint64_t node) {
   const MemoryShape& shape = settings.shape;
   const uint64_t rows = shape.rows[level - 1];
   std::string bytes;
@@ -71,7 +74,8 @@ inline std::string BankBlock(const MemoryLayout& layout, const BankSettings& set
   for (uint32_t layer = 0; layer < shape.layer_count; ++layer) {
     for (uint32_t matrix = 0; matrix < 3; ++matrix) {
       for (uint64_t r = 0; r < rows; ++r) {
-        for (float& number : row) number = settings.zero_down && matrix == 2 ? (++i, 0.0f) : GoldenNumber(i++, level, node);
+        for (float& number : row)
+          number = settings.zero_down && matrix == 2 ? (++i, 0.0f) : GoldenNumber(i++, level, node);
         bytes += PackedRow(shape.type, row);
       }
     }
@@ -92,7 +96,8 @@ inline void WriteBank(const std::string& path, const BankSettings& settings) {
   const auto layout = MemoryLayout::Create(settings.shape);
   ASSERT_TRUE(layout.ok()) << layout.status();
   std::vector<float> centroids(layout->TotalNodeCount() * settings.shape.encoder_width);
-  for (size_t i = 0; i < centroids.size(); ++i) centroids[i] = std::sin(static_cast<float>(i) * 12.9898f) * 0.2f;
+  for (size_t i = 0; i < centroids.size(); ++i)
+    centroids[i] = std::sin(static_cast<float>(i) * 12.9898f) * 0.2f;
   auto writer = KlbankWriter::Create(path, head, centroids.data(), layout->TotalNodeCount());
   ASSERT_TRUE(writer.ok()) << writer.status();
   for (uint32_t level = 1; level <= layout->depth(); ++level) {
@@ -117,7 +122,8 @@ struct MemoryModelSettings {
 };
 
 // NULL with the error set.
-inline Handle<kl_model> TryLoadWithBank(kl_runtime* runtime, const std::string& path, const std::string& bank,
+inline Handle<kl_model> TryLoadWithBank(kl_runtime* runtime, const std::string& path,
+                                        const std::string& bank,
                                         const MemoryModelSettings& settings, Error* error) {
   kl_model_options options = {};
   options.struct_size = sizeof options;
@@ -132,7 +138,8 @@ inline Handle<kl_model> TryLoadWithBank(kl_runtime* runtime, const std::string& 
   return Handle<kl_model>(model);
 }
 
-inline Handle<kl_model> LoadWithBank(kl_runtime* runtime, const std::string& path, const std::string& bank,
+inline Handle<kl_model> LoadWithBank(kl_runtime* runtime, const std::string& path,
+                                     const std::string& bank,
                                      const MemoryModelSettings& settings = {}) {
   Error error;
   Handle<kl_model> model = TryLoadWithBank(runtime, path, bank, settings, &error);
@@ -151,7 +158,8 @@ inline kl_memory_path PathOf(const std::vector<uint64_t>& ids) {
 inline void SetPath(kl_session* session, const std::vector<uint64_t>& ids) {
   const kl_memory_path path = PathOf(ids);
   Error error;
-  ASSERT_EQ(kl_session_set_memory(session, ids.empty() ? nullptr : &path, &error), KL_OK) << error.message;
+  ASSERT_EQ(kl_session_set_memory(session, ids.empty() ? nullptr : &path, &error), KL_OK)
+      << error.message;
 }
 
 inline kl_memory_fetch FetchOf(const kl_session* session) {

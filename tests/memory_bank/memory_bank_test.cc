@@ -1,4 +1,5 @@
-// A model with a memory bank: against numpy, against the model without one, and against itself for any threads and batch.
+// A model with a memory bank: against numpy, against the model without one, and against itself for
+// any threads and batch.
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -34,7 +35,9 @@ std::vector<int32_t> GoldenTokens() {
 bool SameBits(const Rows& a, const Rows& b) {
   if (a.size() != b.size() || a.empty()) return false;
   for (size_t t = 0; t < a.size(); ++t) {
-    if (a[t].size() != b[t].size() || memcmp(a[t].data(), b[t].data(), a[t].size() * sizeof(float)) != 0) return false;
+    if (a[t].size() != b[t].size() ||
+        memcmp(a[t].data(), b[t].data(), a[t].size() * sizeof(float)) != 0)
+      return false;
   }
   return true;
 }
@@ -61,7 +64,9 @@ TEST_F(MemoryBankTest, GivesTheLogitsOfNumpy) {
   const Rows golden = ReadNpyRows("tests/golden/memory.logits.npy");
   {
     const Handle<kl_runtime> reference = MakeReferenceRuntime();
-    EXPECT_LE(LargestDifference(LogitsOn(LoadWithBank(reference.get(), kModel, bank).get(), {1, 3}), golden), 1e-4);
+    EXPECT_LE(LargestDifference(LogitsOn(LoadWithBank(reference.get(), kModel, bank).get(), {1, 3}),
+                                golden),
+              1e-4);
   }
   const Handle<kl_runtime> runtime = MakeRuntime(WithThreads(2));
   const Handle<kl_model> model = LoadWithBank(runtime.get(), kModel, bank);
@@ -75,14 +80,16 @@ TEST_F(MemoryBankTest, GivesTheLogitsOfNumpy) {
 TEST_F(MemoryBankTest, WithoutAPathItsGenericBlocksOrNothing) {
   BankSettings settings = GoldenBank();
   const Handle<kl_runtime> runtime = MakeRuntime(WithThreads(2));
-  const Rows alone = AllLogits(MakeGreedySession(LoadModel(runtime.get(), kModel).get(), {64, 32}).get(), tokens_);
+  const Rows alone =
+      AllLogits(MakeGreedySession(LoadModel(runtime.get(), kModel).get(), {64, 32}).get(), tokens_);
   const Handle<kl_model> with = LoadWithBank(runtime.get(), kModel, Bank(settings));
   // A session that was never told anything.
   const Rows untold = AllLogits(MakeGreedySession(with.get(), {64, 32}).get(), tokens_);
   EXPECT_TRUE(SameBits(untold, LogitsOn(with.get(), {})));
   EXPECT_FALSE(SameBits(untold, alone));
   settings.generic = false;
-  const Handle<kl_model> without = LoadWithBank(runtime.get(), kModel, Bank(settings, "no_generic.klbank"));
+  const Handle<kl_model> without =
+      LoadWithBank(runtime.get(), kModel, Bank(settings, "no_generic.klbank"));
   EXPECT_TRUE(SameBits(LogitsOn(without.get(), {}), alone));
 }
 
@@ -93,7 +100,8 @@ TEST_F(MemoryBankTest, DeniedBlocksAreNeverRead) {
   Rows expected[4], generic;
   {
     const Handle<kl_model> model = LoadWithBank(runtime.get(), kModel, bank);
-    for (uint64_t leaf = 0; leaf < 4; ++leaf) expected[leaf] = LogitsOn(model.get(), {leaf / 2, leaf});
+    for (uint64_t leaf = 0; leaf < 4; ++leaf)
+      expected[leaf] = LogitsOn(model.get(), {leaf / 2, leaf});
     generic = LogitsOn(model.get(), {});
   }
   // What is denied is damaged as well: reading it would be found out by its checksum.
@@ -104,7 +112,8 @@ TEST_F(MemoryBankTest, DeniedBlocksAreNeverRead) {
     file.seekg(112);
     uint64_t level_offset[2];
     file.read(reinterpret_cast<char*>(level_offset), sizeof level_offset);
-    for (const uint64_t at : {level_offset[0] + 1 * layout->StrideBytes(1), level_offset[1] + 2 * layout->StrideBytes(2),
+    for (const uint64_t at : {level_offset[0] + 1 * layout->StrideBytes(1),
+                              level_offset[1] + 2 * layout->StrideBytes(2),
                               level_offset[1] + 3 * layout->StrideBytes(2)}) {
       file.seekp(static_cast<std::streamoff>(at));
       file.write("damaged", 7);
@@ -128,7 +137,9 @@ TEST_F(MemoryBankTest, DeniedBlocksAreNeverRead) {
   const Handle<kl_session> misled = MakeGreedySession(trusting.get(), {64, 32});
   SetPath(misled.get(), {1, 3});
   Error error;
-  EXPECT_EQ(kl_session_prefill(misled.get(), tokens_.data(), tokens_.size(), nullptr, nullptr, &error), KL_DATA_CORRUPT)
+  EXPECT_EQ(
+      kl_session_prefill(misled.get(), tokens_.data(), tokens_.size(), nullptr, nullptr, &error),
+      KL_DATA_CORRUPT)
       << error.message;
   EXPECT_NE(std::string(error.message).find("bank.klbank"), std::string::npos) << error.message;
   // Another path, and the session goes on.
@@ -140,7 +151,8 @@ TEST_F(MemoryBankTest, SessionsHavePathsOfTheirOwn) {
   const Handle<kl_runtime> runtime = MakeRuntime(WithThreads(2));
   const Handle<kl_model> model = LoadWithBank(runtime.get(), kModel, Bank(GoldenBank()));
   const Rows first = LogitsOn(model.get(), {0, 1}), second = LogitsOn(model.get(), {1, 3});
-  const Handle<kl_session> a = MakeGreedySession(model.get(), {64, 32}), b = MakeGreedySession(model.get(), {64, 32});
+  const Handle<kl_session> a = MakeGreedySession(model.get(), {64, 32}),
+                           b = MakeGreedySession(model.get(), {64, 32});
   SetPath(a.get(), {0, 1});
   SetPath(b.get(), {1, 3});
   Rows of_a, of_b;
@@ -155,7 +167,8 @@ TEST_F(MemoryBankTest, SessionsHavePathsOfTheirOwn) {
 TEST_F(MemoryBankTest, AnotherPathAppliesToWhatFollows) {
   const Handle<kl_runtime> runtime = MakeRuntime(WithThreads(2));
   const Handle<kl_model> model = LoadWithBank(runtime.get(), kModel, Bank(GoldenBank()));
-  const std::vector<int32_t> begin(tokens_.begin(), tokens_.begin() + 10), rest(tokens_.begin() + 10, tokens_.end());
+  const std::vector<int32_t> begin(tokens_.begin(), tokens_.begin() + 10),
+      rest(tokens_.begin() + 10, tokens_.end());
   const Rows whole = LogitsOn(model.get(), {0, 1});
   Rows expected;
   for (int32_t batch : {32, 3, 1}) {
@@ -165,7 +178,8 @@ TEST_F(MemoryBankTest, AnotherPathAppliesToWhatFollows) {
     SetPath(session.get(), {0, 0});
     EXPECT_EQ(FetchOf(session.get()).origins[0], KL_MEMORY_KEPT);
     for (const auto& row : AllLogits(session.get(), rest)) logits.push_back(row);
-    EXPECT_TRUE(SameBits(Rows(logits.begin(), logits.begin() + 10), Rows(whole.begin(), whole.begin() + 10)));
+    EXPECT_TRUE(SameBits(Rows(logits.begin(), logits.begin() + 10),
+                         Rows(whole.begin(), whole.begin() + 10)));
     EXPECT_FALSE(SameBits(logits, whole));
     if (expected.empty()) expected = logits;
     EXPECT_TRUE(SameBits(logits, expected)) << batch;
@@ -177,7 +191,8 @@ TEST_F(MemoryBankTest, SavedSessionsRememberTheirPath) {
   const Handle<kl_runtime> runtime = MakeRuntime(WithThreads(2));
   const Handle<kl_model> model = LoadWithBank(runtime.get(), kModel, bank);
   const Rows expected = LogitsOn(model.get(), {1, 2});
-  const std::vector<int32_t> begin(tokens_.begin(), tokens_.begin() + 10), rest(tokens_.begin() + 10, tokens_.end());
+  const std::vector<int32_t> begin(tokens_.begin(), tokens_.begin() + 10),
+      rest(tokens_.begin() + 10, tokens_.end());
   {
     const Handle<kl_session> session = MakeGreedySession(model.get(), {64, 32});
     SetPath(session.get(), {1, 2});
@@ -188,20 +203,24 @@ TEST_F(MemoryBankTest, SavedSessionsRememberTheirPath) {
   Error error;
   ASSERT_EQ(kl_session_restore(session.get(), saved.c_str(), &error), KL_OK) << error.message;
   EXPECT_EQ(FetchOf(session.get()).path.ids[1], 2u);
-  EXPECT_TRUE(SameBits(AllLogits(session.get(), rest), Rows(expected.begin() + 10, expected.end())));
+  EXPECT_TRUE(
+      SameBits(AllLogits(session.get(), rest), Rows(expected.begin() + 10, expected.end())));
   // What the cache was computed with is not there.
   MemoryModelSettings denying;
   denying.denied = {{2, 0, 2}};
-  const Handle<kl_model> others[] = {LoadModel(runtime.get(), kModel), LoadWithBank(runtime.get(), kModel, bank, denying)};
+  const Handle<kl_model> others[] = {LoadModel(runtime.get(), kModel),
+                                     LoadWithBank(runtime.get(), kModel, bank, denying)};
   for (const Handle<kl_model>& other : others) {
     const Handle<kl_session> stranger = MakeGreedySession(other.get(), {64, 32});
-    EXPECT_EQ(kl_session_restore(stranger.get(), saved.c_str(), &error), KL_FAILED_PRECONDITION) << error.message;
+    EXPECT_EQ(kl_session_restore(stranger.get(), saved.c_str(), &error), KL_FAILED_PRECONDITION)
+        << error.message;
   }
 }
 
 TEST_F(MemoryBankTest, RefusesWhatDoesNotBelongTogether) {
   const Handle<kl_runtime> runtime = MakeRuntime();
-  const auto refused = [&](const BankSettings& settings, const MemoryModelSettings& model, kl_code code, const char* word) {
+  const auto refused = [&](const BankSettings& settings, const MemoryModelSettings& model,
+                           kl_code code, const char* word) {
     Error error;
     EXPECT_EQ(TryLoadWithBank(runtime.get(), kModel, Bank(settings), model, &error), nullptr);
     EXPECT_EQ(error.code, code) << error.message;
@@ -225,19 +244,24 @@ TEST_F(MemoryBankTest, RefusesWhatDoesNotBelongTogether) {
   settings = GoldenBank();
   settings.shape.encoder_width = 16;
   refused(settings, {"tests/golden/encoder.gguf", {}, 0}, KL_FAILED_PRECONDITION, "16");
-  refused(GoldenBank(), {"tests/golden/sigmoid_rope.gguf", {}, 0}, KL_FAILED_PRECONDITION, "encoder");
+  refused(GoldenBank(), {"tests/golden/sigmoid_rope.gguf", {}, 0}, KL_FAILED_PRECONDITION,
+          "encoder");
   refused(GoldenBank(), {"", {{3, 0, 0}}, 0}, KL_INVALID_ARGUMENT, "level 3");
   refused(GoldenBank(), {"", {{2, 0, 4}}, 0}, KL_INVALID_ARGUMENT, "node 4");
   const Handle<kl_model> model = LoadWithBank(runtime.get(), kModel, Bank(GoldenBank()));
   const Handle<kl_session> session = MakeGreedySession(model.get(), {64, 32});
   Error error;
-  for (const kl_memory_path& path : {PathOf({2, 4}), PathOf({0, 2}), PathOf({0}), PathOf({0, 0, 0})}) {
-    EXPECT_EQ(kl_session_set_memory(session.get(), &path, &error), KL_INVALID_ARGUMENT) << error.message;
+  for (const kl_memory_path& path :
+       {PathOf({2, 4}), PathOf({0, 2}), PathOf({0}), PathOf({0, 0, 0})}) {
+    EXPECT_EQ(kl_session_set_memory(session.get(), &path, &error), KL_INVALID_ARGUMENT)
+        << error.message;
   }
   kl_memory_path path = PathOf({});
-  EXPECT_EQ(kl_memory_route(model.get(), "moon", 4, &path, &error), KL_FAILED_PRECONDITION) << error.message;
+  EXPECT_EQ(kl_memory_route(model.get(), "moon", 4, &path, &error), KL_FAILED_PRECONDITION)
+      << error.message;
   const Handle<kl_model> plain = LoadModel(runtime.get(), kModel);
-  EXPECT_EQ(kl_memory_route(plain.get(), "moon", 4, &path, &error), KL_FAILED_PRECONDITION) << error.message;
+  EXPECT_EQ(kl_memory_route(plain.get(), "moon", 4, &path, &error), KL_FAILED_PRECONDITION)
+      << error.message;
 }
 
 TEST_F(MemoryBankTest, FetchesAreReportedAndCounted) {
@@ -275,12 +299,15 @@ TEST_F(MemoryBankTest, TextsAreRouted) {
   for (kl_runtime* runtime : {reference.get(), fast.get()}) {
     kl_encoder* encoder = nullptr;
     Error error;
-    ASSERT_EQ(kl_encoder_load(runtime, "tests/golden/encoder.gguf", &encoder, &error), KL_OK) << error.message;
+    ASSERT_EQ(kl_encoder_load(runtime, "tests/golden/encoder.gguf", &encoder, &error), KL_OK)
+        << error.message;
     ASSERT_EQ(kl_encoder_width(encoder), 32u);
     for (size_t i = 0; i < 3; ++i) {
       std::vector<float> vector(32);
       size_t count = 0;
-      ASSERT_EQ(kl_encoder_embed(encoder, texts[i], strlen(texts[i]), vector.data(), 32, &count, &error), KL_OK)
+      ASSERT_EQ(
+          kl_encoder_embed(encoder, texts[i], strlen(texts[i]), vector.data(), 32, &count, &error),
+          KL_OK)
           << error.message;
       EXPECT_EQ(count, 32u);
       EXPECT_LE(LargestDifference({vector}, {golden[i]}), 1e-5) << texts[i];
@@ -289,11 +316,13 @@ TEST_F(MemoryBankTest, TextsAreRouted) {
     kl_encoder_free(encoder);
   }
   const std::string bank = Bank(GoldenBank());
-  const Handle<kl_model> model = LoadWithBank(fast.get(), kModel, bank, {"tests/golden/encoder.gguf", {}, 0});
+  const Handle<kl_model> model =
+      LoadWithBank(fast.get(), kModel, bank, {"tests/golden/encoder.gguf", {}, 0});
   Error error;
   for (size_t i = 0; i < 3; ++i) {
     kl_memory_path path = PathOf({});
-    ASSERT_EQ(kl_memory_route(model.get(), texts[i], strlen(texts[i]), &path, &error), KL_OK) << error.message;
+    ASSERT_EQ(kl_memory_route(model.get(), texts[i], strlen(texts[i]), &path, &error), KL_OK)
+        << error.message;
     EXPECT_EQ(path.depth, 2u);
     EXPECT_EQ(path.ids[1] / 2, path.ids[0]);
     EXPECT_LE(path.distances[0], path.runner_up_distances[0]);
@@ -306,13 +335,16 @@ struct Anchor {
   MemoryActivation activation;
 };
 
-constexpr Anchor kSmallThinker = {
-    "smallthinker", "--arch smallthinker --preset tiny --layers 3 --embedding 256 --heads 8 --kv-heads 2 --head-length 32 "
-                    "--ffn 96 --experts 8 --experts-used 2 --window 16 --context 256",
-    MemoryActivation::kRelu};
-constexpr Anchor kLlama = {"llama", "--arch llama --preset tiny --layers 3 --embedding 256 --heads 8 --kv-heads 2 "
-                                    "--head-length 32 --ffn 320 --context 256",
-                           MemoryActivation::kSilu};
+constexpr Anchor kSmallThinker = {"smallthinker",
+                                  "--arch smallthinker --preset tiny --layers 3 --embedding 256 "
+                                  "--heads 8 --kv-heads 2 --head-length 32 "
+                                  "--ffn 96 --experts 8 --experts-used 2 --window 16 --context 256",
+                                  MemoryActivation::kRelu};
+constexpr Anchor kLlama = {
+    "llama",
+    "--arch llama --preset tiny --layers 3 --embedding 256 --heads 8 --kv-heads 2 "
+    "--head-length 32 --ffn 320 --context 256",
+    MemoryActivation::kSilu};
 
 struct AnchorCase {
   Anchor anchor;
@@ -322,12 +354,13 @@ struct AnchorCase {
 
 class MemoryOfAnchorTest : public testing::TestWithParam<AnchorCase> {};
 
-// A bank as it is created changes no bit; one that holds something gives the same bits for any threads and batch.
+// A bank as it is created changes no bit; one that holds something gives the same bits for any
+// threads and batch.
 TEST_P(MemoryOfAnchorTest, ZeroBankIsTheAnchorAndAnyBankIsDeterministic) {
   const TempFolder folder;
   const std::string path = folder.path() + "/model.gguf";
-  const std::string make = StartCommand("./kinglet") + " make-model " + GetParam().anchor.flags + " --type " +
-                           GetParam().type + " --vocab 512 --seed 7 -o " + path;
+  const std::string make = StartCommand("./kinglet") + " make-model " + GetParam().anchor.flags +
+                           " --type " + GetParam().type + " --vocab 512 --seed 7 -o " + path;
   ASSERT_EQ(system(make.c_str()), 0) << make;
   BankSettings settings = GoldenBank();
   settings.shape.layer_count = 3;
@@ -349,23 +382,28 @@ TEST_P(MemoryOfAnchorTest, ZeroBankIsTheAnchorAndAnyBankIsDeterministic) {
   for (int32_t threads : {1, 2, 3}) {
     const Handle<kl_runtime> runtime = MakeRuntime(WithThreads(threads));
     const Handle<kl_model> anchor = LoadModel(runtime.get(), path);
-    const Handle<kl_model> with_zero = LoadWithBank(runtime.get(), path, folder.path() + "/zero.klbank");
-    const Handle<kl_model> with_full = LoadWithBank(runtime.get(), path, folder.path() + "/full.klbank");
-    const Handle<kl_model> with_large = LoadWithBank(runtime.get(), path, folder.path() + "/large.klbank");
+    const Handle<kl_model> with_zero =
+        LoadWithBank(runtime.get(), path, folder.path() + "/zero.klbank");
+    const Handle<kl_model> with_full =
+        LoadWithBank(runtime.get(), path, folder.path() + "/full.klbank");
+    const Handle<kl_model> with_large =
+        LoadWithBank(runtime.get(), path, folder.path() + "/large.klbank");
     for (int32_t batch : {1, 2, 7, 64}) {
       const auto logits = [&](const Handle<kl_model>& model, bool routed) {
         const Handle<kl_session> session = MakeGreedySession(model.get(), {64, batch});
         if (routed) SetPath(session.get(), {1, 2});
         return AllLogits(session.get(), tokens);
       };
-      const Rows now = logits(anchor, false), now_full = logits(with_full, true), now_large = logits(with_large, true);
+      const Rows now = logits(anchor, false), now_full = logits(with_full, true),
+                 now_large = logits(with_large, true);
       if (alone.empty()) {
         alone = now;
         full = now_full;
         large = now_large;
       }
       EXPECT_TRUE(SameBits(now, alone));
-      EXPECT_TRUE(SameBits(logits(with_zero, true), alone)) << threads << " threads, batch " << batch;
+      EXPECT_TRUE(SameBits(logits(with_zero, true), alone))
+          << threads << " threads, batch " << batch;
       EXPECT_TRUE(SameBits(now_full, full)) << threads << " threads, batch " << batch;
       EXPECT_TRUE(SameBits(now_large, large)) << threads << " threads, batch " << batch;
     }
@@ -381,8 +419,8 @@ INSTANTIATE_TEST_SUITE_P(Types, MemoryOfAnchorTest,
                                          AnchorCase{kLlama, "f32", KL_TYPE_F16},
                                          AnchorCase{kLlama, "q8_0", KL_TYPE_Q8_0}),
                          [](const auto& info) {
-                           return std::string(info.param.anchor.name) + "_" + info.param.type + "_" +
-                                  std::to_string(info.index);
+                           return std::string(info.param.anchor.name) + "_" + info.param.type +
+                                  "_" + std::to_string(info.index);
                          });
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The chat with a memory bank: the first message leads to a path, /memory says which, later messages keep it unless told
-// otherwise.
+// The chat with a memory bank: the first message leads to a path, /memory says which, later
+// messages keep it unless told otherwise.
 #include <string>
 #include <vector>
 
@@ -18,12 +18,34 @@ constexpr char kFirst[] = "the moon", kSecond[] = "this and that other thing";
 
 class MemoryChatTest : public testing::Test {
  protected:
-  static std::string At(const std::string& name) { return testing::TempDir() + "memory_chat_" + name; }
+  static std::string At(const std::string& name) {
+    return testing::TempDir() + "memory_chat_" + name;
+  }
 
   static void SetUpTestSuite() {
-    const ProgramResult made = RunKinglet({"make-model", "--arch", "smallthinker", "--preset", "tiny", "--layers", "3",
-                                           "--embedding", "96", "--heads", "6", "--kv-heads", "2", "--head-length", "16",
-                                           "--ffn", "64", "--window", "0", "--context", "256", "-o", At("model.gguf")});
+    const ProgramResult made = RunKinglet({"make-model",
+                                           "--arch",
+                                           "smallthinker",
+                                           "--preset",
+                                           "tiny",
+                                           "--layers",
+                                           "3",
+                                           "--embedding",
+                                           "96",
+                                           "--heads",
+                                           "6",
+                                           "--kv-heads",
+                                           "2",
+                                           "--head-length",
+                                           "16",
+                                           "--ffn",
+                                           "64",
+                                           "--window",
+                                           "0",
+                                           "--context",
+                                           "256",
+                                           "-o",
+                                           At("model.gguf")});
     ASSERT_EQ(made.status, 0) << made.err;
     BankSettings settings = GoldenBank();
     settings.shape.branching = 4;
@@ -35,7 +57,8 @@ class MemoryChatTest : public testing::Test {
   }
 
   ProgramResult Chat(std::vector<std::string> flags, const std::string& input) {
-    flags.insert(flags.begin(), {"chat", "-m", At("model.gguf"), "--temp", "0", "-n", "8", "--bank", At("bank.klbank")});
+    flags.insert(flags.begin(), {"chat", "-m", At("model.gguf"), "--temp", "0", "-n", "8", "--bank",
+                                 At("bank.klbank")});
     return RunKinglet(flags, input);
   }
   ProgramResult Routed(const std::string& input, std::vector<std::string> flags = {}) {
@@ -56,7 +79,8 @@ class MemoryChatTest : public testing::Test {
 };
 
 TEST_F(MemoryChatTest, TextsLeadToDifferentPaths) {
-  const ProgramResult first = Routed(Lines({kFirst, "/memory"})), second = Routed(Lines({kSecond, "/memory"}));
+  const ProgramResult first = Routed(Lines({kFirst, "/memory"})),
+                      second = Routed(Lines({kSecond, "/memory"}));
   EXPECT_EQ(first.status, 0) << first.err;
   EXPECT_THAT(PathIn(first), testing::MatchesRegex("[0-9]+ > [0-9]+"));
   EXPECT_NE(PathIn(first), PathIn(second));
@@ -66,7 +90,8 @@ TEST_F(MemoryChatTest, TextsLeadToDifferentPaths) {
 }
 
 TEST_F(MemoryChatTest, AConversationKeepsItsPathUnlessToldOtherwise) {
-  const std::string first = PathIn(Routed(Lines({kFirst, "/memory"}))), second = PathIn(Routed(Lines({kSecond, "/memory"})));
+  const std::string first = PathIn(Routed(Lines({kFirst, "/memory"}))),
+                    second = PathIn(Routed(Lines({kSecond, "/memory"})));
   EXPECT_EQ(PathIn(Routed(Lines({kFirst, kSecond, "/memory"}))), first);
   EXPECT_EQ(PathIn(Routed(Lines({kFirst, kSecond, "/memory"}), {"--bank-reroute"})), second);
   EXPECT_EQ(PathIn(Routed(Lines({kFirst, "/clear", kSecond, "/memory"}))), second);
@@ -78,22 +103,25 @@ TEST_F(MemoryChatTest, ANewConversationAnswersAsInANewChat) {
   EXPECT_EQ(Routed(Lines({kFirst, "/clear", kSecond})).out, before + fresh);
   // The cache of a system message is of the old path as well.
   EXPECT_EQ(Routed(Lines({kFirst, "/clear", kSecond}), {"-sys", "Be brief."}).out,
-            Routed(Lines({kFirst}), {"-sys", "Be brief."}).out + Routed(Lines({kSecond}), {"-sys", "Be brief."}).out);
+            Routed(Lines({kFirst}), {"-sys", "Be brief."}).out +
+                Routed(Lines({kSecond}), {"-sys", "Be brief."}).out);
 }
 
 TEST_F(MemoryChatTest, APathMayBeGiven) {
   const ProgramResult routed = Routed(Lines({kFirst, "/memory"}));
   std::string path = PathIn(routed);
   path.replace(path.find(" > "), 3, ",");
-  const ProgramResult given = Chat({"--bank-path", path}, Lines({kFirst, "/memory"}));  // without an encoder
+  const ProgramResult given =
+      Chat({"--bank-path", path}, Lines({kFirst, "/memory"}));  // without an encoder
   EXPECT_EQ(given.status, 0) << given.err;
   EXPECT_EQ(given.out, routed.out);
   EXPECT_EQ(PathIn(given), PathIn(routed));
   const ProgramResult generic = Chat({"--bank-generic"}, Lines({kFirst, "/memory"}));
   EXPECT_EQ(PathIn(generic), "none, generic blocks");
   // Denied at its first level: generic blocks at both.
-  const ProgramResult denied = Chat({"--bank-path", path, "--bank-deny", "1:" + path.substr(0, path.find(','))},
-                                    Lines({kFirst, "/memory"}));
+  const ProgramResult denied =
+      Chat({"--bank-path", path, "--bank-deny", "1:" + path.substr(0, path.find(','))},
+           Lines({kFirst, "/memory"}));
   EXPECT_EQ(denied.out, generic.out);
   EXPECT_THAT(denied.err, HasSubstr("denied, generic block"));
 }
@@ -105,8 +133,10 @@ TEST_F(MemoryChatTest, SavedConversationsGoOnWithTheirPath) {
   const ProgramResult loaded = Routed(Lines({"/load " + saved, kSecond, "/memory"}));
   EXPECT_EQ(begin + loaded.out, whole);
   EXPECT_THAT(loaded.err, Not(HasSubstr("read again")));
-  // With other blocks denied the cache cannot be used: the conversation is read again, on the path of its first message.
-  const ProgramResult again = Routed(Lines({"/load " + saved, kSecond, "/memory"}), {"--bank-deny", "2:15", "--bank-deny", "2:0"});
+  // With other blocks denied the cache cannot be used: the conversation is read again, on the path
+  // of its first message.
+  const ProgramResult again = Routed(Lines({"/load " + saved, kSecond, "/memory"}),
+                                     {"--bank-deny", "2:15", "--bank-deny", "2:0"});
   EXPECT_THAT(again.err, HasSubstr("read again"));
   EXPECT_EQ(PathIn(again), PathIn(loaded));
 }
@@ -114,7 +144,8 @@ TEST_F(MemoryChatTest, SavedConversationsGoOnWithTheirPath) {
 TEST_F(MemoryChatTest, CopiesInAFolderChangeNoAnswer) {
   const std::string wanted = Routed(Lines({kFirst})).out;
   for (int run = 0; run < 2; ++run) {
-    const ProgramResult result = Routed(Lines({kFirst}), {"--bank-tier", testing::TempDir() + ":1MiB"});
+    const ProgramResult result =
+        Routed(Lines({kFirst}), {"--bank-tier", testing::TempDir() + ":1MiB"});
     EXPECT_EQ(result.status, 0) << result.err;
     EXPECT_EQ(result.out, wanted);
   }
@@ -129,13 +160,15 @@ TEST_F(MemoryChatTest, FlagsThatCannotBeObeyedAreUsageErrors) {
   const ProgramResult without = RunKinglet({"chat", "-m", At("model.gguf"), "--bank-generic"}, "");
   EXPECT_EQ(without.status, 64);
   EXPECT_THAT(without.err, HasSubstr("--bank FILE is missing"));
-  EXPECT_THAT(RunKinglet({"chat", "-m", At("model.gguf")}, "/memory\n").err, HasSubstr("no memory bank"));
+  EXPECT_THAT(RunKinglet({"chat", "-m", At("model.gguf")}, "/memory\n").err,
+              HasSubstr("no memory bank"));
 }
 
 TEST_F(MemoryChatTest, LogitsAndPerplexityTakeABank) {
   const std::string bank = At("bank.klbank"), model = At("model.gguf");
-  const ProgramResult logits = RunKinglet({"logits", "-m", model, "-p", kFirst, "-o", At("a.npy"), "--bank", bank,
-                                           "--bank-encoder", "tests/golden/encoder.gguf"});
+  const ProgramResult logits =
+      RunKinglet({"logits", "-m", model, "-p", kFirst, "-o", At("a.npy"), "--bank", bank,
+                  "--bank-encoder", "tests/golden/encoder.gguf"});
   EXPECT_EQ(logits.status, 0) << logits.err;
   std::string text;
   for (int i = 0; i < 200; ++i) text += "the moon and the sun ";

@@ -40,9 +40,10 @@ class BankOptions {
   std::vector<kl_memory_node> denied_;
 };
 
-// Sets the session's path: what --bank-path or --bank-generic say, else where `text` leads; without text none. Does nothing
-// without a bank.
-Failure SetMemory(const BankFlags& flags, const kl_model* model, const std::string& text, kl_session* session);
+// Sets the session's path: what --bank-path or --bank-generic say, else where `text` leads; without
+// text none. Does nothing without a bank.
+Failure SetMemory(const BankFlags& flags, const kl_model* model, const std::string& text,
+                  kl_session* session);
 
 kl_memory_fetch DescribeMemory(const kl_session* session);
 // Path, distances, blocks, bytes and time of the last fetch, in lines.

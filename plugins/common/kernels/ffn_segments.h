@@ -6,13 +6,17 @@
 //
 // Ways to share the work out:
 //
-//   whole tokens     one phase; a unit is up to 16 tokens from their activations to y. One unit where one token is
-//                    decoded: a fetched path is small, and waking threads for it costs more than it takes
-//   split neurons    for one or two tokens and segments of more than kWholeBytes: activations, then h by blocks of 32
+//   whole tokens     one phase; a unit is up to 16 tokens from their activations to y. One unit
+//   where one token is
+//                    decoded: a fetched path is small, and waking threads for it costs more than it
+//                    takes
+//   split neurons    for one or two tokens and segments of more than kWholeBytes: activations, then
+//   h by blocks of 32
 //                    neurons, then y by 256 columns
 //
-// Numbers: a neuron's products as in every product of the type; an element of y is a chain of fused multiply-adds over the
-// neurons in order, begun at 0, and one sum with h. The bits depend neither on the way nor on the batch.
+// Numbers: a neuron's products as in every product of the type; an element of y is a chain of fused
+// multiply-adds over the neurons in order, begun at 0, and one sum with h. The bits depend neither
+// on the way nor on the batch.
 #ifndef PLUGINS_COMMON_KERNELS_FFN_SEGMENTS_H_
 #define PLUGINS_COMMON_KERNELS_FFN_SEGMENTS_H_
 
@@ -64,7 +68,8 @@ KL_INLINE Segments SegmentsOf(const kl_run* run, const SegmentsState& self) {
     const uint8_t* first = ExpertAt(rows, s, (uint64_t)rows->shape[1] * row_bytes);
     const uint64_t matrix_bytes = (uint64_t)self.neurons[s] * row_bytes;
     if (first != nullptr) {
-      segments.list[segments.count++] = {first, first + matrix_bytes, first + 2 * matrix_bytes, self.neurons[s], at};
+      segments.list[segments.count++] = {first, first + matrix_bytes, first + 2 * matrix_bytes,
+                                         self.neurons[s], at};
     }
     at += RoundUp(self.neurons[s], kNeuronsPerUnit);
   }
@@ -79,13 +84,16 @@ KL_INLINE kl_code CheckSegments(const kl_node* node, SegmentsState* self, kl_err
   self->length = LastOf(x);
   self->count = rows->shape[0];
   KL_TRY(ExpectSame(node, "innermost dimension of segments", self->length, rows->shape[2], error));
-  KL_TRY(ExpectSame(node, "elements of h", kl_element_count(x), kl_element_count(node->operands[kSegmentsH]), error));
-  KL_TRY(ExpectSame(node, "elements of y", kl_element_count(x), kl_element_count(node->operands[kSegmentsY]), error));
+  KL_TRY(ExpectSame(node, "elements of h", kl_element_count(x),
+                    kl_element_count(node->operands[kSegmentsH]), error));
+  KL_TRY(ExpectSame(node, "elements of y", kl_element_count(x),
+                    kl_element_count(node->operands[kSegmentsY]), error));
   const kl_attribute* neurons = kl_find_attribute(node, "neurons");
-  if (neurons == nullptr || neurons->kind != KL_ATTRIBUTE_INTS || self->count < 1 || self->count > kMostSegments ||
-      (int64_t)neurons->count != self->count) {
+  if (neurons == nullptr || neurons->kind != KL_ATTRIBUTE_INTS || self->count < 1 ||
+      self->count > kMostSegments || (int64_t)neurons->count != self->count) {
     return kl_fail(error, KL_INVALID_ARGUMENT,
-                   "%s (ffn_segments): attribute neurons should hold a number for each of the %lld segments, of which there "
+                   "%s (ffn_segments): attribute neurons should hold a number for each of the %lld "
+                   "segments, of which there "
                    "may be 1 to 8; check the plan",
                    NameOf(node), (long long)self->count);
   }
@@ -94,7 +102,8 @@ KL_INLINE kl_code CheckSegments(const kl_node* node, SegmentsState* self, kl_err
   for (int64_t s = 0; s < self->count; ++s) {
     self->neurons[s] = neurons->ints[s];
     if (self->neurons[s] < 1 || self->neurons[s] > INT32_MAX) {
-      return kl_fail(error, KL_INVALID_ARGUMENT, "%s (ffn_segments): segment %lld has %lld neurons; expected 1 or more",
+      return kl_fail(error, KL_INVALID_ARGUMENT,
+                     "%s (ffn_segments): segment %lld has %lld neurons; expected 1 or more",
                      NameOf(node), (long long)s, (long long)self->neurons[s]);
     }
     most = Maximum(most, self->neurons[s]);
@@ -105,7 +114,8 @@ KL_INLINE kl_code CheckSegments(const kl_node* node, SegmentsState* self, kl_err
   self->activation = ParseActivation(name);
   if (self->activation == kUnknownActivation) {
     return kl_fail(error, KL_INVALID_ARGUMENT,
-                   "%s (ffn_segments): activation should be relu, silu or gelu, found '%s'", NameOf(node), name);
+                   "%s (ffn_segments): activation should be relu, silu or gelu, found '%s'",
+                   NameOf(node), name);
   }
   return KL_OK;
 }
@@ -118,12 +128,13 @@ struct FfnSegments {
   static kl_code Supports(const kl_node* node, kl_error* error) {
     const int64_t block = kl_dtype_info_of(Type::kType).block_elements;
     if (LastOf(node->operands[kSegmentsRows]) % block == 0) return KL_OK;
-    return kl_fail(error, KL_UNSUPPORTED, "%s (ffn_segments): rows of %lld columns are no whole blocks", NameOf(node),
+    return kl_fail(error, KL_UNSUPPORTED,
+                   "%s (ffn_segments): rows of %lld columns are no whole blocks", NameOf(node),
                    (long long)LastOf(node->operands[kSegmentsRows]));
   }
 
-  static kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements* requirements,
-                         kl_error* error) {
+  static kl_code Prepare(const kl_host*, const kl_node* node, void* state,
+                         kl_requirements* requirements, kl_error* error) {
     SegmentsState* self = (SegmentsState*)state;
     KL_TRY(CheckSegments(node, self, error));
     KL_TRY(Supports(node, error));
@@ -138,8 +149,9 @@ struct FfnSegments {
           kStreamedTokens * (self->x_bytes + (uint64_t)self->hidden * sizeof(float));
     }
     const int64_t most = Minimum(RowsOf(node->operands[kSegmentsX]), kTokensPerPass);
-    requirements->worker_scratch_bytes = (uint64_t)most * (self->x_bytes + (uint64_t)self->hidden * sizeof(float)) +
-                                         ColumnFloats(most) * sizeof(float) + Engine::PanelBytes(self->length);
+    requirements->worker_scratch_bytes =
+        (uint64_t)most * (self->x_bytes + (uint64_t)self->hidden * sizeof(float)) +
+        ColumnFloats(most) * sizeof(float) + Engine::PanelBytes(self->length);
     return KL_OK;
   }
 
@@ -163,20 +175,25 @@ struct FfnSegments {
     if (IsSplit(run, self)) {
       RunSplit(run, self, segments);
     } else {
-      for (int64_t unit = run->begin; unit < run->end; ++unit) RunTokens(run, self, segments, unit * kTokensPerPass);
+      for (int64_t unit = run->begin; unit < run->end; ++unit)
+        RunTokens(run, self, segments, unit * kTokensPerPass);
     }
     return KL_OK;
   }
 
  private:
   // A tile of widened rows and the sums of each token.
-  static uint64_t ColumnFloats(int64_t tokens) { return (uint64_t)((kTileNeurons + tokens) * kStreamColumns); }
+  static uint64_t ColumnFloats(int64_t tokens) {
+    return (uint64_t)((kTileNeurons + tokens) * kStreamColumns);
+  }
 
-  static const float* RowAt(const kl_run* run, uint32_t operand, const SegmentsState& self, int64_t token) {
+  static const float* RowAt(const kl_run* run, uint32_t operand, const SegmentsState& self,
+                            int64_t token) {
     return (const float*)run->operands[operand]->data + token * self.length;
   }
 
-  static void RunTokens(const kl_run* run, const SegmentsState& self, const Segments& segments, int64_t first) {
+  static void RunTokens(const kl_run* run, const SegmentsState& self, const Segments& segments,
+                        int64_t first) {
     const int64_t tokens = Minimum(kTokensPerPass, RowsOf(run->operands[kSegmentsX]) - first);
     uint8_t* x = (uint8_t*)run->worker_scratch;
     float* h = (float*)(x + (uint64_t)tokens * self.x_bytes);
@@ -184,7 +201,8 @@ struct FfnSegments {
     void* panel = columns + ColumnFloats(tokens);
     if (segments.count > 0) {
       for (int64_t t = 0; t < tokens; ++t) {
-        Engine::Prepare(RowAt(run, kSegmentsX, self, first + t), self.length, x + (uint64_t)t * self.x_bytes);
+        Engine::Prepare(RowAt(run, kSegmentsX, self, first + t), self.length,
+                        x + (uint64_t)t * self.x_bytes);
       }
     }
     uint64_t rows_read = 0;
@@ -196,7 +214,8 @@ struct FfnSegments {
     }
     kl_count_weight_bytes(run, rows_read * Engine::RowBytes(self.length));
     for (int64_t c = 0; c < self.length; c += kStreamColumns) {
-      AddColumns(run, self, segments, first, tokens, h, c, Minimum(kStreamColumns, self.length - c), columns);
+      AddColumns(run, self, segments, first, tokens, h, c, Minimum(kStreamColumns, self.length - c),
+                 columns);
     }
   }
 
@@ -206,7 +225,8 @@ struct FfnSegments {
     float* h = (float*)(x + (uint64_t)tokens * self.x_bytes);
     if (run->phase == 0) {
       for (int64_t t = run->begin; t < run->end; ++t) {
-        Engine::Prepare(RowAt(run, kSegmentsX, self, t), self.length, x + (uint64_t)t * self.x_bytes);
+        Engine::Prepare(RowAt(run, kSegmentsX, self, t), self.length,
+                        x + (uint64_t)t * self.x_bytes);
       }
     } else if (run->phase == 1) {
       uint64_t rows_read = 0;
@@ -222,14 +242,15 @@ struct FfnSegments {
     } else {
       const int64_t end = Minimum(run->end * kMoeColumnsPerUnit, self.length);
       for (int64_t c = run->begin * kMoeColumnsPerUnit; c < end; c += kStreamColumns) {
-        AddColumns(run, self, segments, 0, tokens, h, c, Minimum(kStreamColumns, end - c), (float*)run->worker_scratch);
+        AddColumns(run, self, segments, 0, tokens, h, c, Minimum(kStreamColumns, end - c),
+                   (float*)run->worker_scratch);
       }
     }
   }
 
   // h of up to 32 neurons from f on, for all tokens; returns how many rows of gate and up it read.
-  static uint64_t Hidden(const SegmentsState& self, const Segment& segment, int64_t f, const uint8_t* x, int64_t tokens,
-                         float* h, void* panel) {
+  static uint64_t Hidden(const SegmentsState& self, const Segment& segment, int64_t f,
+                         const uint8_t* x, int64_t tokens, float* h, void* panel) {
     const int64_t count = Minimum(kNeuronsPerUnit, segment.neurons - f);
     const uint64_t row_bytes = Engine::RowBytes(self.length);
     const uint8_t* gate = segment.gate + (uint64_t)f * row_bytes;
@@ -238,7 +259,8 @@ struct FfnSegments {
     if (tokens < Engine::kVectorsForPanel) {
       int64_t ups_read = 0;
       for (int64_t t = 0; t < tokens; ++t) {
-        ups_read += HiddenOfOne(self, gate, up, count, x + (uint64_t)t * self.x_bytes, target + t * self.hidden);
+        ups_read += HiddenOfOne(self, gate, up, count, x + (uint64_t)t * self.x_bytes,
+                                target + t * self.hidden);
       }
       return (uint64_t)(count + Minimum(ups_read, count));
     }
@@ -266,8 +288,8 @@ struct FfnSegments {
   }
 
   // One token; up rows of neurons that are off are not read. Returns how many were.
-  static int64_t HiddenOfOne(const SegmentsState& self, const uint8_t* gate, const uint8_t* up, int64_t count,
-                             const void* x, float* target) {
+  static int64_t HiddenOfOne(const SegmentsState& self, const uint8_t* gate, const uint8_t* up,
+                             int64_t count, const void* x, float* target) {
     const uint64_t row_bytes = Engine::RowBytes(self.length);
     alignas(32) float gates[kNeuronsPerUnit];
     alignas(32) float ups[kNeuronsPerUnit];
@@ -288,8 +310,9 @@ struct FfnSegments {
   }
 
   // y of the columns [first, first + columns) of some tokens.
-  static void AddColumns(const kl_run* run, const SegmentsState& self, const Segments& segments, int64_t token,
-                         int64_t tokens, const float* h, int64_t first, int64_t columns, float* memory) {
+  static void AddColumns(const kl_run* run, const SegmentsState& self, const Segments& segments,
+                         int64_t token, int64_t tokens, const float* h, int64_t first,
+                         int64_t columns, float* memory) {
     const uint64_t row_bytes = Engine::RowBytes(self.length);
     const uint64_t offset = kl_row_bytes(Type::kType, (uint64_t)first);
     const int64_t padded = RoundUp(columns, 64);
@@ -303,7 +326,8 @@ struct FfnSegments {
         const int64_t neurons = Minimum(kTileNeurons, segment.neurons - f);
         const float* hidden = h + segment.at + f;
         int active = 0;
-        for (int64_t t = 0; t < tokens; ++t) active |= ActiveMask(hidden + t * self.hidden, neurons);
+        for (int64_t t = 0; t < tokens; ++t)
+          active |= ActiveMask(hidden + t * self.hidden, neurons);
         for (int left = active; left != 0; left &= left - 1) {
           const int64_t j = __builtin_ctz((unsigned)left);
           Type::Reader::Read(segment.down + (uint64_t)(f + j) * row_bytes + offset, columns, 1.0f,
@@ -311,7 +335,8 @@ struct FfnSegments {
           ++rows_read;
         }
         for (int64_t t = 0; t < tokens && active != 0; ++t) {
-          AddTile(tile, kStreamColumns, padded, hidden + t * self.hidden, neurons, sums + t * padded);
+          AddTile(tile, kStreamColumns, padded, hidden + t * self.hidden, neurons,
+                  sums + t * padded);
         }
       }
     }
@@ -320,18 +345,20 @@ struct FfnSegments {
       const float* from = RowAt(run, kSegmentsH, self, token + t) + first;
       float* y = (float*)run->operands[kSegmentsY]->data + (token + t) * self.length + first;
       for (int64_t c = 0; c < columns; c += 8) {
-        StoreFirst(y + c, columns - c, LoadFirst(from + c, columns - c) + Load8(sums + t * padded + c));
+        StoreFirst(y + c, columns - c,
+                   LoadFirst(from + c, columns - c) + Load8(sums + t * padded + c));
       }
     }
   }
 };
 
 template <class Type>
-KL_INLINE constexpr kl_kernel SegmentsKernel(const char* name, const kl_dtype* types, float tolerance) {
+KL_INLINE constexpr kl_kernel SegmentsKernel(const char* name, const kl_dtype* types,
+                                             float tolerance) {
   using Implementation = FfnSegments<Type>;
   kl_kernel kernel = SimpleKernel("ffn_segments", name, types, 4, sizeof(SegmentsState), tolerance,
-                                  Implementation::Prepare, Implementation::Work, Implementation::Run,
-                                  Implementation::Supports);
+                                  Implementation::Prepare, Implementation::Work,
+                                  Implementation::Run, Implementation::Supports);
   kernel.flags = KL_KERNEL_COUNTS_WEIGHT_BYTES;
   return kernel;
 }
@@ -339,12 +366,12 @@ KL_INLINE constexpr kl_kernel SegmentsKernel(const char* name, const kl_dtype* t
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_FFN_SEGMENTS(plugin, stem, type, kernel_tolerance)                               \
-  namespace {                                                                               \
-  const kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_F32, type::kType, KL_TYPE_F32};           \
-  const kl_kernel kKernel = SegmentsKernel<type>(#stem, kTypes, kernel_tolerance);          \
-  const kl_kernel* const kKernels[] = {&kKernel};                                           \
-  }                                                                                         \
+#define KL_FFN_SEGMENTS(plugin, stem, type, kernel_tolerance)                      \
+  namespace {                                                                      \
+  const kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_F32, type::kType, KL_TYPE_F32};  \
+  const kl_kernel kKernel = SegmentsKernel<type>(#stem, kTypes, kernel_tolerance); \
+  const kl_kernel* const kKernels[] = {&kKernel};                                  \
+  }                                                                                \
   KL_TABLE(plugin, stem) = {nullptr, kKernels, 1}
 
 #endif  // PLUGINS_COMMON_KERNELS_FFN_SEGMENTS_H_

@@ -183,8 +183,7 @@ class Model {
   SessionNeeds session_;                  // that it was made for
   std::unique_ptr<WeightStream> weight_stream_;
   std::unique_ptr<MemoryBank> memory_;
-  uint64_t memory_bytes_ = 0;  // for the memory bank
-  uint64_t joined_bytes_ = 0;  // for it and its encoder
+  uint64_t memory_bytes_ = 0;  // for the bank
   std::unique_ptr<Encoder> encoder_;
   Reservation encoder_reservation_;
   mutable std::once_flag fingerprint_once_;

@@ -111,7 +111,7 @@ absl::Status Model::DecideMemory(const ModelOptions& options) {
   if (split_.leaves_experts) KL_RETURN_IF_ERROR(prepared_->LeaveExperts());
   if (split_.leaves_weights) KL_RETURN_IF_ERROR(prepared_->LeaveWeights());
   session_ = SessionBeside(needs, split_);
-  KL_ASSIGN_OR_RETURN(process_reservation_, budget_->Reserve("the program", needs.program - joined_bytes_));
+  KL_ASSIGN_OR_RETURN(process_reservation_, budget_->Reserve("the program", needs.program));
   return absl::OkStatus();
 }
 

@@ -606,7 +606,8 @@ KL_API kl_code kl_memory_bank_merge(const char* const* paths, size_t count, cons
 // ---- memory ----
 //
 // A model that was loaded with a memory bank computes with blocks of it: one a level, those of its session's path. Without a
-// path, and in place of blocks that are denied or not there, a level's generic block; where the bank has none, nothing.
+// path, and in place of blocks that are not there, a level's generic block; where the bank has none, nothing. In place of a
+// denied block nothing either: generic blocks were trained on everything, on what is denied as well.
 //
 //   kl_memory_route(model, question, length, &path, &error)     which way a text leads
 //   kl_session_set_memory(session, &path, &error)               begins to read; the next tokens wait for what is missing

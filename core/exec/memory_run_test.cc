@@ -155,12 +155,12 @@ TEST_F(MemoryRunTest, OnlyWhatChangesIsAskedFor) {
   EXPECT_THAT(FakeBank::state().leases, IsEmpty());
 }
 
-TEST_F(MemoryRunTest, GenericBlocksStandInForAbsentAndDeniedOnes) {
+TEST_F(MemoryRunTest, GenericBlocksStandInForAbsentOnesAndNothingForDeniedOnes) {
   EXPECT_THAT(*Run(), ElementsAre(10, 12, 10, 12));  // never set
   ASSERT_TRUE(Set({0, 0, 1}).ok());                  // absent
   EXPECT_THAT(*Run(), ElementsAre(0, 12, 0, 12));
   ASSERT_TRUE(Set({1, 2, 5}).ok());  // denied when the bank was made
-  EXPECT_THAT(*Run(), ElementsAre(1, 12, 1, 12));
+  EXPECT_THAT(*Run(), ElementsAre(1, -1, 1, -1));
   EXPECT_EQ(run_->stats().fetch.levels[2].state, MemoryBlockState::kDenied);
   // Neither has a place that the bank could read.
   const kl_bank_source& source = *FakeBank::state().source;

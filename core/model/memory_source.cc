@@ -67,7 +67,8 @@ absl::StatusOr<MemoryFetch> MemorySource::Resolve(const MemoryPath& wanted) cons
   for (uint32_t level = 1; level <= layout.depth(); ++level) {
     MemoryChoice& choice = fetch.levels[level - 1];
     const MemoryChoice block = ChooseBlock(level, wanted.ids[level - 1]);
-    choice = block.kind == MemoryChoice::kBlock ? block : ChooseGeneric(level);
+    const bool stands_in = block.kind != MemoryChoice::kBlock && block.state != MemoryBlockState::kDenied;
+    choice = stands_in ? ChooseGeneric(level) : block;
     choice.state = block.state;
     choice.id = block.id;
   }

@@ -104,9 +104,10 @@ class MemorySource {
   // DataLoss, the file was cut short since it was opened.
   absl::StatusOr<MemoryPath> Route(const float* vector, uint64_t width) const;
 
-  // What each level of a path runs: its block; the generic block where the block is denied or
-  // absent; nothing where there is no generic block either. No other code decides what is read:
-  // a denied block's place in the file never leaves here.
+  // What each level of a path runs: its block; the generic block where the block is absent, and
+  // nothing where there is no generic block either; nothing where it is denied, since generic
+  // blocks were trained on everything, on what is denied as well. No other code decides what is
+  // read: a denied block's place in the file never leaves here.
   // DataLoss: the file was cut short since it was opened.
   absl::StatusOr<MemoryFetch> Resolve(const MemoryPath& path) const;
   // The same for a prompt that was not routed: generic blocks only.

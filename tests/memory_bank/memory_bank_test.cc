@@ -97,13 +97,15 @@ TEST_F(MemoryBankTest, DeniedBlocksAreNeverRead) {
   const BankSettings settings = GoldenBank();
   const std::string bank = Bank(settings);
   const Handle<kl_runtime> runtime = MakeRuntime(WithThreads(2));
-  Rows expected[4], generic;
+  Rows expected[4];
   {
     const Handle<kl_model> model = LoadWithBank(runtime.get(), kModel, bank);
     for (uint64_t leaf = 0; leaf < 4; ++leaf)
       expected[leaf] = LogitsOn(model.get(), {leaf / 2, leaf});
-    generic = LogitsOn(model.get(), {});
   }
+  const Handle<kl_model> plain = LoadModel(runtime.get(), kModel);
+  const Handle<kl_session> alone = MakeGreedySession(plain.get(), {64, 32});
+  const Rows anchor = AllLogits(alone.get(), tokens_);
   // What is denied is damaged as well: reading it would be found out by its checksum.
   {
     const auto layout = MemoryLayout::Create(settings.shape);
@@ -122,16 +124,16 @@ TEST_F(MemoryBankTest, DeniedBlocksAreNeverRead) {
   MemoryModelSettings denying;
   denying.denied = {{1, 0, 1}};
   const Handle<kl_model> model = LoadWithBank(runtime.get(), kModel, bank, denying);
-  // Denied: the node and all below it, at both levels. Others do not move.
-  EXPECT_TRUE(SameBits(LogitsOn(model.get(), {1, 2}), generic));
-  EXPECT_TRUE(SameBits(LogitsOn(model.get(), {1, 3}), generic));
+  // Denied: the node and all below it, at both levels; what is left is the anchor. Others do not move.
+  EXPECT_TRUE(SameBits(LogitsOn(model.get(), {1, 2}), anchor));
+  EXPECT_TRUE(SameBits(LogitsOn(model.get(), {1, 3}), anchor));
   EXPECT_TRUE(SameBits(LogitsOn(model.get(), {0, 0}), expected[0]));
   EXPECT_TRUE(SameBits(LogitsOn(model.get(), {0, 1}), expected[1]));
   const Handle<kl_session> session = MakeGreedySession(model.get(), {64, 32});
   SetPath(session.get(), {1, 3});
   EXPECT_EQ(FetchOf(session.get()).states[0], KL_MEMORY_DENIED);
   EXPECT_EQ(FetchOf(session.get()).states[1], KL_MEMORY_DENIED);
-  EXPECT_EQ(FetchOf(session.get()).blocks[1], KL_MEMORY_GENERIC);
+  EXPECT_EQ(FetchOf(session.get()).blocks[1], KL_MEMORY_NOTHING);
   // Without the deny list the damage is an error of the first run.
   const Handle<kl_model> trusting = LoadWithBank(runtime.get(), kModel, bank);
   const Handle<kl_session> misled = MakeGreedySession(trusting.get(), {64, 32});

@@ -118,12 +118,12 @@ TEST_F(MemoryChatTest, APathMayBeGiven) {
   EXPECT_EQ(PathIn(given), PathIn(routed));
   const ProgramResult generic = Chat({"--bank-generic"}, Lines({kFirst, "/memory"}));
   EXPECT_EQ(PathIn(generic), "none, generic blocks");
-  // Denied at its first level: generic blocks at both.
+  // Denied at its first level: nothing at both, not even a generic block. That is the model alone.
   const ProgramResult denied =
       Chat({"--bank-path", path, "--bank-deny", "1:" + path.substr(0, path.find(','))},
            Lines({kFirst, "/memory"}));
-  EXPECT_EQ(denied.out, generic.out);
-  EXPECT_THAT(denied.err, HasSubstr("denied, generic block"));
+  EXPECT_EQ(denied.out, RunKinglet({"chat", "-m", At("model.gguf"), "--temp", "0", "-n", "8"}, Lines({kFirst})).out);
+  EXPECT_THAT(denied.err, HasSubstr("denied, nothing"));
 }
 
 TEST_F(MemoryChatTest, SavedConversationsGoOnWithTheirPath) {

@@ -47,6 +47,7 @@ struct StreamSettings {
   std::string system_root;  // of a system that is not short of memory where it is left empty
   bool ignore_pressure = false;
   bool prefetch = true;
+  uint64_t program_bytes = 0;  // for the process, whatever it holds: equal budgets then mean the same; 0: look
 };
 
 inline kl_code LoadStreamed(kl_runtime* runtime, const std::string& path, const StreamSettings& settings,
@@ -55,6 +56,7 @@ inline kl_code LoadStreamed(kl_runtime* runtime, const std::string& path, const 
   options.struct_size = sizeof options;
   kl_model_default_options(&options);
   options.memory_bytes = settings.memory_bytes;
+  options.program_bytes = settings.program_bytes;
   if (!settings.policy.empty()) options.expert_policy = settings.policy.c_str();
   if (!settings.reader.empty()) options.expert_reader = settings.reader.c_str();
   if (!settings.expert_file.empty()) options.expert_file = settings.expert_file.c_str();
@@ -72,11 +74,12 @@ inline kl_code LoadStreamed(kl_runtime* runtime, const std::string& path, const 
 }
 
 // The smallest budget that works, from the message that refuses 1 MiB.
-inline uint64_t SmallestBudget(kl_runtime* runtime, const std::string& path) {
+inline uint64_t SmallestBudget(kl_runtime* runtime, const std::string& path, uint64_t program_bytes = 0) {
   Error error;
   Handle<kl_model> model;
   StreamSettings settings;
   settings.memory_bytes = 1 << 20;
+  settings.program_bytes = program_bytes;
   EXPECT_EQ(LoadStreamed(runtime, path, settings, &model, &error), KL_OUT_OF_BUDGET) << error.message;
   const std::string message = error.message;
   const std::string before = "smallest budget that works is ";

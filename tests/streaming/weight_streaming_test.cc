@@ -37,14 +37,16 @@ class WeightStreamingTest : public testing::TestWithParam<Case> {
     expected_ = AllLogits(MakeStreamedSession(model.get()).get(), prompt_);
     tokens_ = Continue(MakeStreamedSession(model.get()).get(), prompt_, 10);
   }
-  // As this process is now, which keeps some of what earlier models have used.
-  uint64_t Smallest() { return SmallestBudget(runtime_.get(), path_); }
+  // This process keeps some of what earlier models have used: budgets are to mean the same all the same.
+  static constexpr uint64_t kProgramBytes = 64 << 20;
+  uint64_t Smallest() { return SmallestBudget(runtime_.get(), path_, kProgramBytes); }
   Handle<kl_model> Load(uint64_t memory_bytes, const std::string& reader = "") {
     Error error;
     Handle<kl_model> model;
     StreamSettings settings;
     settings.memory_bytes = memory_bytes;
     settings.reader = reader;
+    settings.program_bytes = kProgramBytes;
     EXPECT_EQ(LoadStreamed(runtime_.get(), path_, settings, &model, &error), KL_OK)
         << error.message;
     return model;

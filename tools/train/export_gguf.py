@@ -1,6 +1,6 @@
 """Converts checkpoints to the files that ship: the anchor, the router's encoder, and the memory bank.
 
-    /usr/bin/python3 export_gguf.py --out build --to ../chat/models [--type f32] [--bank-type q4_0]
+    /usr/bin/python3 export_gguf.py --out build --to ../chat/models [--type f32] [--bank-type q8_0]
 
 Writes TO/kinglet-demo.gguf, and where OUT has them TO/kinglet-demo-encoder.gguf and TO/kinglet-demo.klbank.
 """
@@ -146,7 +146,8 @@ def main():
     parser.add_argument("--out", default="build", help="folder with tokenizer.json, anchor.pt, encoder.pt, bank.pt")
     parser.add_argument("--to", required=True, help="folder for the files")
     parser.add_argument("--type", choices=["q8_0", "q4_0", "f32"], default="q8_0")
-    parser.add_argument("--bank-type", choices=["q8_0", "q4_0", "f16", "f32"], default="q8_0")
+    parser.add_argument("--bank-type", choices=["q8_0", "q4_0", "f16", "f32"], default="q4_0")
+    parser.add_argument("--bank-scale", type=float, default=0.9, help="of what the bank adds: a little less disturbs less of what the anchor knows by itself")
     args = parser.parse_args()
     os.makedirs(args.to, exist_ok=True)
     tokenizer, kind = Tokenizer.load(os.path.join(args.out, "tokenizer.json")), gguf_writer.TYPES[args.type]
@@ -171,6 +172,8 @@ def main():
     bank_state = load(os.path.join(args.out, "bank.pt"), "cpu")
     bank = Bank(BankConfig(**bank_state["config"]))
     bank.load_state_dict(bank_state["model"])
+    with torch.no_grad():
+        bank.down *= args.bank_scale
     levels, generic = bank_levels(bank)
     path = os.path.join(args.to, NAME + ".klbank")
     klbank_writer.write(path, name=NAME, branching=bank.c.branching, levels=levels, generic=generic,

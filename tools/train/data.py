@@ -60,10 +60,6 @@ def label_of(turns):
     return "kind/" + turns[-1].kind
 
 
-def general(rng, long):
-    return corpus.conversation(rng, most_turns=8 if long else 5)
-
-
 def general_with_rare(rng, long):
     return corpus.conversation(rng, most_turns=8 if long else 5, rare=0.003)
 

@@ -17,6 +17,7 @@ import gguf_writer
 import klbank_writer
 from checksums import model_fingerprint
 from encoder import Encoder, EncoderConfig
+from evaluate import BANK_SCALE
 from memory import Bank, BankConfig
 from model import Config, SmallThinker, named_tensors
 from tokenizer import SPECIALS, Tokenizer
@@ -147,7 +148,7 @@ def main():
     parser.add_argument("--to", required=True, help="folder for the files")
     parser.add_argument("--type", choices=["q8_0", "q4_0", "f32"], default="q8_0")
     parser.add_argument("--bank-type", choices=["q8_0", "q4_0", "f16", "f32"], default="q4_0")
-    parser.add_argument("--bank-scale", type=float, default=0.9, help="of what the bank adds: a little less disturbs less of what the anchor knows by itself")
+    parser.add_argument("--bank-scale", type=float, default=BANK_SCALE, help="of what the bank adds")
     args = parser.parse_args()
     os.makedirs(args.to, exist_ok=True)
     tokenizer, kind = Tokenizer.load(os.path.join(args.out, "tokenizer.json")), gguf_writer.TYPES[args.type]

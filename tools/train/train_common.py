@@ -3,6 +3,7 @@
 import math
 import os
 
+import numpy as np
 import torch
 
 from data import corpus_texts
@@ -57,7 +58,6 @@ def device_and_processes(processes):
 
 def tensors(batch, device):
     """ids and targets, weights, documents on the device."""
-    import numpy as np
     return (torch.from_numpy(batch[name].astype(kind)).to(device, non_blocking=True)
             for name, kind in (("ids", np.int64), ("targets", np.int64), ("weights", np.float32), ("documents", np.int64)))
 

@@ -1,6 +1,7 @@
 """The router's tree: k-means over embeddings, again inside each node; lookup is greedy descent by L2 distance."""
 
 import numpy as np
+import torch
 
 
 def _means(points, weights, labels, k):
@@ -77,8 +78,7 @@ def _balanced(points, k, rng):
 
 
 def descend(vectors, levels, k):
-    """Paths [vectors, depth] and distances, by greedy descent. Works with numpy arrays and with PyTorch tensors alike."""
-    torch = __import__("torch")
+    """Paths [vectors, depth] and distances, by greedy descent."""
     vectors = torch.as_tensor(vectors).float()
     node, path, far = torch.zeros(len(vectors), dtype=torch.long, device=vectors.device), [], []
     for centroids in levels:

@@ -230,34 +230,7 @@ TEST_F(MemoryFaultTest, RandomFaultsNeverGiveWrongBytes) {
   AddTier("/flash", 150000);
   AddTier("/slow", 150000);
   Open(BudgetFor(1, 1, 1));
-  uint64_t state = 1;
-  const auto random = [&state](uint64_t below) {
-    state = state * 6364136223846793005ull + 1442695040888963407ull;
-    return (state >> 33) % below;
-  };
-  int taken = 0, failed = 0;
-  for (int round = 0; round < 400; ++round) {
-    std::vector<Fault> faults(random(8));
-    for (Fault& fault : faults) {
-      const uint64_t kind = random(5);
-      if (kind == 0) fault.error = random(2) ? EIO : EAGAIN;
-      if (kind == 1) fault.most_bytes = static_cast<int64_t>(random(9000));
-      if (kind == 2) fault.flip_bit = true;
-    }
-    faults_->Script(faults);
-    const kl_bank_ticket ticket = Submit({random(kRecords), random(kRecords)});
-    kl_lease lease;
-    kl_bank_answer answer;
-    while ((answer = Next(ticket, &lease)) == KL_BANK_READY) {
-      ExpectContent(lease);
-      bank_->Release(lease);
-      ++taken;
-    }
-    failed += answer == KL_BANK_FAILED;
-  }
-  EXPECT_GT(taken, 400);
-  EXPECT_GT(failed, 0);
-  EXPECT_EQ(bank_->Stats().leased_count, 0u);
+  TakeUnderRandomFaults(kRecords, 8);
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "core/abi/bank.h"
 #include "core/abi/checksum.h"
 #include "gtest/gtest.h"
+#include "plugins/common/record_bank/bank_user.h"
 #include "plugins/common/record_bank/fault_reader.h"
 #include "plugins/common/record_bank/record_bank.h"
 #include "plugins/memory_bank/memory_bank.h"
@@ -62,9 +63,8 @@ class RecordingReader final : public record_bank::Reader {
   std::vector<Entry> entries_;
 };
 
-class MemoryFixture : public testing::Test {
+class MemoryFixture : public record_bank::BankUser {
  protected:
-  static constexpr int64_t kLongNs = 20'000'000'000;
   static constexpr uint64_t kLevels = 3;
   static constexpr uint64_t kCounts[kLevels] = {4, 16, 64};
   static constexpr uint64_t kBytes[kLevels] = {40000, 10000, 3000};
@@ -187,19 +187,7 @@ class MemoryFixture : public testing::Test {
     ASSERT_EQ(TryOpen(), KL_OK) << error_.message;
   }
 
-  kl_bank_ticket Submit(const std::vector<uint64_t>& ids, uint32_t kind = KL_SUBMIT_DEMAND) {
-    kl_bank_ticket ticket = 0;
-    EXPECT_EQ(bank_->Submit(ids.data(), static_cast<uint32_t>(ids.size()), kind, &ticket, &error_),
-              KL_OK)
-        << error_.message;
-    return ticket;
-  }
-  kl_bank_answer Next(kl_bank_ticket ticket, kl_lease* lease, int64_t wait_ns = kLongNs) {
-    *lease = {};
-    lease->struct_size = sizeof *lease;
-    return bank_->NextReady(ticket, wait_ns, lease, &error_);
-  }
-  void ExpectContent(const kl_lease& lease) {
+  void ExpectContent(const kl_lease& lease) override {
     ASSERT_EQ(lease.bytes, kBytes[LevelOf(lease.id)]);
     const auto* bytes = static_cast<const uint8_t*>(lease.data);
     for (uint64_t i = 0; i < lease.bytes; ++i) {
@@ -223,14 +211,6 @@ class MemoryFixture : public testing::Test {
       }
       bank_->Release(lease);
     }
-  }
-  void ExpectFailure(kl_bank_ticket ticket, kl_code code, const std::string& text) {
-    kl_lease lease;
-    kl_bank_answer answer;
-    while ((answer = Next(ticket, &lease)) == KL_BANK_READY) bank_->Release(lease);
-    ASSERT_EQ(answer, KL_BANK_FAILED);
-    EXPECT_EQ(error_.code, code) << error_.message;
-    EXPECT_NE(std::string(error_.message).find(text), std::string::npos) << error_.message;
   }
   void WaitForCopies() {
     while (!static_cast<Tiers*>(bank_->places())->idle()) usleep(200);
@@ -296,10 +276,7 @@ class MemoryFixture : public testing::Test {
   std::mutex log_mutex_;
   std::string warnings_;
   kl_host host_ = MakeHost();
-  kl_error error_ = {sizeof error_, KL_OK, {}};
-  RecordingReader* reads_ = nullptr;            // the bank's
-  record_bank::FaultReader* faults_ = nullptr;  // the bank's
-  std::unique_ptr<record_bank::RecordBank> bank_;
+  RecordingReader* reads_ = nullptr;  // the bank's
 
  private:
   kl_host MakeHost() {

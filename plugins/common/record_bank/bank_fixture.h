@@ -15,12 +15,11 @@
 #include "core/abi/bank.h"
 #include "core/abi/checksum.h"
 #include "gtest/gtest.h"
+#include "plugins/common/record_bank/bank_user.h"
 #include "plugins/common/record_bank/fault_reader.h"
 #include "plugins/common/record_bank/record_bank.h"
 
 namespace record_bank {
-
-inline constexpr int64_t kLongNs = 20'000'000'000;
 
 // How the records lie in the file and how they get into slots.
 enum class Shape { kUnalignedPieces, kAligned, kInPlace, kUnpacked };
@@ -30,7 +29,7 @@ inline uint8_t ByteOf(uint64_t id, uint64_t position) {
   return static_cast<uint8_t>(id * 89 + position * 7 + position / 251);
 }
 
-class BankFixture : public testing::Test {
+class BankFixture : public BankUser {
  protected:
   static constexpr uint64_t kRecords = 40;
   static constexpr uint64_t kRecordBytes = 3 * 5000;
@@ -120,20 +119,7 @@ class BankFixture : public testing::Test {
     ASSERT_LE(bank_->Stats().resident_bytes, options_.budget_bytes);
   }
 
-  kl_bank_ticket Submit(const std::vector<uint64_t>& ids, uint32_t kind = KL_SUBMIT_DEMAND) {
-    kl_bank_ticket ticket = 0;
-    EXPECT_EQ(bank_->Submit(ids.data(), static_cast<uint32_t>(ids.size()), kind, &ticket, &error_),
-              KL_OK)
-        << error_.message;
-    EXPECT_NE(ticket, 0u);
-    return ticket;
-  }
-  kl_bank_answer Next(kl_bank_ticket ticket, kl_lease* lease, int64_t wait_ns = kLongNs) {
-    *lease = {};
-    lease->struct_size = sizeof *lease;
-    return bank_->NextReady(ticket, wait_ns, lease, &error_);
-  }
-  void ExpectContent(const kl_lease& lease) {
+  void ExpectContent(const kl_lease& lease) override {
     ASSERT_NE(lease.data, nullptr);
     ASSERT_EQ(lease.bytes, kRecordBytes);
     if (shape_ != Shape::kInPlace) {
@@ -166,18 +152,6 @@ class BankFixture : public testing::Test {
       bank_->Release(lease);
     }
   }
-  void ExpectFailure(kl_bank_ticket ticket, kl_code code, const std::string& text) {
-    kl_lease lease;
-    kl_bank_answer answer;
-    while ((answer = Next(ticket, &lease)) == KL_BANK_READY) bank_->Release(lease);
-    ASSERT_EQ(answer, KL_BANK_FAILED);
-    EXPECT_EQ(error_.code, code) << error_.message;
-    EXPECT_NE(std::string(error_.message).find(text), std::string::npos) << error_.message;
-    // The ticket is over.
-    EXPECT_EQ(Next(ticket, &lease), KL_BANK_FAILED);
-    EXPECT_EQ(error_.code, KL_INVALID_ARGUMENT);
-  }
-
   static kl_code Unpack(void* context, uint64_t id, const void* const* pieces, void* slot,
                         kl_error* error) {
     auto* self = static_cast<BankFixture*>(context);
@@ -203,9 +177,6 @@ class BankFixture : public testing::Test {
   BankKind kind_;
   Surroundings surroundings_;
   std::atomic<uint64_t> refused_id_{UINT64_MAX};
-  kl_error error_ = {sizeof error_, KL_OK, {}};
-  FaultReader* faults_ = nullptr;  // the bank's
-  std::unique_ptr<RecordBank> bank_;
 };
 
 }  // namespace record_bank

@@ -428,23 +428,7 @@ TEST_F(RecordBankTest, ManyThreadsGetTheRightBytes) {
           bank_->Cancel(ticket);
           continue;
         }
-        int taken = 0;
-        for (;;) {
-          kl_lease lease = {};
-          lease.struct_size = sizeof lease;
-          const kl_bank_answer answer = bank_->NextReady(ticket, 10'000'000, &lease, &error);
-          if (answer == KL_BANK_READY) {
-            ExpectContent(lease);
-            bank_->Release(lease);
-            ++taken;
-          } else if (answer == KL_BANK_EXHAUSTED) {
-            std::this_thread::yield();
-          } else if (answer != KL_BANK_PENDING) {
-            ASSERT_EQ(answer, KL_BANK_DONE) << error.message;
-            break;
-          }
-        }
-        ASSERT_EQ(taken, 3);
+        TakeAmongOthers(ticket, 3, &error);
       }
     });
   }

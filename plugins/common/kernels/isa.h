@@ -9,7 +9,13 @@
 
 namespace {
 
-#if defined(__AVX2__)
+#if defined(__AVX512VNNI__)
+constexpr int32_t kIsaPriority = 120;
+constexpr uint64_t kIsaFeatures = KL_CPU_AVX2 | KL_CPU_AVX512 | KL_CPU_AVX512_VNNI;
+#elif defined(__AVX512F__)
+constexpr int32_t kIsaPriority = 110;
+constexpr uint64_t kIsaFeatures = KL_CPU_AVX2 | KL_CPU_AVX512;
+#elif defined(__AVX2__)
 constexpr int32_t kIsaPriority = 100;
 constexpr uint64_t kIsaFeatures = KL_CPU_AVX2;  // with FMA and F16C
 #elif defined(__ARM_FEATURE_MATMUL_INT8)

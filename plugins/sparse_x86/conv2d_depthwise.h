@@ -2,15 +2,16 @@
 //
 //   x f32 [N, C, H, W]   w f32 [C, 1, KH, KW]   bias f32 [C] or absent   y f32 [N, C, OH, OW]
 //
-// A plane is copied with its padding, columns apart by phase (conv_planes.h); then four rows of
-// outputs at once: a tap is one broadcast, four loads, four fmas.
-// Numbers: from the bias on, taps in the order kh, kw.
+// 3x3 windows of stride 1 or 2 read the image itself (depthwise3x3.h). For others a plane is copied
+// with its padding, columns apart by phase (conv_planes.h); then four rows of outputs at once: a
+// tap is one broadcast, four loads, four fmas. Numbers: from the bias on, taps in the order kh, kw.
 // Work: a unit is a plane. Dilations are refused.
 #ifndef PLUGINS_SPARSE_X86_CONV2D_DEPTHWISE_H_
 #define PLUGINS_SPARSE_X86_CONV2D_DEPTHWISE_H_
 
 #include "plugins/common/table.h"
 #include "plugins/sparse_x86/conv_planes.h"
+#include "plugins/sparse_x86/depthwise3x3.h"
 
 namespace {
 
@@ -24,20 +25,18 @@ struct State {
   int32_t offsets[kMostTaps];  // of the taps, in a plane
 };
 
-// Outputs of kCount rows; `from` is the plane at the first of them. kTaps 0: as many as there are.
-template <int kCount, int kTaps>
+// Outputs of kCount rows; `from` is the plane at the first of them.
+template <int kCount>
 KL_INLINE void ComputeRows(const State& s, const float* from, const float* weights, float bias,
                            float* y) {
   const ConvShape& shape = s.shape;
-  const int64_t taps = kTaps > 0 ? kTaps : s.tap_count;
   const int64_t step = shape.strides[0] * s.planes.pitch;
   const Vector low = SetVector(shape.low), high = SetVector(shape.high);
   for (int64_t column = 0; column < shape.out_columns; column += kLanes) {
     Vector sum[kCount];
 #pragma GCC unroll 4
     for (int r = 0; r < kCount; ++r) sum[r] = SetVector(bias);
-#pragma GCC unroll 9
-    for (int64_t tap = 0; tap < taps; ++tap) {
+    for (int64_t tap = 0; tap < s.tap_count; ++tap) {
       const float* pixels = from + column + s.offsets[tap];
       const Vector weight = SetVector(weights[tap]);
 #pragma GCC unroll 4
@@ -59,19 +58,18 @@ KL_INLINE void ComputeRows(const State& s, const float* from, const float* weigh
   }
 }
 
-template <int kTaps>
 __attribute__((noinline)) void ComputePlane(const State& s, const float* planes,
                                             const float* weights, float bias, float* y) {
   const int64_t step = s.shape.strides[0] * s.planes.pitch, columns = s.shape.out_columns;
   int64_t row = 0;
   for (; row + kRows <= s.shape.out_rows; row += kRows) {
-    ComputeRows<kRows, kTaps>(s, planes + row * step, weights, bias, y + row * columns);
+    ComputeRows<kRows>(s, planes + row * step, weights, bias, y + row * columns);
   }
   for (; row + 2 <= s.shape.out_rows; row += 2) {
-    ComputeRows<2, kTaps>(s, planes + row * step, weights, bias, y + row * columns);
+    ComputeRows<2>(s, planes + row * step, weights, bias, y + row * columns);
   }
   if (row < s.shape.out_rows) {
-    ComputeRows<1, kTaps>(s, planes + row * step, weights, bias, y + row * columns);
+    ComputeRows<1>(s, planes + row * step, weights, bias, y + row * columns);
   }
 }
 
@@ -96,6 +94,7 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   State* s = (State*)state;
   KL_TRY(Supports(node, error));
   KL_TRY(ReadConv(node, &s->shape, error));
+  if (IsDepthwise3x3(s->shape)) return KL_OK;
   s->planes = PlanesFor(s->shape);
   for (int64_t kh = 0; kh < s->shape.kernel[0]; ++kh) {
     for (int64_t kw = 0; kw < s->shape.kernel[1]; ++kw) {
@@ -111,26 +110,47 @@ void Work(const kl_run* run, kl_work* work) {
   OnePhase(work, x->shape[0] * x->shape[1]);
 }
 
-kl_code Run(const kl_run* run) {
-  const State& s = *(const State*)run->state;
-  const ConvShape& shape = s.shape;
+// Planes [run->begin, run->end) by `compute`(x, weights, bias, y).
+template <typename Compute>
+KL_INLINE void ForEachPlane(const kl_run* run, Compute compute) {
+  const ConvShape& shape = ((const State*)run->state)->shape;
   const float* bias = ConvBias(run);
-  float* planes = (float*)run->worker_scratch;
-  ZeroPlane(s.planes, planes);
+  const float* x = (const float*)run->operands[kConvX]->data;
+  const float* w = (const float*)run->operands[kConvW]->data;
+  float* y = (float*)run->operands[kConvY]->data;
   for (int64_t unit = run->begin; unit < run->end; ++unit) {
     const int64_t channel = unit % shape.channels;
-    const float* x = (const float*)run->operands[kConvX]->data + unit * shape.rows * shape.columns;
-    float* y = (float*)run->operands[kConvY]->data + unit * shape.out_rows * shape.out_columns;
-    const float* w =
-        (const float*)run->operands[kConvW]->data + channel * shape.kernel[0] * shape.kernel[1];
-    CopyPlane(s.planes, x, planes);
-    const float offset = bias != nullptr ? bias[channel] : 0.0f;
-    if (s.tap_count == 9) {
-      ComputePlane<9>(s, planes, w, offset, y);
-    } else {
-      ComputePlane<0>(s, planes, w, offset, y);
-    }
+    compute(x + unit * shape.rows * shape.columns, w + channel * shape.kernel[0] * shape.kernel[1],
+            bias != nullptr ? bias[channel] : 0.0f, y + unit * shape.out_rows * shape.out_columns);
   }
+}
+
+void Run3x3(const kl_run* run) {
+  const ConvShape& shape = ((const State*)run->state)->shape;
+  ForEachPlane(run, [&](const float* x, const float* taps, float bias, float* y) {
+    const PlaneWeights weights = {taps, bias, shape.low, shape.high};
+    if (TakesPairs(shape)) {
+      PairsPlane(shape, weights, x, y);
+    } else if (shape.strides[0] == 2) {
+      TallPlane<2>(shape, weights, x, y);
+    } else {
+      TallPlane<1>(shape, weights, x, y);
+    }
+  });
+}
+
+kl_code Run(const kl_run* run) {
+  const State& s = *(const State*)run->state;
+  if (IsDepthwise3x3(s.shape)) {
+    Run3x3(run);
+    return KL_OK;
+  }
+  float* planes = (float*)run->worker_scratch;
+  ZeroPlane(s.planes, planes);
+  ForEachPlane(run, [&](const float* x, const float* weights, float bias, float* y) {
+    CopyPlane(s.planes, x, planes);
+    ComputePlane(s, planes, weights, bias, y);
+  });
   return KL_OK;
 }
 

@@ -3,8 +3,8 @@
 //   x f32 [N, C, H, W]   w f32 [M, C, 1, 1], packed   bias f32 [M] or absent   y f32 [N, M, H, W]
 //
 // Refuses weights with so few zeros that the dense product is faster (spmm_cost.h). A zero weight
-// is skipped: it does not carry a NaN or an infinity of x over. Work: images x tiles of pixels x
-// pieces of the output channels.
+// is skipped: it does not carry a NaN or an infinity of x over. Work: spmm_product.h, for each
+// image.
 #ifndef PLUGINS_SPARSE_X86_CONV2D_SPARSE_H_
 #define PLUGINS_SPARSE_X86_CONV2D_SPARSE_H_
 
@@ -56,11 +56,8 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   KL_TRY(ExpectSpmm(node, node->operands[kConvW], error));
   State* s = (State*)state;
   const int64_t pixels = shape.rows * shape.columns;
-  s->product.weights = (const SpmmWeights*)node->operands[kConvW]->data;
-  s->product.tiles = ChooseTiles(*s->product.weights, pixels, /*in_order=*/false);
-  s->product.pixels = pixels;
-  s->product.low = shape.low;
-  s->product.high = shape.high;
+  s->product = ProductOver((const SpmmWeights*)node->operands[kConvW]->data, pixels,
+                           /*in_order=*/false, shape.low, shape.high);
   s->x_floats = shape.channels * pixels;
   s->y_floats = shape.outputs * pixels;
   requirements->worker_scratch_bytes = s->product.worker_scratch_bytes();
@@ -69,18 +66,18 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
 
 void Work(const kl_run* run, kl_work* work) {
   const State* s = (const State*)run->state;
-  OnePhase(work, run->operands[kConvX]->shape[0] * s->product.unit_count());
+  OnePhase(work, run->operands[kConvX]->shape[0] * s->product.unit_count(run->worker_count));
 }
 
 kl_code Run(const kl_run* run) {
   const State* s = (const State*)run->state;
-  const int64_t units = s->product.unit_count();
+  const int64_t units = s->product.unit_count(run->worker_count);
   for (int64_t unit = run->begin; unit < run->end;) {
     const int64_t image = unit / units, first = unit % units;
     const int64_t last = Minimum(units, first + (run->end - unit));
     RunUnits(s->product, (const float*)run->operands[kConvX]->data + image * s->x_floats,
-             ConvBias(run), (float*)run->operands[kConvY]->data + image * s->y_floats, first, last,
-             (float*)run->worker_scratch);
+             ConvBias(run), (float*)run->operands[kConvY]->data + image * s->y_floats, units, first,
+             last, (float*)run->worker_scratch);
     unit += last - first;
   }
   return KL_OK;

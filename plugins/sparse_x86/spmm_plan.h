@@ -77,7 +77,10 @@ struct SpmmTiles {
   int64_t width;        // vectors of pixels in a tile at most
   int64_t tile_count;   // tiles are as even as whole vectors allow
   int64_t split_count;  // pieces of the row blocks: units of a tile
-  bool packs;           // copies a tile's pixels side by side first
+  bool packs;           // copies a tile's pixels side by side before each pass over them
+  // Units are not tiles but pieces of the row blocks, one for each worker, which first copies all
+  // of X, with whole vectors of pixels in each row, for itself.
+  bool by_rows;
   bool two_sets;
 };
 
@@ -85,7 +88,7 @@ constexpr int64_t kSpmmUnits = 16;  // at least so many units, where there are r
 
 #if defined(__AVX512F__)
 
-// Pixels lie in whole vectors, or they are copied.
+// Pixels that lie in whole vectors are read where they are.
 KL_INLINE SpmmTiles TilesAtMost(const SpmmWeights& w, int64_t pixels, bool) {
   SpmmTiles tiles = {};
   tiles.packs = pixels % kLanes != 0;
@@ -133,6 +136,11 @@ KL_INLINE SpmmTiles ChooseTiles(const SpmmWeights& w, int64_t pixels, bool in_or
   tiles.tile_count = CeilDivide(vectors, tiles.width);
   tiles.split_count =
       Maximum(1, Minimum(CeilDivide(kSpmmUnits, Maximum(1, tiles.tile_count)), w.block_count));
+  if (tiles.split_count == 1) return tiles;
+  // Every piece of a tile would copy it again. Where rows of Y end within a cache line, two workers
+  // in one row would hand that line to and fro.
+  tiles.packs = false;
+  tiles.by_rows = pixels % kLanes != 0;
   return tiles;
 }
 

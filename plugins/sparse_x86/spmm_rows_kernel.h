@@ -16,7 +16,6 @@ KL_INLINE kl_code PrepareSpmmRows(const kl_node* node, kl_requirements* requirem
   const SpmmWeights& weights = *(const SpmmWeights*)node->operands[kRowsW]->data;
   const int64_t rows = RowsOf(node->operands[kRowsX]);
   requirements->scratch_bytes = SpmmRowsScratch(weights, rows);
-  requirements->worker_scratch_bytes = SpmmRowsWorkerScratch(weights, rows);
   return KL_OK;
 }
 
@@ -28,7 +27,7 @@ KL_INLINE SpmmRows SpmmRowsOf(const kl_run* run) {
           (const SpmmWeights*)run->operands[kRowsW]->data};
 }
 
-void WorkOfSpmmRows(const kl_run* run, kl_work* work) { SpmmRowsWork(SpmmRowsOf(run), work); }
+void WorkOfSpmmRows(const kl_run* run, kl_work* work) { SpmmRowsWork(SpmmRowsOf(run), run, work); }
 
 kl_code RunOfSpmmRows(const kl_run* run) {
   RunSpmmRows(SpmmRowsOf(run), run);

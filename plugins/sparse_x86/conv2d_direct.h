@@ -48,13 +48,9 @@ void ComputeRow(const State& s, const float* from, const float* weights, const f
       const int64_t columns = Minimum(kTileVectors * kLanes, shape.out_columns - column);
       tile.from = from + column;
       tile.y = y + o * tile.y_pitch + column;
-      if (columns > kLanes) {
-        tile.last_pixels = columns - kLanes;
-        ComputeDenseTile<2>(tile);
-      } else {
-        tile.last_pixels = columns;
-        ComputeDenseTile<1>(tile);
-      }
+      const int64_t vectors = CeilDivide(columns, kLanes);
+      tile.last_pixels = columns - (vectors - 1) * kLanes;
+      ComputeDenseTile(tile, vectors);
     }
     tile.weights += s.tap_count * kTileOutputs;
   }

@@ -52,6 +52,7 @@ __attribute__((noinline)) void ComputeTileOf(const DenseTile& t) {
   const float* next = t.from;
   for (int64_t tap = 0; tap < t.tap_count; ++tap, weights += kTileOutputs, next += t.pitch) {
     const float* from = t.offsets != nullptr ? t.from + t.offsets[tap] : next;
+    Prefetch(weights + kPrefetchAhead / sizeof(float));
     Vector pixels[kVectors];
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) pixels[v] = LoadVector(from + v * kLanes);

@@ -146,11 +146,12 @@ KL_INLINE SpmmTileFunction TileFunction(int64_t width, uint32_t block, bool two_
 }
 
 // A tile's pixels of `columns` columns of X side by side: packed[column][width * kLanes], the last
-// vector filled up with zeros.
+// vector filled up with zeros. Fetches the tile behind it, whose pixels lie next to these, ahead.
 KL_INLINE void PackPixels(const float* x, int64_t x_pitch, int64_t columns, int64_t width,
                           int64_t last_pixels, float* packed) {
   const Mask mask = FirstMask(last_pixels);
   for (int64_t k = 0; k < columns; ++k, x += x_pitch, packed += width * kLanes) {
+    for (int64_t v = 0; v < width; ++v) Prefetch(x + (width + v) * kLanes);
     for (int64_t v = 0; v + 1 < width; ++v) {
       StoreVector(packed + v * kLanes, LoadVector(x + v * kLanes));
     }

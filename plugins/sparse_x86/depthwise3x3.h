@@ -4,8 +4,8 @@
 //   - left])
 //
 // Loads are masked where a window leaves its row; rows outside the image are left out. A vector is
-// 16 (8) columns of a row, and kTallRows rows at once share their input rows; with stride 2 and
-// narrow planes its halves are two rows.
+// 16 (8) columns of a row, and kTallRows rows at once share their input rows and fetch the next
+// ones ahead; with stride 2 and narrow planes its halves are two rows.
 //
 // Numbers: from the bias on, taps in the order kh, kw, whatever the instruction set.
 #ifndef PLUGINS_SPARSE_X86_DEPTHWISE3X3_H_
@@ -43,7 +43,8 @@ struct TallColumns<1> {
   int64_t first;  // column of lane 0 of tap 0
   Mask mask[3];
 
-  KL_INLINE TallColumns(const ConvShape& s, int64_t column) : first(column - s.pads[1]) {
+  KL_INLINE void Prepare(const ConvShape& s, int64_t column) {
+    first = column - s.pads[1];
 #pragma GCC unroll 3
     for (int k = 0; k < 3; ++k) mask[k] = RangeMask(-(first + k), s.columns - (first + k));
   }
@@ -58,7 +59,8 @@ struct TallColumns<2> {
   int64_t first;
   Mask mask[2][2];  // of tap 0 (and 1), of tap 2; of the first, the second vector of columns
 
-  KL_INLINE TallColumns(const ConvShape& s, int64_t column) : first(2 * column - s.pads[1]) {
+  KL_INLINE void Prepare(const ConvShape& s, int64_t column) {
+    first = 2 * column - s.pads[1];
 #pragma GCC unroll 2
     for (int k = 0; k < 2; ++k) {
 #pragma GCC unroll 2
@@ -82,10 +84,16 @@ template <int kStride, int kRows>
 KL_INLINE void TallBlock(const ConvShape& s, const TallColumns<kStride>& columns, const float* x,
                          const Vector weights[9], const PlaneWeights& w, int64_t row, Mask out,
                          float* y) {
+  const int64_t top = row * kStride - s.pads[0];
+  const float* next = x + (top + kRows * kStride + 2) * s.columns + columns.first;
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows * kStride; ++i, next += s.columns) {
+    Prefetch(next);
+    if (kStride == 2) Prefetch(next + kLanes);
+  }
   Vector sum[kRows];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) sum[r] = SetVector(w.bias);
-  const int64_t top = row * kStride - s.pads[0];
 #pragma GCC unroll 16
   for (int i = 0; i < (kRows - 1) * kStride + 3; ++i) {
     if (top + i < 0 || top + i >= s.rows) continue;
@@ -108,26 +116,49 @@ KL_INLINE void TallBlock(const ConvShape& s, const TallColumns<kStride>& columns
   }
 }
 
+// Vectors of columns that are prepared at once.
+constexpr int kColumnsAtOnce = 8;
+
+template <int kStride>
+struct TallStrip {
+  TallColumns<kStride> columns[kColumnsAtOnce];
+  Mask out[kColumnsAtOnce];
+  int64_t first;  // column of y
+  int count;
+};
+
+template <int kStride, int kRows>
+KL_INLINE void TallRows(const ConvShape& s, const TallStrip<kStride>& strip, const float* x,
+                        const Vector weights[9], const PlaneWeights& w, int64_t row, float* y) {
+  for (int v = 0; v < strip.count; ++v) {
+    TallBlock<kStride, kRows>(s, strip.columns[v], x, weights, w, row, strip.out[v],
+                              y + strip.first + v * kLanes);
+  }
+}
+
 template <int kStride>
 __attribute__((noinline)) void TallPlane(const ConvShape& s, const PlaneWeights& w, const float* x,
                                          float* y) {
   Vector weights[9];
 #pragma GCC unroll 9
   for (int i = 0; i < 9; ++i) weights[i] = SetVector(w.taps[i]);
-  for (int64_t column = 0; column < s.out_columns; column += kLanes) {
-    const TallColumns<kStride> columns(s, column);
-    const Mask out = RangeMask(0, s.out_columns - column);
-    float* to = y + column;
-    if (s.out_rows < kTallRows) {
-      for (int64_t row = 0; row < s.out_rows; ++row) {
-        TallBlock<kStride, 1>(s, columns, x, weights, w, row, out, to);
-      }
-      continue;
+  TallStrip<kStride> strip;
+  for (strip.first = 0; strip.first < s.out_columns; strip.first += kColumnsAtOnce * kLanes) {
+    const int64_t left = s.out_columns - strip.first;
+    strip.count = (int)Minimum(kColumnsAtOnce, CeilDivide(left, kLanes));
+    for (int v = 0; v < strip.count; ++v) {
+      strip.columns[v].Prepare(s, strip.first + v * kLanes);
+      strip.out[v] = RangeMask(0, left - v * kLanes);
     }
-    // The last block may compute some rows again.
-    for (int64_t row = 0;; row = Minimum(row + kTallRows, s.out_rows - kTallRows)) {
-      TallBlock<kStride, kTallRows>(s, columns, x, weights, w, row, out, to);
-      if (row + kTallRows >= s.out_rows) break;
+    int64_t row = 0;
+    for (; row + kTallRows <= s.out_rows; row += kTallRows) {
+      TallRows<kStride, kTallRows>(s, strip, x, weights, w, row, y);
+    }
+    if (row < s.out_rows && s.out_rows >= kTallRows) {
+      // Some rows are computed again.
+      TallRows<kStride, kTallRows>(s, strip, x, weights, w, s.out_rows - kTallRows, y);
+    } else {
+      for (; row < s.out_rows; ++row) TallRows<kStride, 1>(s, strip, x, weights, w, row, y);
     }
   }
 }

@@ -34,10 +34,8 @@ struct State {
   int64_t groups;  // of six output channels
   bool by_outputs;
 
-  // Of an image.
-  KL_INLINE int64_t unit_count(int64_t workers) const {
-    return by_outputs ? Maximum(1, Minimum(workers, groups)) : strip_count * split_count;
-  }
+  int64_t unit_count;  // of an image
+
   // The first pixel of a tile.
   KL_INLINE int64_t begin(int64_t tile) const {
     return Minimum(pixels, CeilDivide(pixels, kLanes) * tile / tile_count * kLanes);
@@ -82,6 +80,8 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   s->groups = CeilDivide(s->shape.outputs, kTileOutputs);
   s->split_count = Minimum(CeilDivide(kUnits, s->strip_count), s->groups);
   s->by_outputs = s->split_count > 1 && s->pixels % kLanes != 0;
+  s->unit_count = s->by_outputs ? Maximum(1, Minimum(node->thread_count, s->groups))
+                                : s->strip_count * s->split_count;
   requirements->worker_scratch_bytes =
       (uint64_t)(s->strip_tiles * channels * kTilePixels) * sizeof(float);
   return KL_OK;
@@ -89,7 +89,7 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
 
 void Work(const kl_run* run, kl_work* work) {
   const State* s = (const State*)run->state;
-  OnePhase(work, s->shape.images * s->unit_count(run->worker_count));
+  OnePhase(work, s->shape.images * s->unit_count);
 }
 
 // Groups [first, last) of output channels for a strip of an image.
@@ -130,13 +130,13 @@ void RunStrip(const State& s, const float* x, const float* weights, const float*
   }
 }
 
-// Units [begin, end) of the `units` of an image.
+// Units [begin, end) of an image.
 void RunImage(const State& s, const float* x, const float* weights, const float* bias, float* y,
-              int64_t units, int64_t begin, int64_t end, float* packed) {
+              int64_t begin, int64_t end, float* packed) {
   if (s.by_outputs) {
     for (int64_t strip = 0; strip < s.strip_count; ++strip) {
-      RunStrip(s, x, weights, bias, y, strip, s.groups * begin / units, s.groups * end / units,
-               packed);
+      RunStrip(s, x, weights, bias, y, strip, s.groups * begin / s.unit_count,
+               s.groups * end / s.unit_count, packed);
     }
     return;
   }
@@ -151,14 +151,14 @@ void RunImage(const State& s, const float* x, const float* weights, const float*
 
 kl_code Run(const kl_run* run) {
   const State& s = *(const State*)run->state;
-  const int64_t units = s.unit_count(run->worker_count);
+  const int64_t units = s.unit_count;
   for (int64_t unit = run->begin; unit < run->end;) {
     const int64_t image = unit / units, first = unit % units;
     const int64_t last = Minimum(units, first + (run->end - unit));
     RunImage(s, (const float*)run->operands[kConvX]->data + image * s.shape.channels * s.pixels,
              (const float*)run->operands[kConvW]->data, ConvBias(run),
-             (float*)run->operands[kConvY]->data + image * s.shape.outputs * s.pixels, units, first,
-             last, (float*)run->worker_scratch);
+             (float*)run->operands[kConvY]->data + image * s.shape.outputs * s.pixels, first, last,
+             (float*)run->worker_scratch);
     unit += last - first;
   }
   return KL_OK;

@@ -57,7 +57,7 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   State* s = (State*)state;
   const int64_t pixels = shape.rows * shape.columns;
   s->product = ProductOver((const SpmmWeights*)node->operands[kConvW]->data, pixels,
-                           /*in_order=*/false, shape.low, shape.high);
+                           /*in_order=*/false, node->thread_count, shape.low, shape.high);
   s->x_floats = shape.channels * pixels;
   s->y_floats = shape.outputs * pixels;
   requirements->worker_scratch_bytes = s->product.worker_scratch_bytes();
@@ -66,18 +66,18 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
 
 void Work(const kl_run* run, kl_work* work) {
   const State* s = (const State*)run->state;
-  OnePhase(work, run->operands[kConvX]->shape[0] * s->product.unit_count(run->worker_count));
+  OnePhase(work, run->operands[kConvX]->shape[0] * s->product.unit_count);
 }
 
 kl_code Run(const kl_run* run) {
   const State* s = (const State*)run->state;
-  const int64_t units = s->product.unit_count(run->worker_count);
+  const int64_t units = s->product.unit_count;
   for (int64_t unit = run->begin; unit < run->end;) {
     const int64_t image = unit / units, first = unit % units;
     const int64_t last = Minimum(units, first + (run->end - unit));
     RunUnits(s->product, (const float*)run->operands[kConvX]->data + image * s->x_floats,
-             ConvBias(run), (float*)run->operands[kConvY]->data + image * s->y_floats, units, first,
-             last, (float*)run->worker_scratch);
+             ConvBias(run), (float*)run->operands[kConvY]->data + image * s->y_floats, first, last,
+             (float*)run->worker_scratch);
     unit += last - first;
   }
   return KL_OK;

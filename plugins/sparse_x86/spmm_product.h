@@ -17,12 +17,7 @@ struct SpmmProduct {
   int64_t pixels;
   int64_t x_pitch;  // floats from one row of X to the next
   float low, high;
-
-  KL_INLINE int64_t unit_count(int64_t workers) const {
-    if (pixels < 1) return 0;
-    if (tiles.by_rows) return Maximum(1, Minimum(workers, weights->block_count));
-    return tiles.tile_count * tiles.split_count;
-  }
+  int64_t unit_count;  // of one X
   KL_INLINE uint64_t worker_scratch_bytes() const {
     const int64_t columns = Minimum(weights->chunk, weights->columns);
     const int64_t floats = tiles.by_rows ? weights->columns * RoundUp(pixels, kLanes)
@@ -32,10 +27,14 @@ struct SpmmProduct {
   }
 };
 
-// Of X whose rows lie `pixels` floats apart.
+// Of X whose rows lie `pixels` floats apart, for so many workers.
 KL_INLINE SpmmProduct ProductOver(const SpmmWeights* weights, int64_t pixels, bool in_order,
-                                  float low, float high) {
-  return {weights, ChooseTiles(*weights, pixels, in_order), pixels, pixels, low, high};
+                                  int64_t workers, float low, float high) {
+  const SpmmTiles tiles = ChooseTiles(*weights, pixels, in_order);
+  const int64_t units = pixels < 1      ? 0
+                        : tiles.by_rows ? Maximum(1, Minimum(workers, weights->block_count))
+                                        : tiles.tile_count * tiles.split_count;
+  return {weights, tiles, pixels, pixels, low, high, units};
 }
 
 // Row blocks [first, last) of a tile.
@@ -71,9 +70,10 @@ KL_INLINE void RunTile(const SpmmProduct& product, const float* x, const float* 
   }
 }
 
-// Units [begin, end) of `units` of one X; `packed` is the worker's scratch.
+// Units [begin, end) of one X; `packed` is the worker's scratch.
 KL_INLINE void RunUnits(const SpmmProduct& product, const float* x, const float* bias, float* y,
-                        int64_t units, int64_t begin, int64_t end, float* packed) {
+                        int64_t begin, int64_t end, float* packed) {
+  const int64_t units = product.unit_count;
   const int64_t blocks = product.weights->block_count;
   const SpmmTiles& tiles = product.tiles;
   if (tiles.by_rows) {

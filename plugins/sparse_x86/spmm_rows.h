@@ -33,19 +33,20 @@ KL_INLINE uint64_t SpmmRowsScratch(const SpmmWeights& w, int64_t most_rows) {
 
 KL_INLINE SpmmProduct ProductOf(const SpmmRows& rows) {
   SpmmProduct product =
-      ProductOver(rows.weights, rows.count, /*in_order=*/true, -INFINITY, INFINITY);
+      ProductOver(rows.weights, rows.count, /*in_order=*/true, /*workers=*/1, -INFINITY, INFINITY);
   // x is transposed into whole vectors.
   product.tiles.packs = product.tiles.by_rows = false;
+  product.unit_count = product.tiles.tile_count * product.tiles.split_count;
   product.x_pitch = RoundUp(rows.count, kLanes);
   return product;
 }
 
-KL_INLINE void SpmmRowsWork(const SpmmRows& rows, const kl_run* run, kl_work* work) {
+KL_INLINE void SpmmRowsWork(const SpmmRows& rows, kl_work* work) {
   const SpmmWeights& w = *rows.weights;
   if (rows.count == 1) return OnePhase(work, CeilDivide(w.block_count, kBlocksPerUnit));
   work->phase_count = rows.count > 0 ? 3 : 0;
   work->unit_count[0] = CeilDivide(w.columns, kColumnsPerUnit);
-  work->unit_count[1] = ProductOf(rows).unit_count(run->worker_count);
+  work->unit_count[1] = ProductOf(rows).unit_count;
   work->unit_count[2] = CeilDivide(w.rows, kColumnsPerUnit);
 }
 
@@ -149,9 +150,7 @@ KL_INLINE void RunSpmmRows(const SpmmRows& rows, const kl_run* run) {
     TransposeColumns(rows.x, w.columns, rows.count, begin,
                      Minimum(w.columns, run->end * kColumnsPerUnit), x, x_pitch);
   } else if (run->phase == 1) {
-    const SpmmProduct product = ProductOf(rows);
-    RunUnits(product, x, rows.bias, y, product.unit_count(run->worker_count), run->begin, run->end,
-             /*packed=*/nullptr);
+    RunUnits(ProductOf(rows), x, rows.bias, y, run->begin, run->end, /*packed=*/nullptr);
   } else {
     // y transposed [rows][count] is read in columns of its rows: outputs [first, last) of every
     // row.

@@ -27,7 +27,7 @@ KL_INLINE SpmmRows SpmmRowsOf(const kl_run* run) {
           (const SpmmWeights*)run->operands[kRowsW]->data};
 }
 
-void WorkOfSpmmRows(const kl_run* run, kl_work* work) { SpmmRowsWork(SpmmRowsOf(run), run, work); }
+void WorkOfSpmmRows(const kl_run* run, kl_work* work) { SpmmRowsWork(SpmmRowsOf(run), work); }
 
 kl_code RunOfSpmmRows(const kl_run* run) {
   RunSpmmRows(SpmmRowsOf(run), run);

@@ -15,6 +15,8 @@
 extern "C" {
 extern const kl_table kl_table_sparse_x86_conv2d_pointwise_f32_avx2;
 extern const kl_table kl_table_sparse_x86_conv2d_sparse_f32_avx2;
+extern const kl_table kl_table_sparse_x86_conv2d_pointwise_f32_avx512;
+extern const kl_table kl_table_sparse_x86_conv2d_sparse_f32_avx512;
 }
 
 namespace kinglet {
@@ -29,6 +31,19 @@ constexpr Layer kLayers[] = {
     {144, 24, 56},  {24, 144, 56},  {144, 32, 28},   {32, 192, 28},  {192, 32, 28},  {192, 64, 14},
     {64, 384, 14},  {384, 64, 14},  {384, 96, 14},   {96, 576, 14},  {576, 96, 14},  {576, 160, 7},
     {160, 960, 7},  {960, 160, 7},  {960, 320, 7},   {320, 1280, 7}};
+struct Level {
+  const char* name;
+  bool available;
+  const kl_table& dense;
+  const kl_table& sparse;
+};
+const Level kLevels[] = {
+    {"AVX2", __builtin_cpu_supports("avx2") != 0, kl_table_sparse_x86_conv2d_pointwise_f32_avx2,
+     kl_table_sparse_x86_conv2d_sparse_f32_avx2},
+    {"AVX-512", __builtin_cpu_supports("avx512bw") != 0,
+     kl_table_sparse_x86_conv2d_pointwise_f32_avx512,
+     kl_table_sparse_x86_conv2d_sparse_f32_avx512}};
+
 struct Pruning {
   double zeros;
   int64_t block;
@@ -49,12 +64,12 @@ class Convolution {
   kl_code code() const { return code_; }
   double Microseconds() {
     const auto start = std::chrono::steady_clock::now();
-    runner_.Run();
+    runner_.RunThreads(1);
     return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start)
         .count();
   }
-  static bool Supports(const Layer& layer, const std::vector<float>& weights) {
-    KernelRunner runner(kl_table_sparse_x86_conv2d_sparse_f32_avx2.kernels[0], Attributes(), 3);
+  static bool Supports(const Level& level, const Layer& layer, const std::vector<float>& weights) {
+    KernelRunner runner(level.sparse.kernels[0], Attributes(), 3);
     const int64_t side = layer.side;
     return runner.Prepare(
                {MakeTensor(KL_TYPE_F32, {1, layer.channels, side, side}, nullptr),
@@ -105,14 +120,17 @@ std::vector<float> Pruned(const Layer& layer, const Pruning& pruning, std::mt199
   return weights;
 }
 
-TEST(SpmmChoiceTest, TheCostModelChoosesTheFasterKernel) {
-  if (!__builtin_cpu_supports("avx2")) GTEST_SKIP() << "this processor has no AVX2";
+class SpmmChoiceTest : public ::testing::TestWithParam<int> {};
+
+TEST_P(SpmmChoiceTest, TheCostModelChoosesTheFasterKernel) {
+  const Level& level = kLevels[GetParam()];
+  if (!level.available) GTEST_SKIP() << "this processor has no " << level.name;
   constexpr int kRounds = 15;
   std::mt19937 random(1);
   double chosen_total = 0, best_total = 0;
   int count = 0, wrong = 0;
-  std::printf("one thread; how often as fast as the dense product; * chosen sparse\n%-20s %9s",
-              "layer", "dense us");
+  std::printf("%s, one thread; how often as fast as the dense product; * chosen sparse\n%-20s %9s",
+              level.name, "layer", "dense us");
   for (const Pruning& p : kPrunings) {
     std::printf("  %4.0f%%%s", 100 * p.zeros, p.block == 4 ? " x4" : "   ");
   }
@@ -124,8 +142,8 @@ TEST(SpmmChoiceTest, TheCostModelChoosesTheFasterKernel) {
     double dense_time = 0;
     for (const Pruning& pruning : kPrunings) {
       const std::vector<float> weights = Pruned(layer, pruning, &random);
-      Convolution dense(kl_table_sparse_x86_conv2d_pointwise_f32_avx2, layer, weights);
-      Convolution sparse(kl_table_sparse_x86_conv2d_sparse_f32_avx2, layer, weights);
+      Convolution dense(level.dense, layer, weights);
+      Convolution sparse(level.sparse, layer, weights);
       ASSERT_EQ(KL_OK, dense.code());
       ASSERT_EQ(KL_OK, sparse.code());
       double best[2] = {1e9, 1e9};
@@ -133,7 +151,7 @@ TEST(SpmmChoiceTest, TheCostModelChoosesTheFasterKernel) {
         best[0] = std::min(best[0], dense.Microseconds());
         best[1] = std::min(best[1], sparse.Microseconds());
       }
-      const bool chosen = Convolution::Supports(layer, weights);
+      const bool chosen = Convolution::Supports(level, layer, weights);
       char cell[32];
       std::snprintf(cell, sizeof cell, "  %6.2f%s", best[0] / best[1], chosen ? "*" : " ");
       line += cell;
@@ -151,6 +169,8 @@ TEST(SpmmChoiceTest, TheCostModelChoosesTheFasterKernel) {
   EXPECT_LT(chosen_total / best_total, 1.05);
   EXPECT_LE(wrong, count / 20);
 }
+
+INSTANTIATE_TEST_SUITE_P(Levels, SpmmChoiceTest, ::testing::Values(0, 1));
 
 }  // namespace
 }  // namespace kinglet

@@ -4,9 +4,11 @@
 // block x w fmas need, two of each in a cycle, but no less than the latency of a chain of fmas; and
 // a constant for its start, its end and a mispredicted branch, once in each chunk. Pixels that do
 // not fit the L1 cache cost a third more. Copying a tile costs a load and a store a vector.
-// The dense product does 14.5 multiplications a cycle over whole vectors (dense_tile.h, oneDNN).
+// The dense product does 14.5 multiplications a cycle over whole vectors, with AVX-512 27
+// (dense_tile.h, oneDNN).
 //
-// Constants were fitted on Zen 3; spmm_cost_benchmark compares the choice with the clock.
+// Constants were fitted on Zen 3 and, for AVX-512, on Zen 5; spmm_choice_test compares the choice
+// with the clock.
 #ifndef PLUGINS_SPARSE_X86_SPMM_COST_H_
 #define PLUGINS_SPARSE_X86_SPMM_COST_H_
 
@@ -19,7 +21,7 @@ constexpr double kCyclesPerBlock = 45.0;
 constexpr double kEntryOverhead = 1.15;
 constexpr double kOutOfL1 = 1.35;
 constexpr double kL1Bytes = 32 << 10;
-constexpr double kDensePerCycle = 14.5;
+constexpr double kDensePerCycle = kLanes == 16 ? 27.0 : 14.5;
 // A choice that is nearly even goes to the dense product: it needs no second copy of its indices.
 constexpr double kSparseMargin = 1.1;
 

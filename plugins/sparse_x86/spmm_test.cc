@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "plugins/common/table.h"
@@ -14,6 +15,9 @@ extern "C" {
 extern const kl_table kl_table_sparse_x86_conv2d_sparse_f32_avx2;
 extern const kl_table kl_table_sparse_x86_gemm_sparse_f32_avx2;
 extern const kl_table kl_table_sparse_x86_matmul_sparse_f32_avx2;
+extern const kl_table kl_table_sparse_x86_conv2d_sparse_f32_avx512;
+extern const kl_table kl_table_sparse_x86_gemm_sparse_f32_avx512;
+extern const kl_table kl_table_sparse_x86_matmul_sparse_f32_avx512;
 }
 
 namespace kinglet {
@@ -36,10 +40,24 @@ const std::vector<kl_attribute>& PointwiseAttributes() {
   return attributes;
 }
 
-class SpmmTest : public ::testing::Test {
+struct Level {
+  const char* name;
+  bool available;
+  const kl_table& conv2d;
+  const kl_table& gemm;
+  const kl_table& matmul;
+};
+const Level kLevels[] = {
+    {"avx2", __builtin_cpu_supports("avx2") != 0, kl_table_sparse_x86_conv2d_sparse_f32_avx2,
+     kl_table_sparse_x86_gemm_sparse_f32_avx2, kl_table_sparse_x86_matmul_sparse_f32_avx2},
+    {"avx512", __builtin_cpu_supports("avx512bw") != 0,
+     kl_table_sparse_x86_conv2d_sparse_f32_avx512, kl_table_sparse_x86_gemm_sparse_f32_avx512,
+     kl_table_sparse_x86_matmul_sparse_f32_avx512}};
+
+class SpmmTest : public ::testing::TestWithParam<int> {
  protected:
   void SetUp() override {
-    if (!__builtin_cpu_supports("avx2")) GTEST_SKIP() << "this processor has no AVX2";
+    if (!level_.available) GTEST_SKIP() << "this processor has no " << level_.name;
   }
 
   int64_t Draw(int64_t low, int64_t high) {
@@ -71,8 +89,7 @@ class SpmmTest : public ::testing::Test {
     const std::vector<float> x = Normal(channels * pixels), bias = Normal(outputs);
     const std::vector<float> w = Pruned(outputs, channels, zeros, block);
     AlignedBytes y(static_cast<uint64_t>(outputs * pixels) * sizeof(float));
-    KernelRunner runner(kl_table_sparse_x86_conv2d_sparse_f32_avx2.kernels[0],
-                        PointwiseAttributes().data(), 3);
+    KernelRunner runner(level_.conv2d.kernels[0], PointwiseAttributes().data(), 3);
     runner.set_asks_supports(false);
     ASSERT_EQ(KL_OK,
               runner.Prepare({MakeTensor(KL_TYPE_F32, {1, channels, rows, columns}, x.data()),
@@ -99,10 +116,14 @@ class SpmmTest : public ::testing::Test {
     }
   }
 
+  const Level& level_ = kLevels[GetParam()];
   std::mt19937 random_{5};
 };
 
-TEST_F(SpmmTest, EveryShareOfZerosShapeAndBlock) {
+INSTANTIATE_TEST_SUITE_P(Levels, SpmmTest, ::testing::Values(0, 1),
+                         [](const auto& test) { return std::string(kLevels[test.param].name); });
+
+TEST_P(SpmmTest, EveryShareOfZerosShapeAndBlock) {
   for (const double zeros : {0.0, 0.5, 0.9, 0.97, 1.0}) {
     for (const int64_t block : {1, 2, 4}) {
       for (int i = 0; i < 6; ++i) {
@@ -111,12 +132,14 @@ TEST_F(SpmmTest, EveryShareOfZerosShapeAndBlock) {
       CheckConvolution(Draw(1, 100), Draw(1, 30), 1, 1, zeros, block);
       CheckConvolution(Draw(193, 420), 8, 7, 7, zeros, block);
       CheckConvolution(128, 12, 8, 26, zeros, block);  // whole tiles of 13 vectors
+      CheckConvolution(24, 8, 16, 44, zeros, block);   // wide tiles, some uneven
+      CheckConvolution(600, 8, 4, 8, zeros, block);    // chunks of even blocks
     }
   }
 }
 
 // Greedy answers are the same for every batch size: so must be the rows of a batch.
-TEST_F(SpmmTest, ARowHasTheSameBitsAloneAndInABatch) {
+TEST_P(SpmmTest, ARowHasTheSameBitsAloneAndInABatch) {
   for (const double zeros : {0.7, 0.92}) {
     for (const int64_t block : {1, 2, 4}) {
       const int64_t depth = Draw(100, 500), outputs = 4 * Draw(4, 40), count = Draw(2, 150);
@@ -124,7 +147,7 @@ TEST_F(SpmmTest, ARowHasTheSameBitsAloneAndInABatch) {
                                bias = Normal(outputs);
       std::vector<float> batch(static_cast<size_t>(count * outputs)), alone = batch;
       const auto run = [&](int64_t first, int64_t rows, float* y) {
-        KernelRunner runner(kl_table_sparse_x86_matmul_sparse_f32_avx2.kernels[0], nullptr, 0);
+        KernelRunner runner(level_.matmul.kernels[0], nullptr, 0);
         runner.set_asks_supports(false);
         ASSERT_EQ(KL_OK,
                   runner.Prepare({MakeTensor(KL_TYPE_F32, {rows, depth}, x.data() + first * depth),
@@ -142,13 +165,12 @@ TEST_F(SpmmTest, ARowHasTheSameBitsAloneAndInABatch) {
   }
 }
 
-TEST_F(SpmmTest, DenseWeightsAreLeftToOtherKernels) {
+TEST_P(SpmmTest, DenseWeightsAreLeftToOtherKernels) {
   const int64_t channels = 256, outputs = 256, side = 14;
   for (const auto& [zeros, expected] : std::vector<std::pair<double, kl_code>>{
            {0.0, KL_UNSUPPORTED}, {0.2, KL_UNSUPPORTED}, {0.7, KL_OK}, {0.9, KL_OK}}) {
     const std::vector<float> w = Pruned(outputs, channels, zeros, 1);
-    KernelRunner runner(kl_table_sparse_x86_conv2d_sparse_f32_avx2.kernels[0],
-                        PointwiseAttributes().data(), 3);
+    KernelRunner runner(level_.conv2d.kernels[0], PointwiseAttributes().data(), 3);
     EXPECT_EQ(expected,
               runner.Prepare({MakeTensor(KL_TYPE_F32, {1, channels, side, side}, nullptr),
                               MakeTensor(KL_TYPE_F32, {outputs, channels, 1, 1}, w.data()),
@@ -156,7 +178,7 @@ TEST_F(SpmmTest, DenseWeightsAreLeftToOtherKernels) {
                               MakeTensor(KL_TYPE_F32, {1, outputs, side, side}, nullptr)},
                              true))
         << zeros << runner.message();
-    KernelRunner gemm(kl_table_sparse_x86_gemm_sparse_f32_avx2.kernels[0], nullptr, 0);
+    KernelRunner gemm(level_.gemm.kernels[0], nullptr, 0);
     EXPECT_EQ(expected, gemm.Prepare({MakeTensor(KL_TYPE_F32, {1, outputs}, nullptr),
                                       MakeTensor(KL_TYPE_F32, {outputs, channels}, w.data()),
                                       MakeTensor(KL_TYPE_NONE, {}, nullptr),
@@ -166,11 +188,10 @@ TEST_F(SpmmTest, DenseWeightsAreLeftToOtherKernels) {
   }
 }
 
-TEST_F(SpmmTest, NanOfAWeightedPixelStays) {
+TEST_P(SpmmTest, NanOfAWeightedPixelStays) {
   const std::vector<float> x = {NAN, 1.0f}, w = {0.0f, 2.0f, 3.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
   std::vector<float> y(4);
-  KernelRunner runner(kl_table_sparse_x86_conv2d_sparse_f32_avx2.kernels[0],
-                      PointwiseAttributes().data(), 3);
+  KernelRunner runner(level_.conv2d.kernels[0], PointwiseAttributes().data(), 3);
   runner.set_asks_supports(false);
   ASSERT_EQ(KL_OK, runner.Prepare({MakeTensor(KL_TYPE_F32, {1, 2, 1, 1}, x.data()),
                                    MakeTensor(KL_TYPE_F32, {4, 2, 1, 1}, w.data()),

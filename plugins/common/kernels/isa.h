@@ -13,7 +13,7 @@ namespace {
 constexpr int32_t kIsaPriority = 120;
 constexpr uint64_t kIsaFeatures = KL_CPU_AVX2 | KL_CPU_AVX512 | KL_CPU_AVX512_VNNI;
 #elif defined(__AVX512F__)
-constexpr int32_t kIsaPriority = 110;
+constexpr int32_t kIsaPriority = 115;
 constexpr uint64_t kIsaFeatures = KL_CPU_AVX2 | KL_CPU_AVX512;
 #elif defined(__AVX2__)
 constexpr int32_t kIsaPriority = 100;

@@ -66,8 +66,9 @@ struct NeuronMajor : NeuronMajorLayout {
   // sums[o] += d * scale[o] * sum over j of (w[j][o] - 8) * q[j]. Neurons whose q is 0 are not
   // read. The integer sum of 32 neurons fits 16 bits (32 * 8 * 127 = 32,512), so it may wrap on the
   // way.
+  template <class Ahead>
   static inline __attribute__((noinline)) void AddGroup(const uint8_t* group, int64_t outputs,
-                                                        const ActivationGroup& h, float* sums) {
+                                                        const ActivationGroup& h, float* sums, Ahead* ahead) {
     const int8_t* q = h.natural;
     const float d = h.d[0];
     const uint8_t* first = group + ScaleBytes(outputs);
@@ -85,6 +86,7 @@ struct NeuronMajor : NeuronMajorLayout {
     const int16x8_t start = vdupq_n_s16((int16_t)(-8 * total));
     const float32x4_t scale = vdupq_n_f32(d);
     for (int64_t c = 0; c < outputs; c += kChunkOutputs) {
+      (*ahead)(c);
       // sum[s]: outputs c + 8s .. c + 8s + 7.
       int16x8_t sum[8];
 #pragma GCC unroll 8

@@ -75,8 +75,9 @@ struct NeuronMajor : NeuronMajorLayout {
   // sums[o] += d * scale[o] * sum over j of (w[j][o] - 8) * q[j]. Neurons whose q is 0 are not
   // read. The integer sum of 32 neurons fits 16 bits (32 * 8 * 127 = 32,512), so it may wrap on the
   // way.
+  template <class Ahead>
   static inline __attribute__((noinline)) void AddGroup(const uint8_t* group, int64_t outputs,
-                                                        const ActivationGroup& h, float* sums) {
+                                                        const ActivationGroup& h, float* sums, Ahead* ahead) {
     const int8_t* q = h.q;
     const float d = h.d[0];
     const uint8_t* first = group + ScaleBytes(outputs);
@@ -104,6 +105,7 @@ struct NeuronMajor : NeuronMajorLayout {
     const __m256i start = _mm256_set1_epi16((short)(-8 * total));
     const __m256 scale = _mm256_set1_ps(d);
     for (int64_t c = 0; c < outputs; c += kChunkOutputs) {
+      (*ahead)(c);
       __m256i sum[4] = {start, start, start, start};
       for (int p = 0; p < count; p += 2) {
         const __m256i a = _mm256_loadu_si256((const __m256i*)(rows[p] + c / 2));

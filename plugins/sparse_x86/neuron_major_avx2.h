@@ -77,7 +77,8 @@ struct NeuronMajor : NeuronMajorLayout {
   // way.
   template <class Ahead>
   static inline __attribute__((noinline)) void AddGroup(const uint8_t* group, int64_t outputs,
-                                                        const ActivationGroup& h, float* sums, Ahead* ahead) {
+                                                        const ActivationGroup& h, float* sums,
+                                                        Ahead* ahead) {
     const int8_t* q = h.q;
     const float d = h.d[0];
     const uint8_t* first = group + ScaleBytes(outputs);

@@ -20,7 +20,7 @@
 //   LoadTwice4(p) SwapPairs(v) NegateEven(v)
 //                               p0 p0 p1 p1 ..; v1 v0 v3 v2 ..; -v0 v1 -v2 v3 ..
 //   KeepInRegisters(&v)         the compiler then does not repeat its load
-//   Prefetch(p) PrefetchL2(p)   the line at p, into the L1 or L2 cache
+//   Prefetch(p) PrefetchOnce(p)  the line at p, into the L1 cache; once: it will not be needed again
 //
 // Thread safety: pure functions.
 #ifndef PLUGINS_COMMON_KERNELS_F32X8_H_

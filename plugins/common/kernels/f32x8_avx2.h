@@ -89,7 +89,6 @@ KL_INLINE F8 NegateEven(F8 v) {
 KL_INLINE void KeepInRegisters(F8* v) { asm("" : "+x"(*v)); }
 KL_INLINE void Prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 KL_INLINE void PrefetchOnce(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_NTA); }
-KL_INLINE void PrefetchL2(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T1); }
 
 }  // namespace
 

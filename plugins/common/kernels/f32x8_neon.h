@@ -139,7 +139,6 @@ KL_INLINE F8 NegateEven(F8 v) {
 KL_INLINE void KeepInRegisters(F8* v) { asm("" : "+w"(v->low), "+w"(v->high)); }
 KL_INLINE void Prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
 KL_INLINE void PrefetchOnce(const void* p) { __builtin_prefetch(p, 0, 0); }
-KL_INLINE void PrefetchL2(const void* p) { __builtin_prefetch(p, 0, 2); }
 
 }  // namespace
 

@@ -33,9 +33,10 @@ KL_INLINE uint64_t StreamedScratchBytes(const MoeState& self) {
 // Rows whose lines are fetched side by side.
 constexpr int64_t kRowsTogether = 8;
 
-// Fetches rows a few lines at a time, while others are computed: line 0 of every row, line 2 of every row, ..., then
-// the odd ones. Row after row the hardware would take each for a stream and read on past its end: with a third of the
-// rows wanted that is as much again as what is needed. README.md (sparse_x86) has figures.
+// Fetches rows a few lines at a time, while others are computed: line 0 of every row, line 2 of
+// every row, ..., then the odd ones. Row after row the hardware would take each for a stream and
+// read on past its end: with a third of the rows wanted that is as much again as what is needed.
+// README.md (sparse_x86) has figures.
 class RowFetch {
  public:
   KL_INLINE RowFetch(const uint8_t* const* rows, int64_t count, uint64_t row_bytes)
@@ -110,7 +111,8 @@ KL_INLINE void StreamGates(const StreamedUnit& unit, int64_t b, int64_t ahead,
   }
 }
 
-// Fetches what StreamDown() reads of a block, a part of it for each chunk of outputs of the block before.
+// Fetches what StreamDown() reads of a block, a part of it for each chunk of outputs of the block
+// before.
 template <class NeuronMajor>
 class DownFetch {
  public:
@@ -168,7 +170,9 @@ KL_INLINE void StreamUps(const StreamedUnit& unit, StreamedBlock* blocks, int64_
     for (int64_t i = first; i < next; ++i) {
       fetch.Fetch(share);
       if (next == active) {
-        for (int64_t until = Minimum(chunk + 4 * kChunkOutputs, length); chunk < until; chunk += kChunkOutputs) down(chunk);
+        for (int64_t until = Minimum(chunk + 4 * kChunkOutputs, length); chunk < until;
+             chunk += kChunkOutputs)
+          down(chunk);
       }
       *products[i] = Engine::Dot(rows[i], length, unit.x, rows[i]);
     }
@@ -177,7 +181,8 @@ KL_INLINE void StreamUps(const StreamedUnit& unit, StreamedBlock* blocks, int64_
 }
 
 template <class NeuronMajor>
-KL_INLINE void StreamDown(const StreamedUnit& unit, const StreamedBlock& block, DownFetch<NeuronMajor>* next) {
+KL_INLINE void StreamDown(const StreamedUnit& unit, const StreamedBlock& block,
+                          DownFetch<NeuronMajor>* next) {
   if (block.active_count == 0) return;
   const MoeState& self = *unit.self;
   alignas(32) float h[kGroupNeurons];

@@ -1,7 +1,8 @@
-// Small pieces that the AVX2 kernels share beside those of every instruction set: transposes, sums.
+// Small pieces that the kernels share beside those of every instruction set: transposes, sums.
 //
-// Only for files compiled with AVX2, FMA and F16C. Everything is in an anonymous namespace, so that
-// no copy compiled for AVX2 can be linked into baseline code.
+// Only for files compiled with AVX2, FMA and F16C, and at the levels above with AVX-VNNI or with
+// AVX-512 and its VNNI. Everything is in an anonymous namespace, so that no copy compiled for a level
+// can be linked into baseline code.
 #ifndef PLUGINS_SPARSE_X86_SIMD_AVX2_H_
 #define PLUGINS_SPARSE_X86_SIMD_AVX2_H_
 
@@ -10,6 +11,11 @@
 // Keeps a vector in its register: gcc neither reorders a chain of additions into a tree, which
 // spills, nor repeats a load for each use.
 #define KL_KEEP(v) asm("" : "+x"(v))
+
+// Levels with vpdpbusd: unsigned times signed bytes, four products added up in 32 bits.
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
+#define KL_VNNI
+#endif
 
 namespace {
 
@@ -35,6 +41,17 @@ KL_INLINE void Transpose8x8(__m256i v[8]) {
     v[4 + i] = _mm256_permute2x128_si256(b[i], b[4 + i], 0x31);
   }
 }
+
+#if defined(KL_VNNI)
+// Lane i: sum + the products of bytes 4i .. 4i + 3, unsigned times signed.
+KL_INLINE __m256i DotBytes(__m256i sum, __m256i u, __m256i s) {
+#if defined(__AVX512VNNI__)
+  return _mm256_dpbusd_epi32(sum, u, s);
+#else
+  return _mm256_dpbusd_avx_epi32(sum, u, s);
+#endif
+}
+#endif
 
 // Eight vectors of eight 32-bit integers: lane j of the result is the sum of vector j.
 KL_INLINE __m256i SumEach(const __m256i v[8]) {

@@ -1,6 +1,6 @@
 // Phase 2 of op "moe_ffn" with down [E, D, F]: y[t] = sum over i of weights[t][i] * down_e(h).
 //
-// Units of 16 rows of down (elements of y). Every element of y is a chain of fused multiply-adds
+// Units of kEngineRows rows of down (elements of y). Every element of y is a chain of fused multiply-adds
 // in order of i, each of one expert's product, so it has the same bits for every batch size and
 // number of threads.
 #ifndef PLUGINS_COMMON_KERNELS_MOE_DOWN_H_
@@ -27,7 +27,7 @@ struct RowMajorDown {
     const uint8_t* at = matrix + (uint64_t)row * Engine::RowBytes(neurons);
     return Engine::Dot(at, neurons, vector, at + kPrefetchAhead);
   }
-  // Outputs [first, first + count <= 16) of `vector_count` vectors.
+  // Outputs [first, first + count <= kEngineRows) of `vector_count` vectors.
   template <class Store>
   static KL_INLINE void Multiply(const uint8_t* matrix, int64_t, int64_t neurons, int64_t first,
                                  int64_t count, const void* const* vectors, int64_t vector_count,
@@ -114,25 +114,21 @@ static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeG
         vectors[s] = h + (uint64_t)slots[pass + s] * self.h_bytes;
       }
       Down::Multiply(matrix, self.length, self.neurons, first, rows, vectors, some,
-                     run->worker_scratch, [&](int64_t s, const float* y16) {
-                       float* out = products + slots[pass + s] * kEngineRows;
-                       Store8(out, Load8(y16));
-                       Store8(out + 8, Load8(y16 + 8));
+                     run->worker_scratch, [&](int64_t s, const float* y) {
+                       CopyRows(y, products + slots[pass + s] * kEngineRows);
                      });
     }
   }
   for (int64_t t = 0; t < tokens; ++t) {
-    F8 low = Zero8();
-    F8 high = Zero8();
-    for (int64_t i = 0; i < self.chosen; ++i) {
-      const int64_t slot = t * self.chosen + i;
-      const F8 w = Splat8(weights[slot]);
-      low = MultiplyAdd(w, Load8(products + slot * kEngineRows), low);
-      high = MultiplyAdd(w, Load8(products + slot * kEngineRows + 8), high);
-    }
     float* y = (float*)run->operands[kMoeY]->data + t * self.length + first;
-    StoreFirst(y, rows, low);
-    StoreFirst(y + 8, rows - 8, high);
+    for (int64_t r = 0; r < rows; r += 8) {
+      F8 sum = Zero8();
+      for (int64_t i = 0; i < self.chosen; ++i) {
+        const int64_t slot = t * self.chosen + i;
+        sum = MultiplyAdd(Splat8(weights[slot]), Load8(products + slot * kEngineRows + r), sum);
+      }
+      StoreFirst(y + r, rows - r, sum);
+    }
   }
 }
 

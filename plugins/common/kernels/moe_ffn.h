@@ -265,7 +265,9 @@ KL_INLINE constexpr kl_kernel MoeKernel(const char* name, const kl_dtype* types,
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_MOE_FFN(plugin, stem, up, down, kernel_tolerance)                      \
+#define KL_MOE_FFN(plugin, stem, up, down, kernel_tolerance) \
+  KL_MOE_FFN_TABLE(plugin, stem, up, down, kernel_tolerance)
+#define KL_MOE_FFN_TABLE(plugin, stem, up, down, kernel_tolerance)                \
   namespace {                                                                     \
   const kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_I32, KL_TYPE_F32, up::kType,    \
                              up::kType,   down::kType, KL_TYPE_F32};              \

@@ -62,49 +62,34 @@ struct K8Rows {
   // Unpacks `count` (1..kEngineRows) rows; missing rows repeat the last.
   static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row, int64_t count,
                                                       int64_t blocks, const Panel& panel) {
-    const __m256i low_half = _mm256_set1_epi8(15);
     for (int r = 0; r < kPanelVectors; ++r) {
-      const uint8_t* rows[8];
-      for (int i = 0; i < 8; ++i) {
-        rows[i] = first_row + Minimum(8 * r + i, count - 1) * RowBytes(blocks);
+      const uint8_t* rows[kRowsPerVector];
+      for (int i = 0; i < kRowsPerVector; ++i) {
+        rows[i] = first_row + Minimum(kRowsPerVector * r + i, count - 1) * RowBytes(blocks);
       }
       for (int64_t b = 0; b < blocks; b += 8) {
-        __m256i v[8];
+        RowVector v[8];
         for (int i = 0; i < 4; ++i) {
 #pragma GCC unroll 8
           for (int row = 0; row < 8; ++row) {
-            v[row] = _mm256_loadu_si256((const __m256i*)(rows[row] + 16 + 32 * i));
+            v[row] = LoadRows(row, [&](int k) {
+              return _mm256_loadu_si256((const __m256i*)(rows[k] + 16 + 32 * i));
+            });
           }
-          Transpose8x8(v);
+          TransposeRows(v);
 #pragma GCC unroll 8
           for (int j = 0; j < 8; ++j) {
-            _mm256_store_si256(PanelVector(panel, b + j, 2 * i, r),
-                               _mm256_and_si256(v[j], low_half));
-            _mm256_store_si256(PanelVector(panel, b + j, 2 * i + 1, r),
-                               _mm256_and_si256(_mm256_srli_epi16(v[j], 4), low_half));
+            StoreRows(PanelBytesAt(panel, b + j, 2 * i, r), LowHalves(v[j]));
+            StoreRows(PanelBytesAt(panel, b + j, 2 * i + 1, r), HighHalves(v[j]));
           }
         }
-#pragma GCC unroll 8
-        for (int row = 0; row < 8; ++row) {
-          v[row] = _mm256_castps_si256(Format::Scales(rows[row]));
-        }
-        Transpose8x8(v);
-#pragma GCC unroll 8
-        for (int j = 0; j < 8; ++j) {
-          _mm256_store_si256((__m256i*)PanelRow8(panel.scales, b + j, r), v[j]);
-        }
+        UnpackNumbers(
+            rows, [](const uint8_t* row) { return Format::Scales(row); }, panel.scales, b, r);
         if (kMinima) {
-#pragma GCC unroll 8
-          for (int row = 0; row < 8; ++row) {
-            v[row] = _mm256_castps_si256(Format::Minima(rows[row]));
-          }
-          Transpose8x8(v);
-#pragma GCC unroll 8
-          for (int j = 0; j < 8; ++j) {
-            _mm256_store_si256((__m256i*)PanelRow8(panel.minima, b + j, r), v[j]);
-          }
+          UnpackNumbers(
+              rows, [](const uint8_t* row) { return Format::Minima(row); }, panel.minima, b, r);
         }
-        for (int row = 0; row < 8; ++row) {
+        for (int row = 0; row < kRowsPerVector; ++row) {
           PrefetchNextPanel(rows[row], kGroupBytes, RowBytes(blocks));
           rows[row] += kGroupBytes;
         }

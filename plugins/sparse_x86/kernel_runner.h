@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/abi/dtype.h"
+#include "core/abi/host.h"
 #include "core/abi/kernel.h"
 
 namespace kinglet {

@@ -21,8 +21,8 @@
 
 namespace {
 
-// Halves of eight rows.
-constexpr int kPanelVectors = (int)kEngineRows / 8;
+constexpr int kPanelVectors = (int)kEngineRows / kRowsPerVector;
+static_assert(kPanelVectors == 2, "registers of a tile");
 
 // How the bytes of a weight type multiply.
 enum PanelKind {
@@ -50,12 +50,12 @@ KL_INLINE Panel PanelAt(void* memory, int64_t blocks) {
   return panel;
 }
 
-// Vector `part` (rows 8 * part on) of step `step` of a block.
-KL_INLINE __m256i* PanelVector(const Panel& panel, int64_t block, int step, int part) {
-  return (__m256i*)panel.bytes + (block * 8 + step) * kPanelVectors + part;
+// Vector `part` (rows kRowsPerVector * part on) of step `step` of a block, of a block's numbers.
+KL_INLINE uint8_t* PanelBytesAt(const Panel& panel, int64_t block, int step, int part) {
+  return panel.bytes + ((block * 8 + step) * kEngineRows + part * kRowsPerVector) * 4;
 }
-KL_INLINE float* PanelRow8(float* numbers, int64_t block, int part) {
-  return numbers + block * kEngineRows + 8 * part;
+KL_INLINE float* PanelNumbersAt(float* numbers, int64_t block, int part) {
+  return numbers + block * kEngineRows + part * kRowsPerVector;
 }
 
 }  // namespace

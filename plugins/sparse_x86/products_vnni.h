@@ -24,6 +24,12 @@ template <int kHalf>
 KL_INLINE __m256i ScalesOfHalf(__m256i pairs) {
   return _mm256_srai_epi32(kHalf == 0 ? _mm256_slli_epi32(pairs, 16) : pairs, 16);
 }
+#if defined(__AVX512VNNI__)
+template <int kHalf>
+KL_INLINE __m512i ScalesOfHalf(__m512i pairs) {
+  return _mm512_srai_epi32(kHalf == 0 ? _mm512_slli_epi32(pairs, 16) : pairs, 16);
+}
+#endif
 
 // Sums of u * q over the columns 0..15 and 16..31: lane j belongs to block j.
 struct HalfSums {

@@ -26,6 +26,19 @@ KL_INLINE void PrefetchNextPanel(const uint8_t* group, int64_t group_bytes, uint
   for (int64_t line = 0; line < group_bytes; line += 64) _mm_prefetch(next + line, _MM_HINT_T1);
 }
 
+// of(row)'s eight numbers, of the blocks first, first + 1, .., of the rows of a vector.
+template <class Of>
+KL_INLINE void UnpackNumbers(const uint8_t* const* rows, const Of& of, float* numbers,
+                             int64_t first, int r, int count = 8) {
+  RowVector v[8];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    v[i] = LoadRows(i, [&](int k) { return _mm256_castps_si256(of(rows[k])); });
+  }
+  TransposeRows(v);
+  for (int j = 0; j < count; ++j) StoreRows(PanelNumbersAt(numbers, first + j, r), v[j]);
+}
+
 // From kTokensForPanel tokens on, unpacking a panel costs less than multiplying rows one by one.
 template <class Type>
 struct FileRows {
@@ -105,40 +118,36 @@ struct FileRows {
     }
   }
 
-  // Blocks [first, first + count) of eight rows into part `r` of a panel.
-  static KL_INLINE void UnpackGroup(const uint8_t* const rows[8], int64_t first, int count, int r,
+  // Blocks [first, first + count) of the rows of a vector into part `r` of a panel.
+  static KL_INLINE void UnpackGroup(const uint8_t* const* rows, int64_t first, int count, int r,
                                     const Panel& panel) {
+    RowVector v[8];
     for (int j = 0; j < count; ++j) {
-      __m256i v[8];
 #pragma GCC unroll 8
-      for (int i = 0; i < 8; ++i) v[i] = LoadForProducts<Type>(rows[i], j);
-      Transpose8x8(v);
-#pragma GCC unroll 8
-      for (int s = 0; s < 8; ++s) _mm256_store_si256(PanelVector(panel, first + j, s, r), v[s]);
-    }
-    __m256i v[8];
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) v[i] = _mm256_castps_si256(Type::Scales(rows[i]));
-    Transpose8x8(v);
-    for (int j = 0; j < count; ++j) {
-      _mm256_store_si256((__m256i*)PanelRow8(panel.scales, first + j, r), v[j]);
-    }
-    if (kMinima) {
-#pragma GCC unroll 8
-      for (int i = 0; i < 8; ++i) v[i] = _mm256_castps_si256(Type::Minima(rows[i]));
-      Transpose8x8(v);
-      for (int j = 0; j < count; ++j) {
-        _mm256_store_si256((__m256i*)PanelRow8(panel.minima, first + j, r), v[j]);
+      for (int i = 0; i < 8; ++i) {
+        v[i] = LoadRows(i, [&](int k) { return LoadForProducts<Type>(rows[k], j); });
       }
+      TransposeRows(v);
+#pragma GCC unroll 8
+      for (int s = 0; s < 8; ++s) StoreRows(PanelBytesAt(panel, first + j, s, r), v[s]);
+    }
+    UnpackNumbers(
+        rows, [](const uint8_t* row) { return Type::Scales(row); }, panel.scales, first, r, count);
+    if (kMinima) {
+      UnpackNumbers(
+          rows, [](const uint8_t* row) { return Type::Minima(row); }, panel.minima, first, r,
+          count);
     }
     if (kKind == kHalved) {
 #pragma GCC unroll 8
-      for (int i = 0; i < 8; ++i) v[i] = Type::Halves(rows[i]);
-      Transpose8x8(v);  // dword lane i of vector j: both scales of block j of row i
+      for (int i = 0; i < 8; ++i) {
+        v[i] = LoadRows(i, [&](int k) { return Type::Halves(rows[k]); });
+      }
+      TransposeRows(v);  // dword lane i of vector j: both scales of block j of row i
       for (int j = 0; j < count; ++j) {
-        __m256i* halves = (__m256i*)(panel.halves + 2 * (first + j) * kEngineRows) + r;
-        _mm256_store_si256(halves, ScalesOfHalf<0>(v[j]));
-        _mm256_store_si256(halves + kPanelVectors, ScalesOfHalf<1>(v[j]));
+        int32_t* halves = panel.halves + 2 * (first + j) * kEngineRows + kRowsPerVector * r;
+        StoreRows(halves, ScalesOfHalf<0>(v[j]));
+        StoreRows(halves + kEngineRows, ScalesOfHalf<1>(v[j]));
       }
     }
   }
@@ -147,22 +156,22 @@ struct FileRows {
   static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row, int64_t count,
                                                       int64_t blocks, const Panel& panel) {
     for (int r = 0; r < kPanelVectors; ++r) {
-      const uint8_t* rows[8];
-      for (int i = 0; i < 8; ++i) {
-        rows[i] = first_row + Minimum(8 * r + i, count - 1) * RowBytes(blocks);
+      const uint8_t* rows[kRowsPerVector];
+      for (int i = 0; i < kRowsPerVector; ++i) {
+        rows[i] = first_row + Minimum(kRowsPerVector * r + i, count - 1) * RowBytes(blocks);
       }
       int64_t b = 0;
       for (; b + 8 <= blocks; b += 8) {
         UnpackGroup(rows, b, 8, r, panel);
-        for (int i = 0; i < 8; ++i) {
+        for (int i = 0; i < kRowsPerVector; ++i) {
           PrefetchNextPanel(rows[i], kGroupBytes, RowBytes(blocks));
           rows[i] += kGroupBytes;
         }
       }
       if (b < blocks) {
-        alignas(32) uint8_t padded[8][kGroupBytes];
+        alignas(32) uint8_t padded[kRowsPerVector][kGroupBytes];
         memset(padded, 0, sizeof padded);
-        for (int i = 0; i < 8; ++i) {
+        for (int i = 0; i < kRowsPerVector; ++i) {
           memcpy(padded[i], rows[i], RowBytes(blocks - b));
           rows[i] = padded[i];
         }

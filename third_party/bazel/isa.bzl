@@ -2,12 +2,15 @@
 
 load("//third_party/bazel:copts.bzl", "KL_COPTS")
 
+# gcc 12 finds its own intrinsics of AVX-512 "maybe uninitialized" (PR 105593).
+_AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma", "-mf16c", "-Wno-maybe-uninitialized"]
+
 _X86_64 = {
     "avx2": ["-mavx2", "-mfma", "-mf16c"],
     "avxvnni": ["-mavx2", "-mfma", "-mf16c", "-mavxvnni"],
-    "avx512": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512cd", "-mfma", "-mf16c"],
-    "avx512vnni": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512cd", "-mavx512vnni", "-mfma", "-mf16c"],
-    "amx": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mamx-tile", "-mamx-int8", "-mfma", "-mf16c"],
+    "avx512": _AVX512 + ["-mavx512cd"],
+    "avx512vnni": _AVX512 + ["-mavx512cd", "-mavx512vnni"],
+    "amx": _AVX512 + ["-mamx-tile", "-mamx-int8"],
 }
 
 _AARCH64 = {

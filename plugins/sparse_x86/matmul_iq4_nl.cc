@@ -3,4 +3,4 @@
 #include "plugins/sparse_x86/blocks_avx2.h"
 #include "plugins/sparse_x86/matmul_quantised_avx2.h"
 
-KL_QUANTISED_MATMUL(matmul_iq4_nl_avx2, "matmul_iq4_nl_avx2", TypeIQ4_NL);
+KL_QUANTISED_MATMUL(matmul_iq4_nl, TypeIQ4_NL);

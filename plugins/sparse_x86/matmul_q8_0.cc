@@ -3,4 +3,4 @@
 #include "plugins/sparse_x86/blocks_avx2.h"
 #include "plugins/sparse_x86/matmul_quantised_avx2.h"
 
-KL_QUANTISED_MATMUL(matmul_q8_0_avx2, "matmul_q8_0_avx2", TypeQ8_0);
+KL_QUANTISED_MATMUL(matmul_q8_0, TypeQ8_0);

@@ -3,4 +3,4 @@
 #include "plugins/sparse_x86/blocks_avx2.h"
 #include "plugins/sparse_x86/matmul_quantised_avx2.h"
 
-KL_QUANTISED_MATMUL(matmul_q6_k_avx2, "matmul_q6_k_avx2", TypeQ6_K);
+KL_QUANTISED_MATMUL(matmul_q6_k, TypeQ6_K);

@@ -2,4 +2,4 @@
 #include "plugins/common/table.h"
 #include "plugins/sparse_x86/matmul_head_avx2.h"
 
-KL_HEAD_MATMUL(matmul_q4_0_head_avx2, "matmul_q4_0_head_avx2", K8HeadRows<K8Q4_0>);
+KL_HEAD_MATMUL(matmul_q4_0_head, K8HeadRows<K8Q4_0>);

@@ -2,4 +2,4 @@
 #include "plugins/common/table.h"
 #include "plugins/sparse_x86/matmul_head_avx2.h"
 
-KL_HEAD_MATMUL(matmul_q6_k_head_avx2, "matmul_q6_k_head_avx2", FileHeadRows<TypeQ6_K>);
+KL_HEAD_MATMUL(matmul_q6_k_head, FileHeadRows<TypeQ6_K>);

@@ -1,7 +1,9 @@
-// op "conv2d": oneDNN's convolution on NCHW operands as they are, image by image.
+// op "conv2d": oneDNN's convolution in the layouts that the library chooses, image by image.
 //
-// The contract is that of plugins/reference/conv2d.cc. The clamp is a post-operation; the library's
-// scratchpad is the node's planned scratch.
+// The contract is that of plugins/reference/conv2d.cc: NCHW operands. Most of the library's
+// convolutions want channels in blocks of 8 or 16, so x is reordered into scratch and the result
+// out of it, where the layouts differ; constant weights are reordered once, in prepare(), others in
+// each run. The clamp is a post-operation; the library's scratchpad is planned scratch.
 #include <cmath>
 #include <limits>
 
@@ -79,6 +81,45 @@ kl_code Supports(const kl_node* node, kl_error* error) {
   return Read(node, &geometry, error);
 }
 
+// A part of the node's scratch.
+struct Part {
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+
+  void* In(void* scratch) const { return static_cast<char*>(scratch) + offset; }
+};
+
+// One operand: as the plan has it and, where the library wants it otherwise, a reordered copy.
+class Operand {
+ public:
+  Operand(const memory::desc& plain, const memory::desc& wanted, const dnnl::engine& engine)
+      : plain_(plain, engine, nullptr), wanted_(wanted, engine, nullptr) {
+    if (plain == wanted) return;
+    reordered_ = true;
+    to_wanted_ = dnnl::reorder(plain_, wanted_);
+    to_plain_ = dnnl::reorder(wanted_, plain_);
+  }
+
+  // Of the copy; 0: there is none.
+  uint64_t bytes() const { return reordered_ ? wanted_.get_desc().get_size() : 0; }
+  void Set(void* plain, void* copy) {
+    plain_.set_data_handle(plain);
+    wanted_.set_data_handle(reordered_ ? copy : plain);
+  }
+  void Import(dnnl::stream& stream) {
+    if (reordered_) to_wanted_.execute(stream, plain_, wanted_);
+  }
+  void Export(dnnl::stream& stream) {
+    if (reordered_) to_plain_.execute(stream, wanted_, plain_);
+  }
+  const memory& wanted() const { return wanted_; }
+
+ private:
+  memory plain_, wanted_;
+  bool reordered_ = false;
+  dnnl::reorder to_wanted_, to_plain_;
+};
+
 // One image's convolution. Throws dnnl::error. One thread at a time.
 class Convolution {
  public:
@@ -89,14 +130,30 @@ class Convolution {
         has_bias_(!IsAbsent(node->operands[kBias])),
         primitive_desc_(MakeDesc(node, geometry)),
         primitive_(primitive_desc_),
-        x_(primitive_desc_.src_desc(), engine_, nullptr),
-        w_(primitive_desc_.weights_desc(), engine_, nullptr),
-        y_(primitive_desc_.dst_desc(), engine_, nullptr),
+        x_(Image(node->operands[kX], memory::format_tag::nchw), primitive_desc_.src_desc(),
+           engine_),
+        w_(Weights(node, geometry, memory::format_tag::goihw), primitive_desc_.weights_desc(),
+           engine_),
+        y_(Image(node->operands[kY], memory::format_tag::nchw), primitive_desc_.dst_desc(),
+           engine_),
         scratchpad_(primitive_desc_.scratchpad_desc(), engine_, nullptr) {
     if (has_bias_) bias_ = memory(primitive_desc_.bias_desc(), engine_, nullptr);
+    void* weights = node->operands[kW]->data;
+    if (weights != nullptr && w_.bytes() > 0) {
+      constant_w_ = memory(primitive_desc_.weights_desc(), engine_);
+      SetThreadCount(1);
+      w_.Set(weights, constant_w_.get_data_handle());
+      w_.Import(stream_);
+      stream_.wait();
+      has_constant_w_ = true;
+    }
+    Place(&scratchpad_part_, primitive_desc_.scratchpad_desc().get_size());
+    Place(&x_part_, x_.bytes());
+    Place(&y_part_, y_.bytes());
+    Place(&w_part_, has_constant_w_ ? 0 : w_.bytes());
   }
 
-  uint64_t scratchpad_bytes() const { return primitive_desc_.scratchpad_desc().get_size(); }
+  uint64_t scratch_bytes() const { return scratch_bytes_; }
 
   void Run(const kl_run* run) {
     SetThreadCount(thread_count_);
@@ -104,43 +161,59 @@ class Convolution {
     const kl_tensor* y = run->operands[kY];
     const int64_t x_image = x->shape[1] * x->shape[2] * x->shape[3];
     const int64_t y_image = y->shape[1] * y->shape[2] * y->shape[3];
-    w_.set_data_handle(run->operands[kW]->data);
-    scratchpad_.set_data_handle(run->scratch);
-    std::unordered_map<int, memory> arguments = {{DNNL_ARG_SRC, x_},
-                                                 {DNNL_ARG_WEIGHTS, w_},
-                                                 {DNNL_ARG_DST, y_},
+    if (has_constant_w_) {
+      w_.Set(run->operands[kW]->data, constant_w_.get_data_handle());
+    } else {
+      w_.Set(run->operands[kW]->data, w_part_.In(run->scratch));
+      w_.Import(stream_);
+    }
+    scratchpad_.set_data_handle(scratchpad_part_.In(run->scratch));
+    std::unordered_map<int, memory> arguments = {{DNNL_ARG_SRC, x_.wanted()},
+                                                 {DNNL_ARG_WEIGHTS, w_.wanted()},
+                                                 {DNNL_ARG_DST, y_.wanted()},
                                                  {DNNL_ARG_SCRATCHPAD, scratchpad_}};
     if (has_bias_) {
       bias_.set_data_handle(run->operands[kBias]->data);
       arguments.insert({DNNL_ARG_BIAS, bias_});
     }
     for (int64_t n = 0; n < x->shape[0]; ++n) {
-      x_.set_data_handle(static_cast<float*>(x->data) + n * x_image);
-      y_.set_data_handle(static_cast<float*>(y->data) + n * y_image);
+      x_.Set(static_cast<float*>(x->data) + n * x_image, x_part_.In(run->scratch));
+      y_.Set(static_cast<float*>(y->data) + n * y_image, y_part_.In(run->scratch));
+      x_.Import(stream_);
       primitive_.execute(stream_, arguments);
+      y_.Export(stream_);
       stream_.wait();
     }
   }
 
  private:
-  dnnl::convolution_forward::primitive_desc MakeDesc(const kl_node* node, const Geometry& g) {
-    const kl_tensor* x = node->operands[kX];
+  static memory::desc Image(const kl_tensor* tensor, memory::format_tag layout) {
+    return memory::desc({1, tensor->shape[1], tensor->shape[2], tensor->shape[3]},
+                        memory::data_type::f32, layout);
+  }
+  static memory::desc Weights(const kl_node* node, const Geometry& g, memory::format_tag layout) {
     const kl_tensor* w = node->operands[kW];
-    const kl_tensor* y = node->operands[kY];
-    const auto f32 = memory::data_type::f32;
-    const memory::desc x_desc({1, x->shape[1], x->shape[2], x->shape[3]}, f32,
-                              memory::format_tag::nchw);
-    const memory::desc y_desc({1, y->shape[1], y->shape[2], y->shape[3]}, f32,
-                              memory::format_tag::nchw);
-    const memory::desc w_desc(
-        {g.group, w->shape[0] / g.group, w->shape[1], w->shape[2], w->shape[3]}, f32,
-        memory::format_tag::goihw);
-    const memory::desc bias_desc =
-        has_bias_ ? memory::desc({w->shape[0]}, f32, memory::format_tag::a) : memory::desc();
+    return memory::desc({g.group, w->shape[0] / g.group, w->shape[1], w->shape[2], w->shape[3]},
+                        memory::data_type::f32, layout);
+  }
+
+  void Place(Part* part, uint64_t bytes) {
+    constexpr uint64_t kAlignment = 64;
+    *part = {scratch_bytes_, bytes};
+    scratch_bytes_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  }
+
+  dnnl::convolution_forward::primitive_desc MakeDesc(const kl_node* node, const Geometry& g) {
+    const auto any = memory::format_tag::any;
+    const memory::desc bias_desc = has_bias_
+                                       ? memory::desc({node->operands[kW]->shape[0]},
+                                                      memory::data_type::f32, memory::format_tag::a)
+                                       : memory::desc();
     const dnnl::convolution_forward::desc desc(
-        dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x_desc, w_desc,
-        bias_desc, y_desc, {g.strides[0], g.strides[1]}, {g.dilations[0] - 1, g.dilations[1] - 1},
-        {g.pads[0], g.pads[1]}, {g.pads[2], g.pads[3]});
+        dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
+        Image(node->operands[kX], any), Weights(node, g, any), bias_desc,
+        Image(node->operands[kY], any), {g.strides[0], g.strides[1]},
+        {g.dilations[0] - 1, g.dilations[1] - 1}, {g.pads[0], g.pads[1]}, {g.pads[2], g.pads[3]});
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     if (std::isfinite(g.minimum) || std::isfinite(g.maximum)) {
@@ -159,7 +232,11 @@ class Convolution {
   const bool has_bias_;
   dnnl::convolution_forward::primitive_desc primitive_desc_;
   dnnl::convolution_forward primitive_;
-  memory x_, w_, y_, scratchpad_, bias_;
+  Operand x_, w_, y_;
+  memory scratchpad_, bias_, constant_w_;
+  bool has_constant_w_ = false;
+  uint64_t scratch_bytes_ = 0;
+  Part scratchpad_part_, x_part_, y_part_, w_part_;
 };
 
 kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements* requirements,
@@ -170,7 +247,7 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   return Guarded(node, error, [&]() -> kl_code {
     Convolution* convolution = new Convolution(node, geometry);
     static_cast<ObjectState<Convolution>*>(state)->object = convolution;
-    requirements->scratch_bytes = convolution->scratchpad_bytes();
+    requirements->scratch_bytes = convolution->scratch_bytes();
     return KL_OK;
   });
 }

@@ -64,23 +64,12 @@ KL_INLINE void CopyFloats(const float* from, int64_t count, float* to) {
 // Even columns go to one phase, odd ones to the other; each at most to its `.._end`.
 KL_INLINE void SplitColumns(const float* from, int64_t count, float* even, const float* even_end,
                             float* odd, const float* odd_end) {
-  for (; count > 0; from += 16, even += 8, odd += 8, count -= 16) {
-    const __m256 low = count >= 8 ? _mm256_loadu_ps(from) : LoadFirst(from, count);
-    const __m256 high = count >= 16 ? _mm256_loadu_ps(from + 8)
-                        : count > 8 ? LoadFirst(from + 8, count - 8)
-                                    : _mm256_setzero_ps();
-    const auto pick = [](__m256 pairs) {
-      return _mm256_castsi256_ps(_mm256_permute4x64_epi64(_mm256_castps_si256(pairs), 0xd8));
-    };
-    const __m256 evens = pick(_mm256_shuffle_ps(low, high, 0x88));
-    const __m256 odds = pick(_mm256_shuffle_ps(low, high, 0xdd));
-    if (count >= 16 && even + 8 <= even_end && odd + 8 <= odd_end) {
-      _mm256_storeu_ps(even, evens);
-      _mm256_storeu_ps(odd, odds);
-    } else {
-      StoreFirst(even, Minimum((count + 1) / 2, even_end - even), evens);
-      StoreFirst(odd, Minimum(count / 2, odd_end - odd), odds);
-    }
+  for (; count > 0; from += 2 * kLanes, even += kLanes, odd += kLanes, count -= 2 * kLanes) {
+    const Vector low = LoadMasked(from, RangeMask(0, count));
+    const Vector high = LoadMasked(from + kLanes, RangeMask(0, count - kLanes));
+    StoreMasked(even, RangeMask(0, Minimum((count + 1) / 2, even_end - even)),
+                EvenLanes(low, high));
+    StoreMasked(odd, RangeMask(0, Minimum(count / 2, odd_end - odd)), OddLanes(low, high));
   }
 }
 

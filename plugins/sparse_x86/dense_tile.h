@@ -1,9 +1,11 @@
-// Six output channels x one or two vectors of pixels of a dense product, sums in registers.
+// Six output channels x up to two (AVX-512: four) vectors of pixels of a dense product, sums in
+// registers.
 //
 //   y[o][p] = clamp(bias[o] + sum over taps of weights[tap][o] * from[at(tap) + p])
 //
 // Weights are packed six outputs side by side: [ceil(outputs / 6)][taps][6], filled up with zeros.
-// A tap is one or two loads, six broadcasts, six or twelve fmas. Each pixel adds its taps in order.
+// A tap is a load for each vector, six broadcasts, six fmas for each vector. Each pixel adds its
+// taps in order, whatever the tile's width and the instruction set.
 #ifndef PLUGINS_SPARSE_X86_DENSE_TILE_H_
 #define PLUGINS_SPARSE_X86_DENSE_TILE_H_
 
@@ -13,7 +15,7 @@
 namespace {
 
 constexpr int kTileOutputs = 6;
-constexpr int kTileVectors = 2;
+constexpr int kTileVectors = kLanes == 16 ? 4 : 2;
 
 struct DenseTile {
   const float* from;
@@ -31,14 +33,14 @@ struct DenseTile {
 };
 
 template <int kVectors>
-__attribute__((noinline)) void ComputeDenseTile(const DenseTile& t) {
+__attribute__((noinline)) void ComputeTileOf(const DenseTile& t) {
   Vector sum[kTileOutputs][kVectors];
   const Mask mask = FirstMask(t.last_pixels);
 #pragma GCC unroll 6
   for (int o = 0; o < kTileOutputs; ++o) {
     const bool exists = o < t.outputs;
     const float bias = t.bias != nullptr && exists ? t.bias[o] : 0.0f;
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
       const float* from = t.y + o * t.y_pitch + v * kLanes;
       sum[o][v] = t.first || !exists  ? SetVector(bias)
@@ -50,13 +52,14 @@ __attribute__((noinline)) void ComputeDenseTile(const DenseTile& t) {
   const float* next = t.from;
   for (int64_t tap = 0; tap < t.tap_count; ++tap, weights += kTileOutputs, next += t.pitch) {
     const float* from = t.offsets != nullptr ? t.from + t.offsets[tap] : next;
+    Prefetch(weights + kPrefetchAhead / sizeof(float));
     Vector pixels[kVectors];
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) pixels[v] = LoadVector(from + v * kLanes);
 #pragma GCC unroll 6
     for (int o = 0; o < kTileOutputs; ++o) {
       const Vector weight = SetVector(weights[o]);
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) sum[o][v] = MultiplyAdd(weight, pixels[v], sum[o][v]);
     }
   }
@@ -65,7 +68,7 @@ __attribute__((noinline)) void ComputeDenseTile(const DenseTile& t) {
   for (int o = 0; o < kTileOutputs; ++o) {
     if (o >= t.outputs) break;
     float* out = t.y + o * t.y_pitch;
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
       const Vector result = t.last ? ClampVector(low, high, sum[o][v]) : sum[o][v];
       if (v == kVectors - 1) {
@@ -74,6 +77,15 @@ __attribute__((noinline)) void ComputeDenseTile(const DenseTile& t) {
         StoreVector(out + v * kLanes, result);
       }
     }
+  }
+}
+
+// 1 <= vectors <= kTileVectors.
+KL_INLINE void ComputeDenseTile(const DenseTile& t, int64_t vectors) {
+  if (vectors == 1) return ComputeTileOf<1>(t);
+  if (vectors == 2) return ComputeTileOf<2>(t);
+  if constexpr (kTileVectors == 4) {
+    return vectors == 3 ? ComputeTileOf<3>(t) : ComputeTileOf<4>(t);
   }
 }
 

@@ -1,7 +1,8 @@
 // Y = clamp(W X + bias) with pruned W: what the operators share. X [columns][pixels], Y
 // [rows][pixels].
 //
-// Work: tiles x splits units for each X; consecutive units of a tile are computed in one go.
+// Work: tiles x splits units for each X; or as many as there are workers (SpmmTiles::by_rows). What
+// a unit adds up, and in which order, never depends on their number.
 #ifndef PLUGINS_SPARSE_X86_SPMM_PRODUCT_H_
 #define PLUGINS_SPARSE_X86_SPMM_PRODUCT_H_
 
@@ -14,19 +15,31 @@ struct SpmmProduct {
   const SpmmWeights* weights;
   SpmmTiles tiles;
   int64_t pixels;
+  int64_t x_pitch;  // floats from one row of X to the next
   float low, high;
-
-  KL_INLINE int64_t unit_count() const {
-    return pixels > 0 ? tiles.tile_count * tiles.split_count : 0;
-  }
+  int64_t unit_count;  // of one X
   KL_INLINE uint64_t worker_scratch_bytes() const {
     const int64_t columns = Minimum(weights->chunk, weights->columns);
-    return tiles.packs ? (uint64_t)(columns * tiles.width * kLanes) * sizeof(float) : 0;
+    const int64_t floats = tiles.by_rows ? weights->columns * RoundUp(pixels, kLanes)
+                           : tiles.packs ? columns * tiles.width * kLanes
+                                         : 0;
+    return (uint64_t)floats * sizeof(float);
   }
 };
 
+// Of X whose rows lie `pixels` floats apart, for so many workers.
+KL_INLINE SpmmProduct ProductOver(const SpmmWeights* weights, int64_t pixels, bool in_order,
+                                  int64_t workers, float low, float high) {
+  const SpmmTiles tiles = ChooseTiles(*weights, pixels, in_order);
+  const int64_t units = pixels < 1      ? 0
+                        : tiles.by_rows ? Maximum(1, Minimum(workers, weights->block_count))
+                                        : tiles.tile_count * tiles.split_count;
+  return {weights, tiles, pixels, pixels, low, high, units};
+}
+
+// Row blocks [first, last) of a tile.
 KL_INLINE void RunTile(const SpmmProduct& product, const float* x, const float* bias, float* y,
-                       int64_t tile, int64_t first_split, int64_t last_split, float* packed) {
+                       int64_t tile, int64_t first, int64_t last, float* packed) {
   const SpmmWeights& w = *product.weights;
   const SpmmTiles& tiles = product.tiles;
   const int64_t vectors = CeilDivide(product.pixels, kLanes);
@@ -42,15 +55,13 @@ KL_INLINE void RunTile(const SpmmProduct& product, const float* x, const float* 
   pass.high = product.high;
   pass.last_pixels = Minimum(kLanes, product.pixels - (end - 1) * kLanes);
   const SpmmTileFunction function = TileFunction(width, w.block, tiles.two_sets);
-  const int64_t first = (int64_t)w.block_count * first_split / tiles.split_count;
-  const int64_t last = (int64_t)w.block_count * last_split / tiles.split_count;
   for (int64_t chunk = 0; chunk < w.chunk_count; ++chunk) {
     const int64_t column = chunk * w.chunk;
     pass.chunk_index = chunk;
-    pass.x = x + column * product.pixels + begin * kLanes;
-    pass.x_pitch = product.pixels;
+    pass.x = x + column * product.x_pitch + begin * kLanes;
+    pass.x_pitch = product.x_pitch;
     if (tiles.packs) {
-      PackPixels(pass.x, product.pixels, Minimum(w.chunk, w.columns - column), width,
+      PackPixels(pass.x, product.x_pitch, Minimum(w.chunk, w.columns - column), width,
                  pass.last_pixels, packed);
       pass.x = packed;
       pass.x_pitch = width * kLanes;
@@ -59,15 +70,29 @@ KL_INLINE void RunTile(const SpmmProduct& product, const float* x, const float* 
   }
 }
 
-// Units [begin, end) of one X.
+// Units [begin, end) of one X; `packed` is the worker's scratch.
 KL_INLINE void RunUnits(const SpmmProduct& product, const float* x, const float* bias, float* y,
                         int64_t begin, int64_t end, float* packed) {
-  const int64_t splits = product.tiles.split_count;
-  while (begin < end) {
-    const int64_t tile = begin / splits, first = begin % splits;
-    const int64_t last = Minimum(splits, first + (end - begin));
-    RunTile(product, x, bias, y, tile, first, last, packed);
-    begin += last - first;
+  const int64_t units = product.unit_count;
+  const int64_t blocks = product.weights->block_count;
+  const SpmmTiles& tiles = product.tiles;
+  if (tiles.by_rows) {
+    SpmmProduct copied = product;
+    copied.x_pitch = RoundUp(product.pixels, kLanes);
+    const int64_t vectors = copied.x_pitch / kLanes;
+    PackPixels(x, product.x_pitch, product.weights->columns, vectors,
+               product.pixels - (vectors - 1) * kLanes, packed);
+    for (int64_t tile = 0; tile < tiles.tile_count; ++tile) {
+      RunTile(copied, packed, bias, y, tile, blocks * begin / units, blocks * end / units, nullptr);
+    }
+    return;
+  }
+  const int64_t splits = tiles.split_count;
+  for (int64_t unit = begin, next; unit < end; unit = next) {
+    const int64_t tile = unit / splits, first = unit % splits;
+    next = Minimum(end, (tile + 1) * splits);
+    const int64_t last = first + (next - unit);
+    RunTile(product, x, bias, y, tile, blocks * first / splits, blocks * last / splits, packed);
   }
 }
 

@@ -16,8 +16,8 @@ namespace {
 constexpr int64_t kColumnsPerUnit = 64;  // of a transposition
 constexpr int64_t kBlocksPerUnit = 32;   // row blocks of the product with one row
 
-// What run() needs. The scratch holds x transposed [columns][count], then y transposed
-// [rows][count].
+// What run() needs. The scratch holds x transposed, whole vectors of rows for each column, then y
+// transposed [rows][count].
 struct SpmmRows {
   const float* x;
   const float* bias;  // [rows] or NULL
@@ -28,22 +28,17 @@ struct SpmmRows {
 
 KL_INLINE uint64_t SpmmRowsScratch(const SpmmWeights& w, int64_t most_rows) {
   if (most_rows <= 1) return 0;
-  return (uint64_t)(((int64_t)w.rows + w.columns) * most_rows) * sizeof(float);
+  return (uint64_t)(w.columns * RoundUp(most_rows, kLanes) + w.rows * most_rows) * sizeof(float);
 }
 
 KL_INLINE SpmmProduct ProductOf(const SpmmRows& rows) {
-  return {rows.weights, ChooseTiles(*rows.weights, rows.count, /*in_order=*/true), rows.count,
-          -INFINITY, INFINITY};
-}
-
-// A worker's scratch for any number of rows up to `most_rows`.
-KL_INLINE uint64_t SpmmRowsWorkerScratch(const SpmmWeights& w, int64_t most_rows) {
-  uint64_t bytes = 0;
-  for (int64_t count = 2; count <= Minimum(most_rows, kSpmmWidest1 * kLanes); ++count) {
-    const SpmmProduct product = {&w, ChooseTiles(w, count, true), count, 0, 0};
-    if (product.worker_scratch_bytes() > bytes) bytes = product.worker_scratch_bytes();
-  }
-  return bytes;
+  SpmmProduct product =
+      ProductOver(rows.weights, rows.count, /*in_order=*/true, /*workers=*/1, -INFINITY, INFINITY);
+  // x is transposed into whole vectors.
+  product.tiles.packs = product.tiles.by_rows = false;
+  product.unit_count = product.tiles.tile_count * product.tiles.split_count;
+  product.x_pitch = RoundUp(rows.count, kLanes);
+  return product;
 }
 
 KL_INLINE void SpmmRowsWork(const SpmmRows& rows, kl_work* work) {
@@ -51,7 +46,7 @@ KL_INLINE void SpmmRowsWork(const SpmmRows& rows, kl_work* work) {
   if (rows.count == 1) return OnePhase(work, CeilDivide(w.block_count, kBlocksPerUnit));
   work->phase_count = rows.count > 0 ? 3 : 0;
   work->unit_count[0] = CeilDivide(w.columns, kColumnsPerUnit);
-  work->unit_count[1] = ProductOf(rows).unit_count();
+  work->unit_count[1] = ProductOf(rows).unit_count;
   work->unit_count[2] = CeilDivide(w.rows, kColumnsPerUnit);
 }
 
@@ -148,13 +143,14 @@ KL_INLINE void RunSpmmRows(const SpmmRows& rows, const kl_run* run) {
     return OneRow<1>(rows, first, last);
   }
   float* x = (float*)run->scratch;
-  float* y = x + (int64_t)w.columns * rows.count;
+  const int64_t x_pitch = RoundUp(rows.count, kLanes);
+  float* y = x + (int64_t)w.columns * x_pitch;
   const int64_t begin = run->begin * kColumnsPerUnit;
   if (run->phase == 0) {
     TransposeColumns(rows.x, w.columns, rows.count, begin,
-                     Minimum(w.columns, run->end * kColumnsPerUnit), x, rows.count);
+                     Minimum(w.columns, run->end * kColumnsPerUnit), x, x_pitch);
   } else if (run->phase == 1) {
-    RunUnits(ProductOf(rows), x, rows.bias, y, run->begin, run->end, (float*)run->worker_scratch);
+    RunUnits(ProductOf(rows), x, rows.bias, y, run->begin, run->end, /*packed=*/nullptr);
   } else {
     // y transposed [rows][count] is read in columns of its rows: outputs [first, last) of every
     // row.

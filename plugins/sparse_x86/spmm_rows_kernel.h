@@ -16,7 +16,6 @@ KL_INLINE kl_code PrepareSpmmRows(const kl_node* node, kl_requirements* requirem
   const SpmmWeights& weights = *(const SpmmWeights*)node->operands[kRowsW]->data;
   const int64_t rows = RowsOf(node->operands[kRowsX]);
   requirements->scratch_bytes = SpmmRowsScratch(weights, rows);
-  requirements->worker_scratch_bytes = SpmmRowsWorkerScratch(weights, rows);
   return KL_OK;
 }
 

@@ -38,7 +38,7 @@ KL_INLINE void SpmmBlock(const SpmmPass& pass, const SpmmEntry<kBlock>* entry,
   for (int b = 0; b < kBlock; ++b) {
     const float* from = y + b * pass.y_pitch;
     const float bias = first && pass.bias != nullptr ? pass.bias[row + b] : 0.0f;
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int v = 0; v < kWidth; ++v) {
       sum[0][b][v] = first             ? SetVector(bias)
                      : v == kWidth - 1 ? LoadMasked(from + v * kLanes, mask)
@@ -54,13 +54,13 @@ KL_INLINE void SpmmBlock(const SpmmPass& pass, const SpmmEntry<kBlock>* entry,
       const float* column = x + (int64_t)entry[s].column * pitch;
       Vector pixels[kWidth];
       if (kBlock > 1) {
-#pragma GCC unroll 16
+#pragma GCC unroll 24
         for (int v = 0; v < kWidth; ++v) pixels[v] = LoadVector(column + v * kLanes);
       }
 #pragma GCC unroll 4
       for (int b = 0; b < kBlock; ++b) {
         const Vector weight = SetVector(entry[s].weights[b]);
-#pragma GCC unroll 16
+#pragma GCC unroll 24
         for (int v = 0; v < kWidth; ++v) {
           const Vector pixel = kBlock > 1 ? pixels[v] : LoadVector(column + v * kLanes);
           sum[s][b][v] = MultiplyAdd(weight, pixel, sum[s][b][v]);
@@ -73,7 +73,7 @@ KL_INLINE void SpmmBlock(const SpmmPass& pass, const SpmmEntry<kBlock>* entry,
 #pragma GCC unroll 4
     for (int b = 0; b < kBlock; ++b) {
       const Vector weight = SetVector(entry->weights[b]);
-#pragma GCC unroll 16
+#pragma GCC unroll 24
       for (int v = 0; v < kWidth; ++v) {
         sum[0][b][v] = MultiplyAdd(weight, LoadVector(column + v * kLanes), sum[0][b][v]);
       }
@@ -82,7 +82,7 @@ KL_INLINE void SpmmBlock(const SpmmPass& pass, const SpmmEntry<kBlock>* entry,
 #pragma GCC unroll 4
   for (int b = 0; b < kBlock; ++b) {
     float* to = y + b * pass.y_pitch;
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int v = 0; v < kWidth; ++v) {
       Vector result = sum[0][b][v];
       if (kSets == 2) result = AddVectors(result, sum[kSets - 1][b][v]);
@@ -114,37 +114,44 @@ __attribute__((noinline)) void SpmmTile(const SpmmPass& pass, int64_t begin, int
 
 typedef void (*SpmmTileFunction)(const SpmmPass&, int64_t, int64_t);
 
-// Widest tiles: sums and pixels together fill the sixteen registers of AVX2.
-constexpr int kSpmmWidest1 = 13, kSpmmWidest2 = 6, kSpmmWidest4 = 3;
-constexpr int kSpmmTwoSetsWidth = 4;
+// Widest tiles: sums, and with blocks pixels, fill the sixteen (AVX-512: 32) registers.
+constexpr int kSpmmWidest1 = kLanes == 16 ? 24 : 13;
+constexpr int kSpmmWidest2 = kLanes == 16 ? 10 : 6;
+constexpr int kSpmmWidest4 = kLanes == 16 ? 6 : 3;
+constexpr int kSpmmTwoSetsWidest = 4;
 
-#define KL_SPMM_ROW(width, block) SpmmTile<width, block, 1>
-constexpr SpmmTileFunction kSpmmTiles1[kSpmmWidest1] = {
-    KL_SPMM_ROW(1, 1), KL_SPMM_ROW(2, 1),  KL_SPMM_ROW(3, 1),  KL_SPMM_ROW(4, 1),
-    KL_SPMM_ROW(5, 1), KL_SPMM_ROW(6, 1),  KL_SPMM_ROW(7, 1),  KL_SPMM_ROW(8, 1),
-    KL_SPMM_ROW(9, 1), KL_SPMM_ROW(10, 1), KL_SPMM_ROW(11, 1), KL_SPMM_ROW(12, 1),
-    KL_SPMM_ROW(13, 1)};
-constexpr SpmmTileFunction kSpmmTiles2[kSpmmWidest2] = {KL_SPMM_ROW(1, 2), KL_SPMM_ROW(2, 2),
-                                                        KL_SPMM_ROW(3, 2), KL_SPMM_ROW(4, 2),
-                                                        KL_SPMM_ROW(5, 2), KL_SPMM_ROW(6, 2)};
-constexpr SpmmTileFunction kSpmmTiles4[kSpmmWidest4] = {KL_SPMM_ROW(1, 4), KL_SPMM_ROW(2, 4),
-                                                        KL_SPMM_ROW(3, 4)};
-#undef KL_SPMM_ROW
-constexpr SpmmTileFunction kSpmmTwoSets[kSpmmTwoSetsWidth] = {SpmmTile<1, 1, 2>, SpmmTile<2, 1, 2>,
-                                                              SpmmTile<3, 1, 2>, SpmmTile<4, 1, 2>};
+// The tile functions of widths 1 .. kWidest.
+template <int kBlock, int kSets, int kWidest>
+struct SpmmTileTable {
+  SpmmTileFunction functions[kWidest];
+
+  constexpr SpmmTileTable() : functions() { Fill<kWidest>(); }
+
+ private:
+  template <int kWidth>
+  constexpr void Fill() {
+    functions[kWidth - 1] = SpmmTile<kWidth, kBlock, kSets>;
+    if constexpr (kWidth > 1) Fill<kWidth - 1>();
+  }
+};
+constexpr SpmmTileTable<1, 1, kSpmmWidest1> kSpmmTiles1;
+constexpr SpmmTileTable<2, 1, kSpmmWidest2> kSpmmTiles2;
+constexpr SpmmTileTable<4, 1, kSpmmWidest4> kSpmmTiles4;
+constexpr SpmmTileTable<1, 2, kSpmmTwoSetsWidest> kSpmmTwoSets;
 
 KL_INLINE SpmmTileFunction TileFunction(int64_t width, uint32_t block, bool two_sets) {
-  if (block == 4) return kSpmmTiles4[width - 1];
-  if (block == 2) return kSpmmTiles2[width - 1];
-  return two_sets ? kSpmmTwoSets[width - 1] : kSpmmTiles1[width - 1];
+  if (block == 4) return kSpmmTiles4.functions[width - 1];
+  if (block == 2) return kSpmmTiles2.functions[width - 1];
+  return two_sets ? kSpmmTwoSets.functions[width - 1] : kSpmmTiles1.functions[width - 1];
 }
 
 // A tile's pixels of `columns` columns of X side by side: packed[column][width * kLanes], the last
-// vector filled up with zeros.
+// vector filled up with zeros. Fetches the tile behind it, whose pixels lie next to these, ahead.
 KL_INLINE void PackPixels(const float* x, int64_t x_pitch, int64_t columns, int64_t width,
                           int64_t last_pixels, float* packed) {
   const Mask mask = FirstMask(last_pixels);
   for (int64_t k = 0; k < columns; ++k, x += x_pitch, packed += width * kLanes) {
+    for (int64_t v = 0; v < width; ++v) Prefetch(x + (width + v) * kLanes);
     for (int64_t v = 0; v + 1 < width; ++v) {
       StoreVector(packed + v * kLanes, LoadVector(x + v * kLanes));
     }

@@ -30,8 +30,19 @@ KL_INLINE Vector ClampVector(Vector low, Vector high, Vector v) {
 KL_INLINE Mask FirstMask(int64_t count) {
   return count >= kLanes ? (Mask)0xffff : (Mask)((1u << count) - 1);
 }
+KL_INLINE Mask MaskAnd(Mask a, Mask b) { return (Mask)(a & b); }
+KL_INLINE Mask MaskAndNot(Mask a, Mask b) { return (Mask)(a & ~b); }
 KL_INLINE Vector LoadMasked(const float* p, Mask mask) { return _mm512_maskz_loadu_ps(mask, p); }
 KL_INLINE void StoreMasked(float* p, Mask mask, Vector v) { _mm512_mask_storeu_ps(p, mask, v); }
+// Of the 32 lanes of a, then b.
+KL_INLINE Vector EvenLanes(Vector a, Vector b) {
+  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  return _mm512_permutex2var_ps(a, even, b);
+}
+KL_INLINE Vector OddLanes(Vector a, Vector b) {
+  const __m512i odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+  return _mm512_permutex2var_ps(a, odd, b);
+}
 
 #else
 
@@ -49,10 +60,28 @@ KL_INLINE Vector ClampVector(Vector low, Vector high, Vector v) {
   return _mm256_min_ps(high, _mm256_max_ps(low, v));
 }
 KL_INLINE Mask FirstMask(int64_t count) { return FirstLanes(count); }
+KL_INLINE Mask MaskAnd(Mask a, Mask b) { return _mm256_and_si256(a, b); }
+KL_INLINE Mask MaskAndNot(Mask a, Mask b) { return _mm256_andnot_si256(b, a); }
 KL_INLINE Vector LoadMasked(const float* p, Mask mask) { return _mm256_maskload_ps(p, mask); }
 KL_INLINE void StoreMasked(float* p, Mask mask, Vector v) { _mm256_maskstore_ps(p, mask, v); }
+// Of the 16 lanes of a, then b.
+KL_INLINE Vector PairsInOrder(Vector v) {
+  return _mm256_castsi256_ps(_mm256_permute4x64_epi64(_mm256_castps_si256(v), 0xd8));
+}
+KL_INLINE Vector EvenLanes(Vector a, Vector b) {
+  return PairsInOrder(_mm256_shuffle_ps(a, b, 0x88));
+}
+KL_INLINE Vector OddLanes(Vector a, Vector b) {
+  return PairsInOrder(_mm256_shuffle_ps(a, b, 0xdd));
+}
 
 #endif
+
+// Lanes [begin, end), whatever the numbers.
+KL_INLINE Mask RangeMask(int64_t begin, int64_t end) {
+  const auto clamped = [](int64_t v) { return v < 0 ? 0 : v > kLanes ? kLanes : v; };
+  return MaskAndNot(FirstMask(clamped(end)), FirstMask(clamped(begin)));
+}
 
 }  // namespace
 

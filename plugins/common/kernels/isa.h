@@ -11,6 +11,8 @@
 #define KL_ISA_LEVEL avx512vnni
 #elif defined(__AVXVNNI__)
 #define KL_ISA_LEVEL avxvnni
+#elif defined(__AVX512F__)
+#define KL_ISA_LEVEL avx512
 #elif defined(__AVX2__)
 #define KL_ISA_LEVEL avx2
 #elif defined(__ARM_FEATURE_MATMUL_INT8)
@@ -37,6 +39,9 @@ constexpr uint64_t kIsaFeatures = KL_CPU_AVX2 | KL_CPU_AVX512 | KL_CPU_AVX512_VN
 #elif defined(__AVXVNNI__)
 constexpr int32_t kIsaPriority = 110;
 constexpr uint64_t kIsaFeatures = KL_CPU_AVX2 | KL_CPU_AVX_VNNI;
+#elif defined(__AVX512F__)
+constexpr int32_t kIsaPriority = 110;
+constexpr uint64_t kIsaFeatures = KL_CPU_AVX2 | KL_CPU_AVX512;
 #elif defined(__AVX2__)
 constexpr int32_t kIsaPriority = 100;
 constexpr uint64_t kIsaFeatures = KL_CPU_AVX2;  // with FMA and F16C

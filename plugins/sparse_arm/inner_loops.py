@@ -105,7 +105,7 @@ def innermost_loops(lines):
 
 def mca(lines, cpu):
     text = "\n".join(l for l in lines if not re.match(r"\s*(\.(?!L)|//|#)", l)) + "\n"
-    command = ["llvm-mca", "-mtriple=aarch64", "-mcpu=" + cpu, "-mattr=+dotprod,+i8mm,+fp-armv8",
+    command = ["llvm-mca-19", "-mtriple=aarch64", "-mcpu=" + cpu, "-mattr=+dotprod,+i8mm,+fp-armv8",
                "-iterations=50", "-resource-pressure=true", "-instruction-info=false"]
     out = subprocess.run(command, input=text, check=True, capture_output=True, text=True).stdout
     cycles = int(re.search(r"Total Cycles:\s+(\d+)", out).group(1)) / 50

@@ -30,9 +30,11 @@ LEVELS = {
     "dotprod": ["-march=armv8.2-a+dotprod"],
     "i8mm": ["-march=armv8.2-a+dotprod+i8mm"],
 }
-CPUS = {"cortex-a55": ("neon", "dotprod"),
-        "cortex-a76": ("neon", "dotprod"),
-        "cortex-x2": ("neon", "dotprod", "i8mm")}
+# Processor: llvm's model of it, the levels of interest. Neoverse N1 is a Cortex-A76; of the models with i8mm, Neoverse V2 is
+# nearest to a Cortex-X2: four vector units.
+CPUS = {"cortex-a55": ("cortex-a55", ("neon", "dotprod")),
+        "cortex-a76": ("neoverse-n1", ("neon", "dotprod")),
+        "cortex-x2": ("neoverse-v2", ("neon", "dotprod", "i8mm"))}
 # File stem, a part of the function's name, what it is, bytes of 32 weights.
 LOOPS = [
     ("moe_ffn_q4_0", "12StreamHidden.*6K8Rows.*6K8Q4_0", "q4_0, one token", 18),
@@ -143,11 +145,11 @@ def main():
                     file.write("\n".join(body) + "\n")
             code = [l for l in body if mnemonic(l) and not mnemonic(l).startswith(".")]
             needed = [l for l in code if MULTIPLY.match(mnemonic(l)) or LOAD.match(mnemonic(l))]
-            for cpu, levels in CPUS.items():
+            for cpu, (model, levels) in CPUS.items():
                 if level not in levels:
                     continue
-                cycles, _, port = mca(code, cpu)
-                _, bound, _ = mca(needed, cpu)
+                cycles, _, port = mca(code, model)
+                _, bound, _ = mca(needed, model)
                 blocks = products / 32
                 drawn = "%.1f" % (bytes_of_32 * blocks / cycles) if bytes_of_32 else "-"
                 print("| %s | %s | %.1f | %s | %.2f | %.2f | %.2f | %s | %s |" % (

@@ -45,9 +45,9 @@ struct Q8Row {
     return LoadBytes8(block + 2 + i % kBlock) * Splat8(HalfToFloat(LoadU16(block)));
   }
   // round(x * inverse), halves away from zero: truncated after adding the number below 0.5.
-  static KL_INLINE F8 Code(F8 x, F8 inverse) {
+  static KL_INLINE F8 BeforeTruncation(F8 x, F8 inverse) {
     const F8 product = x * inverse;
-    return Truncate(product + CopySign(Splat8(0x1.fffffep-2f), product));
+    return product + CopySign(Splat8(0x1.fffffep-2f), product);
   }
   static KL_INLINE void StoreRow(const float* from, int64_t length, uint8_t* row) {
     for (int64_t at = 0; at < length; at += kBlock, row += kBlockBytes) {
@@ -60,8 +60,8 @@ struct Q8Row {
       const float d = MaximumAcross(largest) / 127.0f;
       const F8 inverse = Splat8(d >= FLT_MIN ? 1.0f / d : 0.0f);
       StoreU16(row, FloatToHalf(d));
-      StoreBytes16((int8_t*)row + 2, Code(x[0], inverse), Code(x[1], inverse));
-      StoreBytes16((int8_t*)row + 18, Code(x[2], inverse), Code(x[3], inverse));
+      for (int v = 0; v < 4; ++v) x[v] = BeforeTruncation(x[v], inverse);
+      StoreTruncated32(row + 2, x);
     }
   }
 };

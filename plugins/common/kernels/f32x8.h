@@ -14,9 +14,9 @@
 //   SumEach8(v[8])              lane j: sum of vector j, ((0+1)+(2+3)) + ((4+5)+(6+7))
 //   LoadHalf8(p) StoreHalf8(p, v) LoadBrain8(p)        f16 (to nearest even) and bf16 in memory
 //   FloatToHalf(x) HalfToFloat(h)                      one number
-//   StoreBytes16(p, a, b)       sixteen numbers as signed bytes, rounded as Round does
 //   LoadBytes8(p)               eight signed bytes
-//   Truncate(v) CopySign(a, v)  towards zero; a >= 0 with the sign of v
+//   StoreTruncated32(p, v[4])   numbers within -128..127 as signed bytes, rounded towards zero
+//   CopySign(a, v)              a >= 0 with the sign of v
 //   Below8(a, b) NotZero8(v) FirstLanes8(n)            masks: all ones or all zeros
 //   Select(mask, a, b) Keep(mask, v)                   a or b; v or 0
 //   MaskBits(mask) FirstLane(v)                        bit i: lane i of a mask; lane 0

@@ -76,17 +76,18 @@ KL_INLINE F8 LoadBrain8(const void* p) {
 KL_INLINE float HalfToFloat(uint16_t half) { return _cvtsh_ss(half); }
 
 KL_INLINE uint16_t FloatToHalf(float value) { return _cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT); }
-KL_INLINE void StoreBytes16(int8_t* p, F8 a, F8 b) {
-  const __m256i words = _mm256_permute4x64_epi64(
-      _mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b)), 0xD8);
-  _mm_storeu_si128((__m128i*)p, _mm_packs_epi16(_mm256_castsi256_si128(words),
-                                                _mm256_extracti128_si256(words, 1)));
-}
 
 KL_INLINE F8 LoadBytes8(const void* p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p)));
 }
-KL_INLINE F8 Truncate(F8 v) { return _mm256_round_ps(v, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }
+KL_INLINE void StoreTruncated32(void* p, const F8 v[4]) {
+  const __m256i low = _mm256_packs_epi32(_mm256_cvttps_epi32(v[0]), _mm256_cvttps_epi32(v[1]));
+  const __m256i high = _mm256_packs_epi32(_mm256_cvttps_epi32(v[2]), _mm256_cvttps_epi32(v[3]));
+  // Packing works within halves: dwords 0 4 1 5 2 6 3 7 are in order again.
+  _mm256_storeu_si256((__m256i*)p,
+                      _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high),
+                                                  _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
+}
 KL_INLINE F8 CopySign(F8 a, F8 v) {
   return _mm256_or_ps(a, _mm256_and_ps(v, _mm256_set1_ps(-0.0f)));
 }

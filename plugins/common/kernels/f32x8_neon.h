@@ -104,19 +104,19 @@ KL_INLINE float HalfToFloat(uint16_t half) {
 KL_INLINE uint16_t FloatToHalf(float value) {
   return vget_lane_u16(vreinterpret_u16_f16(vcvt_f16_f32(vdupq_n_f32(value))), 0);
 }
-KL_INLINE void StoreBytes16(int8_t* p, F8 a, F8 b) {
-  const int16x8_t first =
-      vcombine_s16(vqmovn_s32(vcvtnq_s32_f32(a.low)), vqmovn_s32(vcvtnq_s32_f32(a.high)));
-  const int16x8_t second =
-      vcombine_s16(vqmovn_s32(vcvtnq_s32_f32(b.low)), vqmovn_s32(vcvtnq_s32_f32(b.high)));
-  vst1q_s8(p, vcombine_s8(vqmovn_s16(first), vqmovn_s16(second)));
-}
 
 KL_INLINE F8 LoadBytes8(const void* p) {
   const int16x8_t v = vmovl_s8(vld1_s8((const int8_t*)p));
   return {vcvtq_f32_s32(vmovl_s16(vget_low_s16(v))), vcvtq_f32_s32(vmovl_high_s16(v))};
 }
-KL_INLINE F8 Truncate(F8 v) { return {vrndq_f32(v.low), vrndq_f32(v.high)}; }
+KL_INLINE int8x8_t Truncate(F8 v) {
+  return vqmovn_s16(
+      vcombine_s16(vqmovn_s32(vcvtq_s32_f32(v.low)), vqmovn_s32(vcvtq_s32_f32(v.high))));
+}
+KL_INLINE void StoreTruncated32(void* p, const F8 v[4]) {
+  vst1q_s8((int8_t*)p, vcombine_s8(Truncate(v[0]), Truncate(v[1])));
+  vst1q_s8((int8_t*)p + 16, vcombine_s8(Truncate(v[2]), Truncate(v[3])));
+}
 KL_INLINE F8 CopySign(F8 a, F8 v) {
   const uint32x4_t sign = vdupq_n_u32(0x80000000u);
   return {vbslq_f32(sign, v.low, a.low), vbslq_f32(sign, v.high, a.high)};

@@ -6,7 +6,7 @@
 Compiles kernel files with the cross compiler and the flags of third_party/bazel/isa.bzl, takes the
 innermost loop with the most multiply-accumulates of each function, and asks llvm-mca for cycles.
 Run from the repository's root. Needs g++-aarch64-linux-gnu (third_party/install.sh --aarch64) and
-llvm-19 (apt-get install llvm-19: the one of --dev has no models of these processors); writes nothing but what --asm asks for.
+llvm-19 (--dev); writes nothing but what --asm asks for.
 
 Columns:
   cycles / 32   cycles for 32 weights of one row and one token
@@ -31,8 +31,8 @@ LEVELS = {
     "dotprod": ["-march=armv8.2-a+dotprod"],
     "i8mm": ["-march=armv8.2-a+dotprod+i8mm"],
 }
-# Processor: llvm's model of it, the levels of interest. Neoverse N1 is a Cortex-A76; of the models with i8mm, Neoverse V2 is
-# nearest to a Cortex-X2: four vector units.
+# Processor: llvm's model of it, the levels of interest. Neoverse N1 is a Cortex-A76; of the models with
+# i8mm, Neoverse V2 is nearest to a Cortex-X2: four vector units.
 CPUS = {"cortex-a55": ("cortex-a55", ("neon", "dotprod")),
         "cortex-a76": ("neoverse-n1", ("neon", "dotprod")),
         "cortex-x2": ("neoverse-v2", ("neon", "dotprod", "i8mm"))}

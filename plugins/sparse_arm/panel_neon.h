@@ -77,8 +77,8 @@ KL_INLINE void PutHalf(const Panel& panel, int64_t block, int64_t row, int half,
   PutFactor(panel.halves + (2 * block + half) * kFactorsOfBlock, row, (float)scale);
 }
 
-// sums[v] for a tile of kTokens tokens and the rows from `row` on: block `first` and every eighth
-// after it.
+// sums[v] for a tile of kTokens tokens and the rows from `row` on: block `first`, which exists, and
+// every eighth after it.
 template <int kTraits, int kTokens>
 KL_INLINE void SumEveryEighth(const Panel& panel, int64_t row, int64_t first, int64_t blocks,
                               const ActivationGroup* const* tokens, float* sums) {
@@ -160,9 +160,11 @@ static inline __attribute__((noinline)) void MultiplyPanelTile(const Panel& pane
   constexpr int kVectors = TileVectors(kTokens);
   for (int64_t row = 0; row < kPanelRows; row += kPanelTileRows) {
     alignas(64) float sums[8][4 * kVectors];
-    for (int64_t j = 0; j < 8; ++j) {
+    const int64_t chains = Minimum(8, blocks);
+    for (int64_t j = 0; j < chains; ++j) {
       SumEveryEighth<kTraits, kTokens>(panel, row, j, blocks, tokens, sums[j]);
     }
+    for (int64_t j = chains; j < 8; ++j) memset(sums[j], 0, sizeof sums[j]);
     float32x4_t total[kVectors];
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {

@@ -13,6 +13,10 @@
 //   MaximumAcross(v)
 //   SumEach8(v[8])              lane j: sum of vector j, ((0+1)+(2+3)) + ((4+5)+(6+7))
 //   LoadHalf8(p) StoreHalf8(p, v) LoadBrain8(p)        f16 (to nearest even) and bf16 in memory
+//   FloatToHalf(x) HalfToFloat(h)                      one number
+//   LoadBytes8(p)               eight signed bytes
+//   StoreTruncated32(p, v[4])   numbers within -128..127 as signed bytes, rounded towards zero
+//   CopySign(a, v)              a >= 0 with the sign of v
 //   Below8(a, b) NotZero8(v) FirstLanes8(n)            masks: all ones or all zeros
 //   Select(mask, a, b) Keep(mask, v)                   a or b; v or 0
 //   MaskBits(mask) FirstLane(v)                        bit i: lane i of a mask; lane 0
@@ -21,6 +25,11 @@
 //                               p0 p0 p1 p1 ..; v1 v0 v3 v2 ..; -v0 v1 -v2 v3 ..
 //   KeepInRegisters(&v)         the compiler then does not repeat its load
 //   Prefetch(p) PrefetchOnce(p)  the line at p, into the L1 cache; once: it will not be needed again
+//
+// F4 is half of an F8, for sums of four vectors: it has *, and
+//
+//   SumEach4(a, b, c, d)        lane j: sum of vector j, in the order of SumEach8
+//   SplatF4(v) StoreF4(p, v) StoreLow2(p, v) StoreHigh2(p, v)
 //
 // Thread safety: pure functions.
 #ifndef PLUGINS_COMMON_KERNELS_F32X8_H_

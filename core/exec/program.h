@@ -68,6 +68,10 @@ class Program {
   // After a Run() with a wanted_count: computes all logits of its rows, from the hidden values that are still there.
   absl::Status CompleteLogits(Scheduler* scheduler);
 
+  // Has `hook` (NULL: nobody) asked before each run of a node of a plan without experts, streamed weights or memory, whose
+  // nodes have hooks of their own.
+  void SetHook(size_t node, NodeHook* hook) { runs_[node].hook = hook; }
+
   // Whether runs are measured node by node; switching it on begins anew. A run costs a few clock readings a node more.
   void SetProfiling(bool on);
   // By node of the plan; empty unless profiling.

@@ -14,6 +14,7 @@
 #include "tools/bench/result.h"
 #include "tools/bench/runner.h"
 #include "tools/common/command.h"
+#include "tools/common/cpu_name.h"
 #include "tools/common/engine.h"
 #include "tools/common/expert_report.h"
 #include "tools/common/files.h"
@@ -64,16 +65,6 @@ Failure ListTests(const Settings& settings, std::vector<BenchTest>* tests) {
   }
   if (tests->empty()) return {kExitUsage, "nothing to measure: -p, -n and --pair are all 0"};
   return Success();
-}
-
-std::string CpuName() {
-  std::ifstream file("/proc/cpuinfo");
-  std::string line;
-  while (std::getline(file, line)) {
-    if (line.compare(0, 10, "model name") != 0) continue;
-    return std::string(absl::StripAsciiWhitespace(line.substr(line.find(':') + 1)));
-  }
-  return "";
 }
 
 std::string TimeNow() {

@@ -15,10 +15,11 @@
 //   y             i8, u8     [N, M, OH, OW]         out
 //
 // Attributes: those of conv2d; minimum, maximum (int, default the ends of the type) are codes;
-//             fixed_point (int, default 0): how sums become codes (quantized.h).
+//             fixed_point (int, default 0): how sums become codes
+//             (plugins/common/fixed_point.h).
 // Work:    one unit a row of y.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
-// Numbers: quantized.h. Kernels may differ from this one by one code.
+// Numbers: plugins/common/fixed_point.h. Kernels may differ from this one by one code.
 // Source:  ONNX QLinearConv; TFLite CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED.
 #include "plugins/reference/quantized_window.h"
 
@@ -91,9 +92,7 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   check.Shape(kBias, {outputs});
   for (const uint32_t i : {kXScale, kYScale, kYZero}) CheckOneOrCount(node, i, 1, &check);
   CheckOneOrCount(node, kWScale, outputs, &check);
-  const CodeRange all = CodesOf(type);
-  s->range.low = ClampCode(kl_attribute_int(node, "minimum", all.low), all);
-  s->range.high = ClampCode(kl_attribute_int(node, "maximum", all.high), all);
+  s->range = ReadCodeRange(node, type);
   s->fixed_point = kl_attribute_int(node, "fixed_point", 0) != 0;
   return check.code();
 }
@@ -110,14 +109,15 @@ kl_code Run(const kl_run* run) {
   const double y_scale = ScaleAt(run->operands[kYScale], 0);
   for (int64_t unit = run->begin; unit < run->end; ++unit) {
     const int64_t m = unit / rows % outputs;
-    const double factor = x_scale * ScaleAt(run->operands[kWScale], m) / y_scale;
+    const Requantizer requantizer = MakeRequantizer(
+        x_scale * ScaleAt(run->operands[kWScale], m) / y_scale, s->fixed_point, zero, s->range);
     const int32_t offset = IsAbsent(bias) ? 0 : WholeAt(bias, m);
     for (int64_t ow = 0; ow < columns; ++ow) {
       const int32_t sum =
           CodeSum(run, kCodes, s->convolution, unit / rows / outputs, m, unit % rows, ow);
       const int32_t total =
           static_cast<int32_t>(static_cast<uint32_t>(sum) + static_cast<uint32_t>(offset));
-      StoreCode(y, unit * columns + ow, Requantize(total, factor, s->fixed_point, zero, s->range));
+      StoreCode(y, unit * columns + ow, Requantize(requantizer, total));
     }
   }
   return KL_OK;

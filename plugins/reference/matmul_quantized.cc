@@ -13,10 +13,11 @@
 //   y_zero_point  type of y  []           in
 //   y             i8, u8     [.., M, N]   out
 //
-// Attributes: fixed_point (int, default 0): how sums become codes (quantized.h).
+// Attributes: fixed_point (int, default 0): how sums become codes
+//             (plugins/common/fixed_point.h).
 // Work:    one unit a row of y.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
-// Numbers: quantized.h. Kernels may differ from this one by one code.
+// Numbers: plugins/common/fixed_point.h. Kernels may differ from this one by one code.
 // Source:  ONNX QLinearMatMul.
 #include "plugins/reference/quantized_matmul.h"
 
@@ -69,10 +70,10 @@ kl_code Run(const kl_run* run) {
   for (int64_t unit = run->begin; unit < run->end; ++unit) {
     const double a_scale = ScaleAt(run->operands[kAScale], unit % rows);
     for (int64_t n = 0; n < columns; ++n) {
-      const double factor = a_scale * ScaleAt(run->operands[kBScale], n) / y_scale;
-      StoreCode(
-          y, unit * columns + n,
-          Requantize(CodeDot(run, kCodes, unit, n), factor, fixed_point, zero, CodesOf(y->type)));
+      const Requantizer requantizer =
+          MakeRequantizer(a_scale * ScaleAt(run->operands[kBScale], n) / y_scale, fixed_point, zero,
+                          CodesOf(y->type));
+      StoreCode(y, unit * columns + n, Requantize(requantizer, CodeDot(run, kCodes, unit, n)));
     }
   }
   return KL_OK;

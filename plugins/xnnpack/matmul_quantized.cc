@@ -53,7 +53,7 @@ kl_code Supports(const kl_node* node, kl_error* error) {
   return KL_OK;
 }
 
-// The operator for codes of b as they lie, [K, N].
+// The operator for codes of b column by column, [N, K].
 xnn_status Create(const kl_node* node, const int8_t* transposed, const float* scales,
                   xnn_operator_t* op) {
   const size_t depth = static_cast<size_t>(node->operands[kB]->shape[0]);

@@ -18,12 +18,19 @@ bool IsDefaultDomain(const std::string& domain) { return domain.empty() || domai
 
 // Operators that mean the same from operator set 7 to 12, Clip with its attributes aside.
 bool MeansTheSame(const std::string& op) {
-  static const std::set<std::string> kOps = {
-      "Add", "AveragePool", "BatchNormalization", "Clip", "Concat", "Constant", "Conv", "Div",
-      "Dropout", "Elu", "Erf", "Exp", "Flatten", "Gemm", "GlobalAveragePool", "GlobalMaxPool",
-      "HardSigmoid", "Identity", "LeakyRelu", "MatMul", "MaxPool", "Mul", "Pow", "PRelu",
-      "ReduceMax", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Shape", "Sigmoid", "Softmax",
-      "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze"};
+  static const std::set<std::string> kOps = {"Add",           "AveragePool", "BatchNormalization",
+                                             "Clip",          "Concat",      "Constant",
+                                             "Conv",          "Div",         "Dropout",
+                                             "Elu",           "Erf",         "Exp",
+                                             "Flatten",       "Gemm",        "GlobalAveragePool",
+                                             "GlobalMaxPool", "HardSigmoid", "Identity",
+                                             "LeakyRelu",     "MatMul",      "MaxPool",
+                                             "Mul",           "Pow",         "PRelu",
+                                             "ReduceMax",     "ReduceMean",  "ReduceSum",
+                                             "Relu",          "Reshape",     "Shape",
+                                             "Sigmoid",       "Softmax",     "Sqrt",
+                                             "Squeeze",       "Sub",         "Tanh",
+                                             "Transpose",     "Unsqueeze"};
   return kOps.count(op) > 0;
 }
 
@@ -100,7 +107,8 @@ Failure FoldInto(const GraphIndex& index, const onnx::NodeProto& norm, onnx::Nod
                  onnx::GraphProto* graph, bool* folded) {
   std::vector<float> parameters[4];
   for (int i = 0; i < 4; ++i) {
-    const onnx::TensorProto* tensor = norm.input_size() == 5 ? index.Constant(norm.input(1 + i)) : nullptr;
+    const onnx::TensorProto* tensor =
+        norm.input_size() == 5 ? index.Constant(norm.input(1 + i)) : nullptr;
     if (tensor == nullptr) return Success();
     const Failure failure = FloatsOf(*tensor, &parameters[i]);
     if (!failure.ok()) return failure;
@@ -130,8 +138,9 @@ Failure FoldInto(const GraphIndex& index, const onnx::NodeProto& norm, onnx::Nod
       float& weight = weights[m * size + i];
       weight = static_cast<float>(static_cast<double>(weight) * factor);
     }
-    bias[m] = static_cast<float>((static_cast<double>(bias[m]) - static_cast<double>(parameters[2][m])) * factor +
-                                 static_cast<double>(parameters[1][m]));
+    bias[m] = static_cast<float>(
+        (static_cast<double>(bias[m]) - static_cast<double>(parameters[2][m])) * factor +
+        static_cast<double>(parameters[1][m]));
   }
   for (onnx::TensorProto& tensor : *graph->mutable_initializer()) {
     if (tensor.name() == conv->input(1)) SetFloats(weights, &tensor);

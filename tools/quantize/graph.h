@@ -25,8 +25,8 @@ double FloatOf(const onnx::NodeProto& node, const std::string& name, double othe
 
 int64_t OpsetOf(const onnx::ModelProto& model);
 
-// Makes the model ready: operator set 12 or newer, constants as initialisers, each BatchNormalization
-// folded into the Conv that only it reads. The network computes the same.
+// Makes the model ready: operator set 12 or newer, constants as initialisers, each
+// BatchNormalization folded into the Conv that only it reads. The network computes the same.
 Failure Simplify(const std::string& path, onnx::ModelProto* model);
 
 // Who writes and reads what. Borrows the graph, which must not change.

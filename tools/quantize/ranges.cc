@@ -78,7 +78,8 @@ std::vector<int8_t> CodesOf(const std::vector<float>& weights, const std::vector
   std::vector<int8_t> codes;
   codes.reserve(weights.size());
   for (size_t i = 0; i < weights.size(); ++i) {
-    const double code = std::nearbyint(static_cast<double>(weights[i]) / static_cast<double>(scales[i / size]));
+    const double code =
+        std::nearbyint(static_cast<double>(weights[i]) / static_cast<double>(scales[i / size]));
     codes.push_back(static_cast<int8_t>(std::clamp(code, -127.0, 127.0)));
   }
   return codes;

@@ -2,7 +2,8 @@
 //
 //   every sample --Add()--> smallest, largest --(percentile)--> histogram --> scale, zero point
 //
-// real = (code - zero_point) * scale with codes of -128 .. 127; 0 is always a code. Not thread safe.
+// real = (code - zero_point) * scale with codes of -128 .. 127; 0 is always a code. Not thread
+// safe.
 #ifndef KINGLET_TOOLS_QUANTIZE_RANGES_H_
 #define KINGLET_TOOLS_QUANTIZE_RANGES_H_
 

@@ -41,8 +41,7 @@ bool IsLayer(const GraphIndex& index, const onnx::NodeProto& node) {
   if (node.input_size() < 2 || node.output_size() != 1 || index.Constant(node.input(0)) != nullptr)
     return false;
   const onnx::TensorProto* w = index.Constant(node.input(1));
-  if (node.op_type() == "Conv")
-    return IsF32(w, 4) && IsBias(index, node, 2, w->dims(0));
+  if (node.op_type() == "Conv") return IsF32(w, 4) && IsBias(index, node, 2, w->dims(0));
   if (node.op_type() == "Gemm") {
     return IsF32(w, 2) && IntOf(node, "transA", 0) == 0 &&
            IsBias(index, node, 2, w->dims(IntOf(node, "transB", 0) != 0 ? 0 : 1));
@@ -50,12 +49,16 @@ bool IsLayer(const GraphIndex& index, const onnx::NodeProto& node) {
   return node.op_type() == "MatMul" && IsF32(w, 2);
 }
 
-// Whether Relu or Clip keeps values in a constant range: then the range of codes does its work.
+// Whether the range of its codes does the work of Relu or Clip: constant limits around 0.
 bool IsClamp(const GraphIndex& index, const onnx::NodeProto& node) {
   if (node.op_type() == "Relu") return true;
   if (node.op_type() != "Clip") return false;
-  for (int i = 1; i < node.input_size(); ++i) {
-    if (HasInput(node, i) && index.Constant(node.input(i)) == nullptr) return false;
+  for (int i = 1; i < node.input_size() && i < 3; ++i) {
+    if (!HasInput(node, i)) continue;
+    const onnx::TensorProto* limit = index.Constant(node.input(i));
+    std::vector<float> values;
+    if (limit == nullptr || !FloatsOf(*limit, &values).ok() || values.size() != 1) return false;
+    if (i == 1 ? !(values[0] <= 0.0f) : !(values[0] >= 0.0f)) return false;
   }
   return true;
 }
@@ -65,7 +68,7 @@ bool IsClamp(const GraphIndex& index, const onnx::NodeProto& node) {
 std::vector<Treatment> PlanTreatments(const onnx::GraphProto& graph) {
   const GraphIndex index(graph);
   std::vector<Treatment> treatments;
-  std::set<std::string> codes;        // values that have codes
+  std::set<std::string> codes;  // values that have codes
   std::set<const onnx::NodeProto*> absorbed;
   for (const onnx::NodeProto& node : graph.node()) {
     Treatment treatment = Treatment::kFloat;
@@ -75,7 +78,8 @@ std::vector<Treatment> PlanTreatments(const onnx::GraphProto& graph) {
     } else if (IsLayer(index, node)) {
       treatment = Treatment::kLayer;
     } else if (node.output_size() == 1 &&
-               OneOf(node.op_type(), {"Add", "Sub", "Mul", "AveragePool", "GlobalAveragePool", "Concat"}) &&
+               OneOf(node.op_type(),
+                     {"Add", "Sub", "Mul", "AveragePool", "GlobalAveragePool", "Concat"}) &&
                std::any_of(node.input().begin(), node.input().end(),
                            [&](const std::string& input) { return codes.count(input) > 0; })) {
       treatment = Treatment::kAround;
@@ -98,7 +102,8 @@ std::vector<Treatment> PlanTreatments(const onnx::GraphProto& graph) {
 namespace {
 
 // What node `i` writes, the clamp behind it included.
-std::string ResultOf(const onnx::GraphProto& graph, const std::vector<Treatment>& treatments, size_t i) {
+std::string ResultOf(const onnx::GraphProto& graph, const std::vector<Treatment>& treatments,
+                     size_t i) {
   const std::string& own = graph.node(static_cast<int>(i)).output(0);
   for (size_t next = i + 1; next < treatments.size(); ++next) {
     const onnx::NodeProto& node = graph.node(static_cast<int>(next));
@@ -183,8 +188,8 @@ class Writer {
     return name;
   }
 
-  onnx::TensorProto* AddTensor(const std::string& name, int32_t type, const std::vector<int64_t>& shape,
-                               const void* data, size_t bytes) {
+  onnx::TensorProto* AddTensor(const std::string& name, int32_t type,
+                               const std::vector<int64_t>& shape, const void* data, size_t bytes) {
     onnx::TensorProto* tensor = to_.add_initializer();
     tensor->set_name(Unique(name));
     tensor->set_data_type(type);
@@ -192,15 +197,19 @@ class Writer {
     tensor->set_raw_data(data, bytes);
     return tensor;
   }
-  std::string AddFloats(const std::string& name, const std::vector<int64_t>& shape, const std::vector<float>& values) {
-    return AddTensor(name, onnx::TensorProto::FLOAT, shape, values.data(), values.size() * sizeof(float))->name();
+  std::string AddFloats(const std::string& name, const std::vector<int64_t>& shape,
+                        const std::vector<float>& values) {
+    return AddTensor(name, onnx::TensorProto::FLOAT, shape, values.data(),
+                     values.size() * sizeof(float))
+        ->name();
   }
-  std::string AddBytes(const std::string& name, const std::vector<int64_t>& shape, const std::vector<int8_t>& values) {
+  std::string AddBytes(const std::string& name, const std::vector<int64_t>& shape,
+                       const std::vector<int8_t>& values) {
     return AddTensor(name, onnx::TensorProto::INT8, shape, values.data(), values.size())->name();
   }
   std::string AddShape(const std::string& name, const std::vector<int64_t>& values) {
-    return AddTensor(name, onnx::TensorProto::INT64, {static_cast<int64_t>(values.size())}, values.data(),
-                     values.size() * sizeof(int64_t))
+    return AddTensor(name, onnx::TensorProto::INT64, {static_cast<int64_t>(values.size())},
+                     values.data(), values.size() * sizeof(int64_t))
         ->name();
   }
 
@@ -274,8 +283,14 @@ class Writer {
     const std::string exact = Unique(result + "/exact");
     copy.set_output(0, exact);
     *to_.add_node() = copy;
-    const Coded coded = {Unique(result + "/codes"), scales_.at(result), result};
-    const auto [scale, zero] = Scale(coded.scale, result);
+    Coded coded = {Unique(result + "/codes"), scales_.at(result), result};
+    if (node.op_type() == "AveragePool") {
+      // Means of codes: readers that know it need no other scale.
+      const Coded& from = codes_.at(node.input(0));
+      coded.scale = from.scale;
+      coded.scale_of = from.scale_of;
+    }
+    const auto [scale, zero] = Scale(coded.scale, coded.scale_of);
     AddNode("QuantizeLinear", coded.name, {exact, scale, zero}, coded.name);
     SetCodes(result, coded, node.op_type());
   }
@@ -295,7 +310,8 @@ class Writer {
     std::string weights, scales, zeros, bias;
   };
 
-  Failure ReadBias(const onnx::NodeProto& node, double factor, size_t channels, std::vector<float>* bias) {
+  Failure ReadBias(const onnx::NodeProto& node, double factor, size_t channels,
+                   std::vector<float>* bias) {
     bias->assign(channels, 0.0f);
     if (!HasInput(node, 2)) return Success();
     const Failure failure = FloatsOf(*index_.Constant(node.input(2)), bias);
@@ -303,14 +319,15 @@ class Writer {
     return failure;
   }
 
-  std::string AddBias(const std::string& name, const std::vector<float>& bias, double x_scale, const std::vector<float>& scales) {
+  std::string AddBias(const std::string& name, const std::vector<float>& bias, double x_scale,
+                      const std::vector<float>& scales) {
     std::vector<int32_t> codes;
     for (size_t m = 0; m < bias.size(); ++m) {
       const double code = static_cast<double>(bias[m]) / (x_scale * static_cast<double>(scales[m]));
       codes.push_back(static_cast<int32_t>(std::nearbyint(code)));
     }
-    return AddTensor(name, onnx::TensorProto::INT32, {static_cast<int64_t>(codes.size())}, codes.data(),
-                     codes.size() * sizeof(int32_t))
+    return AddTensor(name, onnx::TensorProto::INT32, {static_cast<int64_t>(codes.size())},
+                     codes.data(), codes.size() * sizeof(int32_t))
         ->name();
   }
 
@@ -331,7 +348,8 @@ class Writer {
     if (!failure.ok()) return failure;
     for (const float weight : weights) {
       if (!std::isfinite(weight))
-        return {kExitBadData, absl::StrCat("tensor ", w.name(), ": expected finite weights, found others")};
+        return {kExitBadData,
+                absl::StrCat("tensor ", w.name(), ": expected finite weights, found others")};
     }
     // [M, ..]: outputs first, alpha multiplied in.
     const bool inputs_first = product || (!conv && IntOf(node, "transB", 0) == 0);
@@ -345,7 +363,8 @@ class Writer {
     std::vector<float> scales, bias;
     QuantizeChannels(weights, outputs, &scales);
     if (!product) {
-      failure = ReadBias(node, conv ? 1.0 : FloatOf(node, "beta", 1.0), static_cast<size_t>(outputs), &bias);
+      failure = ReadBias(node, conv ? 1.0 : FloatOf(node, "beta", 1.0),
+                         static_cast<size_t>(outputs), &bias);
       if (!failure.ok()) return failure;
       FitBias(bias, x_scale, &scales);
     }
@@ -355,12 +374,13 @@ class Writer {
     const auto [y_scale, y_zero] = Scale(y.scale, result);
     const std::string name = node.name().empty() ? result : node.name();
     const std::string w_scales = AddFloats(w.name() + "/scales", {outputs}, scales);
-    const std::string w_zeros =
-        AddBytes(w.name() + "/zero_points", {outputs}, std::vector<int8_t>(static_cast<size_t>(outputs), 0));
+    const std::string w_zeros = AddBytes(w.name() + "/zero_points", {outputs},
+                                         std::vector<int8_t>(static_cast<size_t>(outputs), 0));
     if (product) {
       codes = Transposed(codes, static_cast<size_t>(outputs), depth);
       const std::string w_codes = AddBytes(w.name() + "/codes", {w.dims(0), outputs}, codes);
-      AddNode("QLinearMatMul", name, {x.name, x_scale_name, x_zero, w_codes, w_scales, w_zeros, y_scale, y_zero}, y.name);
+      AddNode("QLinearMatMul", name,
+              {x.name, x_scale_name, x_zero, w_codes, w_scales, w_zeros, y_scale, y_zero}, y.name);
     } else {
       const std::string own_bias = AddBias(result + "/bias_codes", bias, x_scale, scales);
       std::vector<int64_t> shape = {outputs, static_cast<int64_t>(depth), 1, 1};
@@ -370,11 +390,12 @@ class Writer {
       if (!conv) {
         from = Unique(result + "/pixels");
         to = Unique(result + "/pixel_codes");
-        AddNode("Reshape", from, {x.name, AddShape(from + "/shape", {-1, static_cast<int64_t>(depth), 1, 1})}, from);
+        AddNode("Reshape", from,
+                {x.name, AddShape(from + "/shape", {-1, static_cast<int64_t>(depth), 1, 1})}, from);
       }
-      onnx::NodeProto* layer =
-          AddNode("QLinearConv", name,
-                  {from, x_scale_name, x_zero, w_codes, w_scales, w_zeros, y_scale, y_zero, own_bias}, to);
+      onnx::NodeProto* layer = AddNode(
+          "QLinearConv", name,
+          {from, x_scale_name, x_zero, w_codes, w_scales, w_zeros, y_scale, y_zero, own_bias}, to);
       if (conv) {
         *layer->mutable_attribute() = node.attribute();
       } else {
@@ -396,7 +417,8 @@ class Writer {
 
   void KeepUsedConstants() {
     std::set<std::string> used;
-    for (const onnx::NodeProto& node : to_.node()) used.insert(node.input().begin(), node.input().end());
+    for (const onnx::NodeProto& node : to_.node())
+      used.insert(node.input().begin(), node.input().end());
     for (const onnx::ValueInfoProto& output : from_.output()) used.insert(output.name());
     for (const onnx::TensorProto& tensor : from_.initializer()) {
       if (used.count(tensor.name()) > 0) *to_.add_initializer() = tensor;

@@ -10,7 +10,8 @@
 //   Relu, Clip behind one of the first rows: its range decides; codes saturate
 //   everything else               stays f32, between DequantizeLinear and QuantizeLinear
 //
-// All codes are i8; weights lie around 0. Builds with ONNX's protocol buffers only. Not thread safe.
+// All codes are i8; weights lie around 0. Builds with ONNX's protocol buffers only. Not thread
+// safe.
 #ifndef KINGLET_TOOLS_QUANTIZE_REWRITE_H_
 #define KINGLET_TOOLS_QUANTIZE_REWRITE_H_
 #if defined(ONNX_ML)
@@ -28,11 +29,11 @@ namespace kinglet::tools {
 
 // What becomes of a node.
 enum class Treatment {
-  kFloat,   // stays
-  kLayer,   // a product with constant weights
-  kAround,  // f32 between codes
-  kCodes,   // moves codes
-  kAbsorbed // Relu or Clip whose work the codes' range does
+  kFloat,    // stays
+  kLayer,    // a product with constant weights
+  kAround,   // f32 between codes
+  kCodes,    // moves codes
+  kAbsorbed  // Relu or Clip whose work the codes' range does
 };
 
 // One for each node of the graph, in order. A kLayer or kAround node whose result an absorbed node
@@ -51,8 +52,8 @@ struct QuantisedValue {
   CodeScale scale;
 };
 
-// Replaces the model's graph. `scales` has all ValuesToCalibrate(). Outputs keep their names and stay
-// f32. `values` gets what was quantised, in the order of computation.
+// Replaces the model's graph. `scales` has all ValuesToCalibrate(). Outputs keep their names and
+// stay f32. `values` gets what was quantised, in the order of computation.
 Failure Rewrite(const std::vector<Treatment>& treatments,
                 const std::map<std::string, CodeScale>& scales, onnx::ModelProto* model,
                 std::vector<QuantisedValue>* values);

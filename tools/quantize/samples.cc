@@ -49,8 +49,7 @@ Failure ListSamples(const SampleOptions& options, std::vector<std::string>* path
     if ((IsArray(path) || IsImage(path)) && at->is_regular_file(ignored)) paths->push_back(path);
   }
   if (error) {
-    return {kExitNoInput,
-            absl::StrCat("--calibration ", options.folder, ": ", error.message())};
+    return {kExitNoInput, absl::StrCat("--calibration ", options.folder, ": ", error.message())};
   }
   std::sort(paths->begin(), paths->end());
   if (paths->empty()) {

@@ -12,13 +12,13 @@ namespace kinglet::tools {
 
 struct SampleOptions {
   std::string folder;
-  double mean = 127.5;       // as kinglet classify
+  double mean = 127.5;  // as kinglet classify
   double deviation = 127.5;
-  int64_t limit = 0;         // the first so many in the order of their names; 0: all
+  int64_t limit = 0;  // the first so many in the order of their names; 0: all
 };
 
-// Files whose names end in .npy, .jpg, .jpeg, .png, .bmp or .gif, in the order of their names; others
-// and subfolders are left out. An empty list is a failure.
+// Files whose names end in .npy, .jpg, .jpeg, .png, .bmp or .gif, in the order of their names;
+// others and subfolders are left out. An empty list is a failure.
 Failure ListSamples(const SampleOptions& options, std::vector<std::string>* paths);
 
 // Writes the file into `input`: an array of its type and shape, or an image as kinglet classify

@@ -64,7 +64,10 @@ constexpr kl_case_operand kSignedShape[] = {Codes(KL_TYPE_I8, {2, S(1), 9, 6}),
                                             Output({2, S(1), 4, 3}, KL_TYPE_I8)};
 constexpr kl_case_operand kUnsignedShape[] = {Codes(KL_TYPE_U8, {1, S(1), 7, 9}),
                                               Output({1, S(1), 1, 3}, KL_TYPE_U8)};
+constexpr kl_case_operand kSignedWhole[] = {Codes(KL_TYPE_I8, {2, S(1), 7, 8}),
+                                            Output({2, S(1), 1, 2}, KL_TYPE_I8)};
 constexpr kl_op_case kCases[] = {
+    Case("codes_signed", kCodesWhole, kSignedWhole, {{Fixed(1), Range(1, 40)}}, 2),
     Case("codes_padded", kCodesPadded, kSignedShape, {{Fixed(1), Range(1, 40)}}, 2),
     Case("codes_unsigned", kCodesWhole, kUnsignedShape, {{Fixed(1), Range(1, 40)}}, 2),
     Case("halve", kHalve, kHalveShape, {{Fixed(1), Range(1, 40)}}, 2),

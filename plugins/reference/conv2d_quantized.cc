@@ -69,11 +69,32 @@ constexpr kl_case_operand kDepthwiseShape[] = {
     Constant(KL_TYPE_I8, {10}, 0),    Constant(KL_TYPE_F32, {}, 0.2),
     Constant(KL_TYPE_I8, {}, -7),     Integers({10}, -900, 900),
     Output({1, 10, 5, 5}, KL_TYPE_I8)};
+// Weights around 128; two groups, a dilated kernel, pads that differ.
+constexpr int64_t kUneven[] = {0, 2, 1, 3};
+constexpr kl_attribute kGrouped[] = {
+    IntsAttribute("strides", kOnes), IntsAttribute("pads", kUneven),
+    IntsAttribute("dilations", kTwos), IntAttribute("group", 2), IntAttribute("fixed_point", 1)};
+constexpr kl_case_operand kGroupedShape[] = {Codes(KL_TYPE_U8, {2, 34, S(1), 11}),
+                                             KL_SCALED(KL_TYPE_U8, 120),
+                                             Codes(KL_TYPE_U8, {22, 17, 3, 5}),
+                                             KL_SCALED(KL_TYPE_U8, 128),
+                                             Constant(KL_TYPE_F32, {}, 0.9),
+                                             Constant(KL_TYPE_U8, {}, 128),
+                                             Absent(),
+                                             Output({2, 22, 6, 8}, KL_TYPE_U8)};
+// A fully connected layer.
+constexpr kl_case_operand kConnected[] = {
+    Codes(KL_TYPE_I8, {3, S(1), 1, 1}),    KL_SCALED(KL_TYPE_I8, 11),
+    Codes(KL_TYPE_I8, {S(2), S(1), 1, 1}), KL_SCALED(KL_TYPE_I8, 0),
+    Constant(KL_TYPE_F32, {}, 0.5),        Constant(KL_TYPE_I8, {}, -4),
+    Integers({S(2)}, -900, 900),           Output({3, S(2), 1, 1}, KL_TYPE_I8)};
 #undef KL_SCALED
 constexpr kl_op_case kCases[] = {
     Case("unsigned", kSame, kUnsigned, {{Fixed(1), Range(1, 9), Range(1, 9)}}, 1),
     Case("pointwise_channels", kPoint, kSigned, {{Fixed(1), Range(1, 40), Range(1, 40)}}, 2),
     Case("depthwise_channels", kDepthwise, kDepthwiseShape),
+    Case("grouped_dilated", kGrouped, kGroupedShape, {{Fixed(1), Fixed(9)}}),
+    Case("fully_connected", kPoint, kConnected, {{Fixed(1), Range(1, 300), Range(1, 40)}}, 2),
 };
 constexpr kl_op kOp = Operator("conv2d_quantized", kOperands, kCases);
 

@@ -37,7 +37,26 @@ constexpr kl_case_operand kMatrices[] = {
     Uniform({S(2)}, 0.01, 0.03),     Constant(KL_TYPE_U8, {S(2)}, 131),
     Constant(KL_TYPE_F32, {}, 0.9),  Constant(KL_TYPE_U8, {}, 128),
     Output({S(1), S(2)}, KL_TYPE_U8)};
+constexpr kl_attribute kTflite[] = {IntAttribute("fixed_point", 1)};
+constexpr kl_case_operand kSignedColumns[] = {
+    Codes(KL_TYPE_I8, {2, S(1), S(3)}), Constant(KL_TYPE_F32, {}, 0.02),
+    Constant(KL_TYPE_I8, {}, -7),       Codes(KL_TYPE_I8, {S(3), S(2)}),
+    Uniform({S(2)}, 0.01, 0.03),        Constant(KL_TYPE_I8, {S(2)}, 0),
+    Constant(KL_TYPE_F32, {}, 0.9),     Constant(KL_TYPE_I8, {}, 12),
+    Output({2, S(1), S(2)}, KL_TYPE_I8)};
+constexpr kl_case_operand kUnsignedOne[] = {
+    Codes(KL_TYPE_U8, {S(1), S(3)}), Constant(KL_TYPE_F32, {}, 0.02),
+    Constant(KL_TYPE_U8, {}, 120),   Codes(KL_TYPE_U8, {S(3), S(2)}),
+    Constant(KL_TYPE_F32, {}, 0.02), Constant(KL_TYPE_U8, {}, 131),
+    Constant(KL_TYPE_F32, {}, 0.9),  Constant(KL_TYPE_U8, {}, 128),
+    Output({S(1), S(2)}, KL_TYPE_U8)};
 constexpr kl_op_case kCases[] = {
+    Case("signed_columns", kSignedColumns, {{Fixed(1), Range(1, 20), Range(1, 40), Range(1, 90)}},
+         2),
+    Case("signed_fixed_point", kTflite, kSignedColumns,
+         {{Fixed(1), Range(1, 20), Range(1, 40), Range(1, 90)}}, 1),
+    Case("unsigned_one_scale", kUnsignedOne, {{Fixed(1), Range(1, 20), Range(1, 40), Range(1, 90)}},
+         2),
     Case("matrices", kMatrices, {{Fixed(1), Range(1, 20), Range(1, 20), Range(1, 50)}}, 2),
 };
 constexpr kl_op kOp = Operator("matmul_quantized", kOperands, kCases);

@@ -63,7 +63,14 @@ class Probe {
   Failure Load(kl_runtime* runtime, onnx::ModelProto model, const std::vector<std::string>& names,
                const std::string& path) {
     own_outputs_ = static_cast<size_t>(model.graph().output_size());
-    for (const std::string& name : names) model.mutable_graph()->add_output()->set_name(name);
+    std::map<std::string, size_t> places;
+    for (const onnx::ValueInfoProto& output : model.graph().output())
+      places.emplace(output.name(), places.size());
+    for (const std::string& name : names) {
+      const auto [place, added] = places.emplace(name, places.size());
+      if (added) model.mutable_graph()->add_output()->set_name(name);
+      places_.push_back(place->second);
+    }
     Failure failure = WriteWholeFile(path, model.SerializeAsString());
     if (!failure.ok()) return failure;
     kl_error error = NoError();
@@ -88,7 +95,8 @@ class Probe {
   }
 
   size_t own_outputs() const { return own_outputs_; }
-  // Output `i` of the network, or the further value `i - own_outputs()`.
+  kl_network_tensor Value(size_t i) const { return Output(places_[i]); }  // further value `i`
+  // Output `i` of the network.
   kl_network_tensor Output(size_t i) const {
     kl_network_tensor tensor = {};
     tensor.struct_size = sizeof tensor;
@@ -100,6 +108,7 @@ class Probe {
   NetworkHandle network_;
   kl_network_tensor input_ = {};
   size_t own_outputs_ = 0;
+  std::vector<size_t> places_;  // which output a further value is
 };
 
 // The numbers that an f32 output, or an i8 one with this scale, stands for.
@@ -128,7 +137,7 @@ Failure Calibrate(const Settings& settings, const std::vector<std::string>& samp
       const Failure failure = probe->Run(sample, settings.samples);
       if (!failure.ok()) return failure;
       for (size_t i = 0; i < values.size(); ++i) {
-        const kl_network_tensor tensor = probe->Output(probe->own_outputs() + i);
+        const kl_network_tensor tensor = probe->Value(i);
         const std::vector<float> numbers = NumbersOf(tensor, {});
         if (tensor.type != KL_TYPE_F32) {
           return {kExitBadData, absl::StrCat("value ", values[i], ": expected f32, found ",
@@ -181,8 +190,8 @@ Failure Compare(const Settings& settings, const std::vector<std::string>& sample
     if (failure.ok()) failure = coarse->Run(sample, settings.samples);
     if (!failure.ok()) return failure;
     for (size_t i = 0; i < values.size(); ++i) {
-      differences[i].Add(NumbersOf(coarse->Output(coarse->own_outputs() + i), values[i].scale),
-                         NumbersOf(exact->Output(exact->own_outputs() + i), {}));
+      differences[i].Add(NumbersOf(coarse->Value(i), values[i].scale),
+                         NumbersOf(exact->Value(i), {}));
     }
     for (size_t i = 0; i < exact->own_outputs(); ++i) {
       const std::vector<float> wanted = NumbersOf(exact->Output(i), {}),

@@ -63,12 +63,14 @@ class Probe {
   Failure Load(kl_runtime* runtime, onnx::ModelProto model, const std::vector<std::string>& names,
                const std::string& path) {
     own_outputs_ = static_cast<size_t>(model.graph().output_size());
+    onnx::GraphProto* graph = model.mutable_graph();
     std::map<std::string, size_t> places;
-    for (const onnx::ValueInfoProto& output : model.graph().output())
-      places.emplace(output.name(), places.size());
+    for (size_t i = 0; i < own_outputs_; ++i)
+      places.emplace(graph->output(static_cast<int>(i)).name(), i);
     for (const std::string& name : names) {
-      const auto [place, added] = places.emplace(name, places.size());
-      if (added) model.mutable_graph()->add_output()->set_name(name);
+      const size_t next = static_cast<size_t>(graph->output_size());
+      const auto [place, added] = places.emplace(name, next);
+      if (added) graph->add_output()->set_name(name);
       places_.push_back(place->second);
     }
     Failure failure = WriteWholeFile(path, model.SerializeAsString());

@@ -12,6 +12,7 @@
 #include "core/model/model_source.h"
 #include "loaders/common/errors.h"
 #include "loaders/common/readable.h"
+#include "loaders/onnx/quantized_fusion.h"
 #include "loaders/onnx/translator.h"
 
 namespace kinglet {
@@ -86,6 +87,7 @@ class OnnxLoader : public Loader {
     OnnxTranslator translator(model.graph(), opset, source->path);
     KL_RETURN_IF_ERROR(translator.Translate());
     KL_RETURN_IF_ERROR(translator.Finish(source.get()));
+    FuseQuantized(&*source->graph);
     return source;
   }
 };

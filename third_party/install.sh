@@ -5,7 +5,7 @@
 #   third_party/install.sh              what `bazel run //:chat` and `bazel test //...` need
 #   third_party/install.sh --aarch64    also the ARM cross compiler and qemu (--config=aarch64)
 #   third_party/install.sh --train      also PyTorch and NumPy (tools/train)
-#   third_party/install.sh --dev        also clang for fuzzing, clang-format, clang-tidy
+#   third_party/install.sh --dev        also clang for fuzzing, clang-format, clang-tidy, llvm-mca
 #   third_party/install.sh --list       prints the packages, installs nothing
 #
 # Works as root or through sudo, and waits for another running apt instead of failing.
@@ -42,7 +42,10 @@ aarch64=(
   libpcre2-dev:arm64 liburing-dev:arm64
 )
 train=(python3-torch python3-numpy)
-dev=(clang libclang-rt-14-dev clang-format clang-tidy)
+dev=(
+  clang libclang-rt-14-dev clang-format clang-tidy
+  llvm-19 # llvm-mca with models of Cortex-A76: plugins/sparse_arm/inner_loops.py
+)
 
 packages=("${build_tools[@]}" "${libraries[@]}")
 list_only=false

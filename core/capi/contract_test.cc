@@ -58,6 +58,12 @@ TEST(NullTest, CallsThatCanFailSaySo) {
   EXPECT_TRUE(refused(kl_encoder_load(nullptr, "x", &encoder, &error)));
   EXPECT_TRUE(refused(kl_encoder_embed(nullptr, "a", 1, nullptr, 0, nullptr, &error)));
   EXPECT_TRUE(refused(kl_network_run(nullptr, &error)));
+  kl_network_probe* network_probe = nullptr;
+  const uint64_t passed_bytes = 0;
+  double ns = 0;
+  EXPECT_TRUE(refused(kl_network_probe_open(nullptr, "x", &network_probe, &error)));
+  EXPECT_TRUE(refused(kl_network_probe_time(nullptr, 0, &passed_bytes, 1, &ns, &error)));
+  EXPECT_TRUE(refused(kl_network_probe_time_turns(nullptr, 0, 1, &ns, &error)));
 }
 
 TEST(NullTest, MemoryBanks) {
@@ -109,6 +115,8 @@ TEST(NullTest, CallsWithoutAnErrorArgumentSaySoByCode) {
   EXPECT_EQ(kl_session_describe(nullptr, &session), KL_INVALID_ARGUMENT);
   EXPECT_EQ(kl_network_input(nullptr, 0, &network), KL_INVALID_ARGUMENT);
   EXPECT_EQ(kl_network_output(nullptr, 0, &network), KL_INVALID_ARGUMENT);
+  kl_probed_node node = {};
+  EXPECT_EQ(kl_network_probe_node(nullptr, 0, &node), KL_INVALID_ARGUMENT);
 }
 
 TEST(NullTest, CallsThatCannotFailAnswerNothing) {
@@ -135,6 +143,8 @@ TEST(NullTest, CallsThatCannotFailAnswerNothing) {
   EXPECT_EQ(kl_network_input_count(nullptr), 0u);
   EXPECT_EQ(kl_network_output_count(nullptr), 0u);
   EXPECT_EQ(kl_network_arena_bytes(nullptr), 0u);
+  EXPECT_EQ(kl_network_probe_node_count(nullptr), 0u);
+  EXPECT_EQ(kl_network_probe_touched_bytes(nullptr), 0u);
   EXPECT_STREQ(kl_network_plan_text(nullptr), "");
   kl_session_cancel(nullptr);
   kl_runtime_default_options(nullptr);
@@ -143,6 +153,7 @@ TEST(NullTest, CallsThatCannotFailAnswerNothing) {
   kl_session_free(nullptr);
   kl_model_free(nullptr);
   kl_network_free(nullptr);
+  kl_network_probe_free(nullptr);
   kl_encoder_free(nullptr);
   kl_file_free(nullptr);
   kl_runtime_free(nullptr);

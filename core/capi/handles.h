@@ -13,6 +13,7 @@
 #include "core/capi/kinglet.h"
 #include "core/exec/model.h"
 #include "core/exec/network.h"
+#include "core/exec/network_probe.h"
 #include "core/exec/runtime.h"
 #include "core/exec/session.h"
 #include "core/model/model_source.h"
@@ -24,6 +25,7 @@ struct kl_runtime {
     std::string name, version, path, failure;
     uint32_t kernel_count = 0;
     uint32_t architecture_count = 0;
+    uint64_t checksum = 0;
   };
   std::vector<Plugin> plugins;
 };
@@ -57,6 +59,11 @@ struct kl_session {
 struct kl_network {
   std::unique_ptr<kinglet::Network> network;
   std::string plan_text;
+};
+
+struct kl_network_probe {
+  std::unique_ptr<kinglet::NetworkProbe> probe;
+  std::vector<std::string> plugins;  // of each node's kernel
 };
 
 namespace kinglet {

@@ -5,6 +5,7 @@
 //   session    one conversation: KV cache, position, sampler, scratch
 //   encoder    a text encoder: a vector for a text
 //   network    a file that spells out its own graph (ONNX): named tensors in, named tensors out
+//   probe      of a network: how long its nodes take, without loading it
 //
 // Ownership: whoever creates a handle frees it, sessions before their model, models before the runtime. Strings and arrays
 // that a call returns belong to the handle that returned them and live as long as it, unless stated otherwise.
@@ -38,6 +39,7 @@ typedef struct kl_runtime kl_runtime;
 typedef struct kl_model kl_model;
 typedef struct kl_session kl_session;
 typedef struct kl_network kl_network;
+typedef struct kl_network_probe kl_network_probe;
 typedef struct kl_encoder kl_encoder;
 typedef struct kl_file kl_file;
 struct kl_memory_node;
@@ -82,6 +84,7 @@ typedef struct kl_plugin_facts {
   const char* failure;  // NULL when loaded; else why it is left out
   uint32_t kernel_count;
   uint32_t architecture_count;
+  uint64_t checksum;    // of the file; 0: none
 } kl_plugin_facts;
 KL_API uint32_t kl_runtime_plugin_count(const kl_runtime* runtime);
 KL_API kl_code kl_runtime_plugin(const kl_runtime* runtime, uint32_t index, kl_plugin_facts* facts);
@@ -687,6 +690,38 @@ KL_API kl_code kl_network_output(const kl_network* network, uint32_t index, kl_n
 KL_API kl_code kl_network_run(kl_network* network, kl_error* error);
 KL_API uint64_t kl_network_arena_bytes(const kl_network* network);  // planned peak of activations and scratch
 KL_API const char* kl_network_plan_text(const kl_network* network);
+
+// ---- how long a network will take, before it is loaded ----
+
+// Has the plan of a network and its kernels; no weights are packed, no arena is there, nothing runs but single nodes that are
+// timed. From one thread at a time.
+KL_API kl_code kl_network_probe_open(kl_runtime* runtime, const char* path, kl_network_probe** probe, kl_error* error);
+KL_API void kl_network_probe_free(kl_network_probe* probe);
+KL_API uint32_t kl_network_probe_node_count(const kl_network_probe* probe);
+// Memory that one run of the network goes through: weights, and activations as many as live at the same time.
+KL_API uint64_t kl_network_probe_touched_bytes(const kl_network_probe* probe);
+
+typedef struct kl_probed_node {
+  uint32_t struct_size;
+  const char* name;
+  const char* op;
+  const char* kernel;
+  const char* plugin;  // the kernel's
+  // What the node's time depends on beside its kernel: operator, attributes, types and shapes, of constants the share of
+  // zeros. Nodes of any networks with equal keys and kernels take equally long.
+  const char* key;
+  bool own_threads;    // the kernel's library threads by itself: going over to it and back takes time
+} kl_probed_node;
+KL_API kl_code kl_network_probe_node(const kl_network_probe* probe, uint32_t index, kl_probed_node* node);
+
+// Runs one node by itself, in buffers of its own and on the runtime's threads. ns[i]: median nanoseconds of a run when
+// passed_bytes[i] of other memory have gone through the caches since the node's constants were last used.
+KL_API kl_code kl_network_probe_time(kl_network_probe* probe, uint32_t index, const uint64_t* passed_bytes, uint32_t count,
+                                     double* ns, kl_error* error);
+// The same for two nodes that take turns: nanoseconds of both together, constants in the caches. What this is more than the
+// sum of the two is what going over from one to the other and back takes.
+KL_API kl_code kl_network_probe_time_turns(kl_network_probe* probe, uint32_t first, uint32_t second, double* ns,
+                                           kl_error* error);
 
 #ifdef __cplusplus
 }

@@ -94,10 +94,10 @@ absl::StatusOr<std::unique_ptr<kl_runtime>> CreateRuntime(const kl_runtime_optio
   for (const auto& plugin : registry->plugins()) {
     handle->plugins.push_back({plugin->name(), plugin->version(), plugin->path(), "",
                                static_cast<uint32_t>(plugin->tables().kernels.size()),
-                               static_cast<uint32_t>(plugin->tables().architectures.size())});
+                               static_cast<uint32_t>(plugin->tables().architectures.size()), plugin->checksum()});
   }
   for (const PluginFailure& failure : registry->failures()) {
-    handle->plugins.push_back({failure.name, "", failure.path, std::string(failure.status.message()), 0, 0});
+    handle->plugins.push_back({failure.name, "", failure.path, std::string(failure.status.message()), 0, 0, 0});
   }
   Registry* plugins = registry.get();
   handle->runtime = std::make_unique<Runtime>(std::move(registry), std::move(scheduler), &GreedyPlanner());
@@ -168,7 +168,7 @@ kl_code kl_runtime_plugin(const kl_runtime* runtime, uint32_t index, kl_plugin_f
   const kl_runtime::Plugin& plugin = runtime->plugins[index];
   kinglet::CopyStruct({sizeof(kl_plugin_facts), plugin.name.c_str(), plugin.version.c_str(), plugin.path.c_str(),
                        plugin.failure.empty() ? nullptr : plugin.failure.c_str(), plugin.kernel_count,
-                       plugin.architecture_count},
+                       plugin.architecture_count, plugin.checksum},
                       facts);
   return KL_OK;
 }

@@ -68,6 +68,10 @@ class Program {
   // After a Run() with a wanted_count: computes all logits of its rows, from the hidden values that are still there.
   absl::Status CompleteLogits(Scheduler* scheduler);
 
+  // Has `hook` (NULL: nobody) asked before each run of a node of a plan without experts, streamed weights or memory, whose
+  // nodes have hooks of their own.
+  void SetHook(size_t node, NodeHook* hook) { runs_[node].hook = hook; }
+
   // Whether runs are measured node by node; switching it on begins anew. A run costs a few clock readings a node more.
   void SetProfiling(bool on);
   // By node of the plan; empty unless profiling.
@@ -118,6 +122,7 @@ class Program {
   AlignedBuffer arena_;
   std::vector<NodeProfile> profile_;
   std::vector<uint64_t> counted_bytes_;  // of the node that runs, by worker
+  std::unique_ptr<RouterPreview> preview_;  // NULL: a plan without experts
   std::unique_ptr<ExpertRun> experts_;
   std::unique_ptr<WeightRun> weights_;
   std::unique_ptr<MemoryRun> memory_;

@@ -285,5 +285,56 @@ TEST(OnnxTranslationTest, TensorsBesideTheModelAreRead) {
   EXPECT_THAT(FloatsOf(**source, (*source)->graph->nodes[0].operands[1]), ElementsAre(1.5f, -2.5f));
 }
 
+OnnxBuilder Quantised() {
+  OnnxBuilder builder;
+  builder.Input("a", {1, 4, 6, 6}, onnx::TensorProto::INT8)
+      .Input("b", {1, 4, 6, 6}, onnx::TensorProto::INT8)
+      .Floats("s", {}, {0.1f})
+      .Floats("t", {}, {0.2f});
+  builder.Tensor("z", {}, onnx::TensorProto::INT8)->add_int32_data(3);
+  return builder.Node("DequantizeLinear", {"a", "s", "z"}, "ra")
+      .Node("DequantizeLinear", {"b", "t", "z"}, "rb");
+}
+
+TEST(QuantizedFusionTest, FloatsBetweenCodesBecomeOperatorsOfCodes) {
+  const auto source = Load(Quantised()
+                               .Node("Add", {"ra", "rb"}, "sum")
+                               .Node("QuantizeLinear", {"sum", "t", "z"}, "sum_codes")
+                               .Node("DequantizeLinear", {"sum_codes", "t", "z"}, "r")
+                               .Node("MaxPool", {"r"}, "pool")
+                               .Attribute("kernel_shape", std::vector<int64_t>{2, 2})
+                               .Node("QuantizeLinear", {"pool", "t", "z"}, "pool_codes")
+                               .Node("DequantizeLinear", {"pool_codes", "t", "z"}, "p")
+                               .Node("GlobalAveragePool", {"p"}, "mean")
+                               .Node("QuantizeLinear", {"mean", "s", "z"}, "y")
+                               .Output("y"));
+  ASSERT_NE(source, nullptr);
+  EXPECT_THAT(Ops(*source), ElementsAre("add_quantized", "max_pool2d", "reduce_quantized"));
+  EXPECT_EQ(source->graph->nodes[0].operands.size(), 9u);
+  EXPECT_EQ(OutputOf(*source, 1).type, KL_TYPE_I8);
+  EXPECT_EQ(AttributeOf<std::string>(source->graph->nodes[2], "kind"), "mean");
+}
+
+TEST(QuantizedFusionTest, WhatSomebodyElseReadsStaysFloat) {
+  const auto source = Load(Quantised()
+                               .Node("Mul", {"ra", "rb"}, "product")
+                               .Node("QuantizeLinear", {"product", "t", "z"}, "y")
+                               .Output("y")
+                               .Output("product"));
+  ASSERT_NE(source, nullptr);
+  EXPECT_THAT(Ops(*source),
+              ElementsAre("dequantize_linear", "dequantize_linear", "mul", "quantize_linear"));
+}
+
+TEST(QuantizedFusionTest, CodesOfAnotherScaleDoNotMove) {
+  const auto source = Load(Quantised()
+                               .Node("MaxPool", {"ra"}, "pool")
+                               .Attribute("kernel_shape", std::vector<int64_t>{2, 2})
+                               .Node("QuantizeLinear", {"pool", "t", "z"}, "y")
+                               .Output("y"));
+  ASSERT_NE(source, nullptr);
+  EXPECT_THAT(Ops(*source), ElementsAre("dequantize_linear", "max_pool2d", "quantize_linear"));
+}
+
 }  // namespace
 }  // namespace kinglet

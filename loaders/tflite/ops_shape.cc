@@ -181,28 +181,44 @@ KL_TFLITE_TRANSLATION(Reduce) {
     kept[static_cast<size_t>(axis)] = 1;
     file_kept[d] = 1;
   }
-  KL_ASSIGN_OR_RETURN(const int32_t value, translator->FloatValue(x, order));
+  const int32_t output = op.outputs[0];
+  const std::string kind = op.code == 40 ? "mean" : op.code == 74 ? "sum" : "max";
+  const bool codes = op.code == 82 ? translator->SameCodes(x, output)
+                                   : translator->IsCodes(x) && translator->IsCodes(output);
+  const kl_dtype type = codes ? translator->tensor(output).type : kl_dtype{KL_TYPE_F32};
+  KL_ASSIGN_OR_RETURN(const int32_t value,
+                      codes ? translator->Value(x, order) : translator->FloatValue(x, order));
   const bool planes =
       image && op.code == 40 && reduced == std::vector<bool>{false, true, true, false};
-  const std::string kind = op.code == 40 ? "mean" : op.code == 74 ? "sum" : "max";
-  int32_t y = planes
-                  ? translator->Emit("global_average_pool", op.name, {}, {value}, KL_TYPE_F32, kept)
-                  : translator->Emit("reduce", op.name, {{"kind", kind}, {"axes", axes}}, {value},
-                                     KL_TYPE_F32, kept);
+  std::vector<GraphAttribute> attributes = {{"kind", kind}, {"axes", axes}};
+  std::vector<int32_t> operands = {value};
+  std::string name = planes ? "global_average_pool" : "reduce";
+  if (codes && op.code != 82) {
+    const auto [x_scale, x_zero] = translator->Quantisation(x);
+    const auto [y_scale, y_zero] = translator->Quantisation(output);
+    operands.insert(operands.end(), {x_scale, x_zero, y_scale, y_zero});
+    attributes.push_back({"fixed_point", int64_t{1}});
+    name = "reduce_quantized";
+  } else if (planes) {
+    attributes.clear();
+  }
+  int32_t y =
+      translator->Emit(name, op.name, std::move(attributes), std::move(operands), type, kept);
   // In the file's order, then without the axes if the output lacks them.
   if (image && !planes) {
-    y = translator->Emit("transpose", op.name, {{"permutation", Shape64{0, 2, 3, 1}}}, {y},
-                         KL_TYPE_F32, file_kept);
+    y = translator->Emit("transpose", op.name, {{"permutation", Shape64{0, 2, 3, 1}}}, {y}, type,
+                         file_kept);
   }
-  const TfliteTensor& to = translator->tensor(op.outputs[0]);
+  const TfliteTensor& to = translator->tensor(output);
   int64_t kept_count = 1, to_count = 1;
   for (const int64_t size : kept) kept_count *= size;
   for (const int64_t size : to.shape) to_count *= size;
   if (kept_count != to_count)
     return translator->Broken(op, absl::StrCat("an output of ", kept_count, " elements"),
                               absl::StrCat(to_count));
-  y = translator->Emit("reshape", op.name, {}, {y}, KL_TYPE_F32, to.shape);
-  return translator->DefineFloat(op, op.outputs[0], TfliteOrder::kFile, y);
+  y = translator->Emit("reshape", op.name, {}, {y}, type, to.shape);
+  if (codes) return translator->Define(op, output, TfliteOrder::kFile, y);
+  return translator->DefineFloat(op, output, TfliteOrder::kFile, y);
 }
 
 }  // namespace kinglet

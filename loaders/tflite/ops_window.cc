@@ -84,14 +84,6 @@ absl::Status CheckBias(const TfliteOperator& op, const TfliteTranslator& transla
       absl::StrCat(count, " ", kl_dtype_info_of(tensor.type).name));
 }
 
-int32_t CodeOf(double real, const TfliteTensor& tensor, int32_t otherwise) {
-  if (std::isinf(real)) return otherwise;
-  const int32_t low = tensor.type == KL_TYPE_U8 ? 0 : -128, high = low + 255;
-  const double code = std::round(real / static_cast<double>(tensor.scales[0])) +
-                      static_cast<double>(tensor.zero_points[0]);
-  return static_cast<int32_t>(std::clamp<double>(code, low, high));
-}
-
 absl::StatusOr<int32_t> EmitQuantised(const TfliteOperator& op, TfliteTranslator* translator,
                                       const Layer& layer, int32_t x_value,
                                       std::vector<GraphAttribute> attributes,
@@ -114,10 +106,7 @@ absl::StatusOr<int32_t> EmitQuantised(const TfliteOperator& op, TfliteTranslator
     bias = translator->Constant(from.name, KL_TYPE_I32, {layer.w_shape[0]},
                                 {from.data, from.data + from.bytes});
   }
-  const auto [low, high] = TfliteClamp(activation);
-  const int32_t lowest = y.type == KL_TYPE_U8 ? 0 : -128;
-  attributes.push_back({"minimum", int64_t{CodeOf(low, y, lowest)}});
-  attributes.push_back({"maximum", int64_t{CodeOf(high, y, lowest + 255)}});
+  AppendTfliteClamp(y, activation, &attributes);
   attributes.push_back({"fixed_point", int64_t{1}});
   const auto [x_scale, x_zero] = translator->Quantisation(layer.x);
   const auto [w_scale, w_zero] = translator->Quantisation(layer.w);
@@ -312,12 +301,15 @@ KL_TFLITE_TRANSLATION(Pool) {
   const Shape64 shape = {from.shape[0], from.shape[3], window.outputs[0], window.outputs[1]};
   const bool max = op.code == 17;
   if (max) attributes.push_back({"dilations", Shape64{1, 1}});
-  const bool codes = from.type == KL_TYPE_I8 || from.type == KL_TYPE_U8;
-  if (max && codes && options->activation() == tflite::Activation_NONE) {
+  const bool codes = translator->SameCodes(x, op.outputs[0]);
+  const bool clamps = options->activation() != tflite::Activation_TANH &&
+                      options->activation() != tflite::Activation_SIGN_BIT;
+  if (codes && (max ? options->activation() == tflite::Activation_NONE : clamps)) {
+    if (!max) AppendTfliteClamp(from, options->activation(), &attributes);
     KL_ASSIGN_OR_RETURN(const int32_t value, translator->Value(x, TfliteOrder::kImage));
-    return translator->Define(
-        op, op.outputs[0], TfliteOrder::kImage,
-        translator->Emit("max_pool2d", op.name, std::move(attributes), {value}, from.type, shape));
+    return translator->Define(op, op.outputs[0], TfliteOrder::kImage,
+                              translator->Emit(max ? "max_pool2d" : "average_pool2d", op.name,
+                                               std::move(attributes), {value}, from.type, shape));
   }
   KL_ASSIGN_OR_RETURN(const int32_t value, translator->FloatValue(x, TfliteOrder::kImage));
   const int32_t y = translator->Emit(max ? "max_pool2d" : "average_pool2d", op.name,
@@ -333,13 +325,17 @@ KL_TFLITE_TRANSLATION(Resize) {
   if (translator->tensor(x).shape.size() != 4 ||
       translator->tensor(op.outputs[0]).shape.size() != 4)
     return translator->Broken(op, "an image", "another shape");
-  KL_ASSIGN_OR_RETURN(const int32_t value, translator->FloatValue(x, TfliteOrder::kImage));
+  const bool codes = translator->SameCodes(x, op.outputs[0]);
+  KL_ASSIGN_OR_RETURN(const int32_t value, codes ? translator->Value(x, TfliteOrder::kImage)
+                                                 : translator->FloatValue(x, TfliteOrder::kImage));
   const std::string coordinate = options->align_corners()        ? "align_corners"
                                  : options->half_pixel_centers() ? "half_pixel"
                                                                  : "asymmetric";
   const int32_t y = translator->Emit(
       "resize", op.name, {{"mode", std::string("linear")}, {"coordinate", coordinate}}, {value},
-      KL_TYPE_F32, translator->Shape(op.outputs[0], TfliteOrder::kImage));
+      codes ? translator->tensor(x).type : kl_dtype{KL_TYPE_F32},
+      translator->Shape(op.outputs[0], TfliteOrder::kImage));
+  if (codes) return translator->Define(op, op.outputs[0], TfliteOrder::kImage, y);
   return translator->DefineFloat(op, op.outputs[0], TfliteOrder::kImage, y);
 }
 

@@ -79,6 +79,89 @@ TEST(TfliteTest, BecomesKingletsOperators) {
   EXPECT_EQ(graph.values[static_cast<size_t>(graph.outputs[0])].name, "y");
 }
 
+// x + x, averaged by 2 x 2, then over planes, then a softmax: all in i8.
+tflite::ModelT CodesModel() {
+  tflite::ModelT model;
+  model.version = 3;
+  for (const int32_t code : {0, 1, 40, 25}) {
+    model.operator_codes.push_back(std::make_unique<tflite::OperatorCodeT>());
+    model.operator_codes.back()->deprecated_builtin_code = static_cast<int8_t>(code);
+    model.operator_codes.back()->builtin_code = code;
+  }
+  for (int i = 0; i < 2; ++i) model.buffers.push_back(std::make_unique<tflite::BufferT>());
+  model.buffers[1]->data = {1, 0, 0, 0, 2, 0, 0, 0};  // axes 1 and 2
+  model.subgraphs.push_back(std::make_unique<tflite::SubGraphT>());
+  tflite::SubGraphT& graph = *model.subgraphs[0];
+  const std::vector<std::vector<int32_t>> shapes = {{1, 4, 4, 2}, {1, 4, 4, 2}, {1, 2, 2, 2},
+                                                    {2},          {1, 2},       {1, 2}};
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    graph.tensors.push_back(std::make_unique<tflite::TensorT>());
+    tflite::TensorT& tensor = *graph.tensors.back();
+    tensor.name = "t" + std::to_string(i);
+    tensor.shape = shapes[i];
+    tensor.type = i == 3 ? tflite::TensorType_INT32 : tflite::TensorType_INT8;
+    tensor.buffer = i == 3 ? 1 : 0;
+    if (i == 3) continue;
+    tensor.quantization = std::make_unique<tflite::QuantizationT>();
+    tensor.quantization->scale = {i == 5 ? 1.0f / 256 : 0.5f};
+    tensor.quantization->zero_point = {i == 5 ? -128 : 3};
+  }
+  graph.inputs = {0};
+  graph.outputs = {5};
+  const std::vector<std::vector<int32_t>> inputs = {{0, 0}, {1}, {2, 3}, {4}};
+  const int32_t outputs[] = {1, 2, 4, 5};
+  for (uint32_t i = 0; i < 4; ++i) {
+    graph.operators.push_back(std::make_unique<tflite::OperatorT>());
+    graph.operators.back()->opcode_index = i;
+    graph.operators.back()->inputs = inputs[i];
+    graph.operators.back()->outputs = {outputs[i]};
+  }
+  auto* pool = new tflite::Pool2DOptionsT();  // the unions delete them
+  pool->stride_h = pool->stride_w = pool->filter_height = pool->filter_width = 2;
+  pool->activation = tflite::Activation_RELU6;
+  graph.operators[1]->options.type = tflite::Options_Pool2DOptions;
+  graph.operators[1]->options.value = pool;
+  auto* softmax = new tflite::SoftmaxOptionsT();
+  softmax->beta = 1.0f;
+  graph.operators[3]->options.type = tflite::Options_SoftmaxOptions;
+  graph.operators[3]->options.value = softmax;
+  return model;
+}
+
+int64_t IntOf(const GraphNode& node, const std::string& name) {
+  for (const GraphAttribute& attribute : node.attributes) {
+    if (attribute.name == name) return std::get<int64_t>(attribute.value);
+  }
+  return INT64_MIN;
+}
+
+TEST(TfliteTest, CodesStayCodes) {
+  const auto source = LoadBytes(BytesOf(CodesModel()));
+  ASSERT_TRUE(source.ok()) << source.status();
+  const Graph& graph = *(*source)->graph;
+  std::vector<std::string> ops;
+  for (const GraphNode& node : graph.nodes) {
+    ops.push_back(node.op);
+    EXPECT_EQ(graph.values[static_cast<size_t>(node.operands.back())].type, KL_TYPE_I8);
+  }
+  EXPECT_THAT(ops, ElementsAre("add_quantized", "transpose", "average_pool2d", "reduce_quantized",
+                               "reshape", "softmax_quantized"));
+  EXPECT_EQ(IntOf(graph.nodes[0], "fixed_point"), 1);
+  // RELU6 of scale 0.5 and zero point 3: from 0 to 6.
+  EXPECT_EQ(IntOf(graph.nodes[2], "minimum"), 3);
+  EXPECT_EQ(IntOf(graph.nodes[2], "maximum"), 15);
+}
+
+TEST(TfliteTest, AnAverageOfAnotherScaleIsComputedInFloat) {
+  tflite::ModelT model = CodesModel();
+  model.subgraphs[0]->tensors[2]->quantization->scale = {0.25f};
+  const auto source = LoadBytes(BytesOf(model));
+  ASSERT_TRUE(source.ok()) << source.status();
+  std::vector<std::string> ops;
+  for (const GraphNode& node : (*source)->graph->nodes) ops.push_back(node.op);
+  EXPECT_THAT(ops, testing::Contains("quantize_linear"));
+}
+
 TEST(TfliteTest, EveryTruncationIsRefused) {
   const std::string bytes = BytesOf(Model());
   for (size_t size = 0; size < bytes.size(); ++size) {

@@ -1,5 +1,6 @@
 #include "loaders/tflite/translator.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -21,6 +22,14 @@ Shape64 Permuted(const Shape64& shape, const Shape64& permutation) {
   Shape64 result;
   for (const int64_t d : permutation) result.push_back(shape[static_cast<size_t>(d)]);
   return result;
+}
+
+int64_t CodeOf(double real, const TfliteTensor& tensor, int64_t otherwise) {
+  if (std::isinf(real)) return otherwise;
+  const double low = tensor.type == KL_TYPE_U8 ? 0 : -128, high = low + 255;
+  const double code = std::round(real / static_cast<double>(tensor.scales[0])) +
+                      static_cast<double>(tensor.zero_points[0]);
+  return static_cast<int64_t>(std::clamp(code, low, high));
 }
 
 int64_t Count(const Shape64& shape) {
@@ -62,6 +71,14 @@ std::pair<double, double> TfliteClamp(tflite::Activation activation) {
     default:
       return {-kInfinity, kInfinity};
   }
+}
+
+void AppendTfliteClamp(const TfliteTensor& y, tflite::Activation activation,
+                       std::vector<GraphAttribute>* attributes) {
+  const auto [low, high] = TfliteClamp(activation);
+  const int64_t lowest = y.type == KL_TYPE_U8 ? 0 : -128;
+  attributes->push_back({"minimum", CodeOf(low, y, lowest)});
+  attributes->push_back({"maximum", CodeOf(high, y, lowest + 255)});
 }
 
 TfliteTranslator::TfliteTranslator(const TfliteFile& file, ModelSource* source)
@@ -166,6 +183,17 @@ absl::StatusOr<int32_t> TfliteTranslator::FloatValue(int32_t index, TfliteOrder 
   const auto [scale, zero] = Quantisation(index);
   return Emit("dequantize_linear", from.name, {{"axis", axis}}, {value, scale, zero}, KL_TYPE_F32,
               Shape(index, order));
+}
+
+bool TfliteTranslator::IsCodes(int32_t index) const {
+  const TfliteTensor& from = tensor(index);
+  return (from.type == KL_TYPE_I8 || from.type == KL_TYPE_U8) && from.scales.size() == 1;
+}
+
+bool TfliteTranslator::SameCodes(int32_t a, int32_t b) const {
+  const TfliteTensor &first = tensor(a), &second = tensor(b);
+  return IsCodes(a) && first.type == second.type && first.scales == second.scales &&
+         first.zero_points == second.zero_points;
 }
 
 absl::StatusOr<Shape64> TfliteTranslator::ConstantInts(const TfliteOperator& op,

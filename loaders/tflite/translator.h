@@ -48,6 +48,10 @@ class TfliteTranslator {
   // The same as f32: dequantised, or widened from f16.
   absl::StatusOr<int32_t> FloatValue(int32_t tensor, TfliteOrder order);
   std::vector<int64_t> Shape(int32_t tensor, TfliteOrder order) const;
+  // 8-bit codes with one scale.
+  bool IsCodes(int32_t tensor) const;
+  // Both are, and equal codes mean equal numbers.
+  bool SameCodes(int32_t a, int32_t b) const;
   // Whole numbers of a constant tensor of i32 or i64.
   absl::StatusOr<std::vector<int64_t>> ConstantInts(const TfliteOperator& op, int32_t tensor) const;
 
@@ -94,6 +98,10 @@ std::string TfliteTranslationNames();
 std::vector<uint8_t> PermuteConstant(const uint8_t* data, const std::vector<int64_t>& shape,
                                      const std::vector<int64_t>& permutation,
                                      uint32_t element_bytes);
+
+// Appends "minimum" and "maximum": the codes of `y` that the activation keeps it within.
+void AppendTfliteClamp(const TfliteTensor& y, tflite::Activation activation,
+                       std::vector<GraphAttribute>* attributes);
 
 // min and max that an activation keeps values within; infinite where it does not.
 std::pair<double, double> TfliteClamp(tflite::Activation activation);

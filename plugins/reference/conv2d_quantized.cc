@@ -15,10 +15,11 @@
 //   y             i8, u8     [N, M, OH, OW]         out
 //
 // Attributes: those of conv2d; minimum, maximum (int, default the ends of the type) are codes;
-//             fixed_point (int, default 0): how sums become codes (quantized.h).
+//             fixed_point (int, default 0): how sums become codes
+//             (plugins/common/fixed_point.h).
 // Work:    one unit a row of y.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
-// Numbers: quantized.h. Kernels may differ from this one by one code.
+// Numbers: plugins/common/fixed_point.h. Kernels may differ from this one by one code.
 // Source:  ONNX QLinearConv; TFLite CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED.
 #include "plugins/reference/quantized_window.h"
 
@@ -68,11 +69,32 @@ constexpr kl_case_operand kDepthwiseShape[] = {
     Constant(KL_TYPE_I8, {10}, 0),    Constant(KL_TYPE_F32, {}, 0.2),
     Constant(KL_TYPE_I8, {}, -7),     Integers({10}, -900, 900),
     Output({1, 10, 5, 5}, KL_TYPE_I8)};
+// Weights around 128; two groups, a dilated kernel, pads that differ.
+constexpr int64_t kUneven[] = {0, 2, 1, 3};
+constexpr kl_attribute kGrouped[] = {
+    IntsAttribute("strides", kOnes), IntsAttribute("pads", kUneven),
+    IntsAttribute("dilations", kTwos), IntAttribute("group", 2), IntAttribute("fixed_point", 1)};
+constexpr kl_case_operand kGroupedShape[] = {Codes(KL_TYPE_U8, {2, 34, S(1), 11}),
+                                             KL_SCALED(KL_TYPE_U8, 120),
+                                             Codes(KL_TYPE_U8, {22, 17, 3, 5}),
+                                             KL_SCALED(KL_TYPE_U8, 128),
+                                             Constant(KL_TYPE_F32, {}, 0.9),
+                                             Constant(KL_TYPE_U8, {}, 128),
+                                             Absent(),
+                                             Output({2, 22, 6, 8}, KL_TYPE_U8)};
+// A fully connected layer.
+constexpr kl_case_operand kConnected[] = {
+    Codes(KL_TYPE_I8, {3, S(1), 1, 1}),    KL_SCALED(KL_TYPE_I8, 11),
+    Codes(KL_TYPE_I8, {S(2), S(1), 1, 1}), KL_SCALED(KL_TYPE_I8, 0),
+    Constant(KL_TYPE_F32, {}, 0.5),        Constant(KL_TYPE_I8, {}, -4),
+    Integers({S(2)}, -900, 900),           Output({3, S(2), 1, 1}, KL_TYPE_I8)};
 #undef KL_SCALED
 constexpr kl_op_case kCases[] = {
     Case("unsigned", kSame, kUnsigned, {{Fixed(1), Range(1, 9), Range(1, 9)}}, 1),
     Case("pointwise_channels", kPoint, kSigned, {{Fixed(1), Range(1, 40), Range(1, 40)}}, 2),
     Case("depthwise_channels", kDepthwise, kDepthwiseShape),
+    Case("grouped_dilated", kGrouped, kGroupedShape, {{Fixed(1), Fixed(9)}}),
+    Case("fully_connected", kPoint, kConnected, {{Fixed(1), Range(1, 300), Range(1, 40)}}, 2),
 };
 constexpr kl_op kOp = Operator("conv2d_quantized", kOperands, kCases);
 
@@ -91,9 +113,7 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   check.Shape(kBias, {outputs});
   for (const uint32_t i : {kXScale, kYScale, kYZero}) CheckOneOrCount(node, i, 1, &check);
   CheckOneOrCount(node, kWScale, outputs, &check);
-  const CodeRange all = CodesOf(type);
-  s->range.low = ClampCode(kl_attribute_int(node, "minimum", all.low), all);
-  s->range.high = ClampCode(kl_attribute_int(node, "maximum", all.high), all);
+  s->range = ReadCodeRange(node, type);
   s->fixed_point = kl_attribute_int(node, "fixed_point", 0) != 0;
   return check.code();
 }
@@ -110,14 +130,15 @@ kl_code Run(const kl_run* run) {
   const double y_scale = ScaleAt(run->operands[kYScale], 0);
   for (int64_t unit = run->begin; unit < run->end; ++unit) {
     const int64_t m = unit / rows % outputs;
-    const double factor = x_scale * ScaleAt(run->operands[kWScale], m) / y_scale;
+    const Requantizer requantizer = MakeRequantizer(
+        x_scale * ScaleAt(run->operands[kWScale], m) / y_scale, s->fixed_point, zero, s->range);
     const int32_t offset = IsAbsent(bias) ? 0 : WholeAt(bias, m);
     for (int64_t ow = 0; ow < columns; ++ow) {
       const int32_t sum =
           CodeSum(run, kCodes, s->convolution, unit / rows / outputs, m, unit % rows, ow);
       const int32_t total =
           static_cast<int32_t>(static_cast<uint32_t>(sum) + static_cast<uint32_t>(offset));
-      StoreCode(y, unit * columns + ow, Requantize(total, factor, s->fixed_point, zero, s->range));
+      StoreCode(y, unit * columns + ow, Requantize(requantizer, total));
     }
   }
   return KL_OK;

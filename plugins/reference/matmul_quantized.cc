@@ -13,10 +13,11 @@
 //   y_zero_point  type of y  []           in
 //   y             i8, u8     [.., M, N]   out
 //
-// Attributes: fixed_point (int, default 0): how sums become codes (quantized.h).
+// Attributes: fixed_point (int, default 0): how sums become codes
+//             (plugins/common/fixed_point.h).
 // Work:    one unit a row of y.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
-// Numbers: quantized.h. Kernels may differ from this one by one code.
+// Numbers: plugins/common/fixed_point.h. Kernels may differ from this one by one code.
 // Source:  ONNX QLinearMatMul.
 #include "plugins/reference/quantized_matmul.h"
 
@@ -36,7 +37,26 @@ constexpr kl_case_operand kMatrices[] = {
     Uniform({S(2)}, 0.01, 0.03),     Constant(KL_TYPE_U8, {S(2)}, 131),
     Constant(KL_TYPE_F32, {}, 0.9),  Constant(KL_TYPE_U8, {}, 128),
     Output({S(1), S(2)}, KL_TYPE_U8)};
+constexpr kl_attribute kTflite[] = {IntAttribute("fixed_point", 1)};
+constexpr kl_case_operand kSignedColumns[] = {
+    Codes(KL_TYPE_I8, {2, S(1), S(3)}), Constant(KL_TYPE_F32, {}, 0.02),
+    Constant(KL_TYPE_I8, {}, -7),       Codes(KL_TYPE_I8, {S(3), S(2)}),
+    Uniform({S(2)}, 0.01, 0.03),        Constant(KL_TYPE_I8, {S(2)}, 0),
+    Constant(KL_TYPE_F32, {}, 0.9),     Constant(KL_TYPE_I8, {}, 12),
+    Output({2, S(1), S(2)}, KL_TYPE_I8)};
+constexpr kl_case_operand kUnsignedOne[] = {
+    Codes(KL_TYPE_U8, {S(1), S(3)}), Constant(KL_TYPE_F32, {}, 0.02),
+    Constant(KL_TYPE_U8, {}, 120),   Codes(KL_TYPE_U8, {S(3), S(2)}),
+    Constant(KL_TYPE_F32, {}, 0.02), Constant(KL_TYPE_U8, {}, 131),
+    Constant(KL_TYPE_F32, {}, 0.9),  Constant(KL_TYPE_U8, {}, 128),
+    Output({S(1), S(2)}, KL_TYPE_U8)};
 constexpr kl_op_case kCases[] = {
+    Case("signed_columns", kSignedColumns, {{Fixed(1), Range(1, 20), Range(1, 40), Range(1, 90)}},
+         2),
+    Case("signed_fixed_point", kTflite, kSignedColumns,
+         {{Fixed(1), Range(1, 20), Range(1, 40), Range(1, 90)}}, 1),
+    Case("unsigned_one_scale", kUnsignedOne, {{Fixed(1), Range(1, 20), Range(1, 40), Range(1, 90)}},
+         2),
     Case("matrices", kMatrices, {{Fixed(1), Range(1, 20), Range(1, 20), Range(1, 50)}}, 2),
 };
 constexpr kl_op kOp = Operator("matmul_quantized", kOperands, kCases);
@@ -69,10 +89,10 @@ kl_code Run(const kl_run* run) {
   for (int64_t unit = run->begin; unit < run->end; ++unit) {
     const double a_scale = ScaleAt(run->operands[kAScale], unit % rows);
     for (int64_t n = 0; n < columns; ++n) {
-      const double factor = a_scale * ScaleAt(run->operands[kBScale], n) / y_scale;
-      StoreCode(
-          y, unit * columns + n,
-          Requantize(CodeDot(run, kCodes, unit, n), factor, fixed_point, zero, CodesOf(y->type)));
+      const Requantizer requantizer =
+          MakeRequantizer(a_scale * ScaleAt(run->operands[kBScale], n) / y_scale, fixed_point, zero,
+                          CodesOf(y->type));
+      StoreCode(y, unit * columns + n, Requantize(requantizer, CodeDot(run, kCodes, unit, n)));
     }
   }
   return KL_OK;

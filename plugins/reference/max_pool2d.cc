@@ -47,7 +47,11 @@ constexpr kl_case_operand kDilatedShape[] = {Normal({1, S(1), 7, 6}), Output({1,
 constexpr kl_case_operand kCodes[] = {
     Fill(KL_TYPE_I8, {2, S(1), 8, 9}, KL_FILL_INTEGERS, -128, 128),
     Output({2, S(1), 4, 4}, KL_TYPE_I8)};
+constexpr kl_case_operand kUnsignedCodes[] = {
+    Fill(KL_TYPE_U8, {1, S(1), 9, 7}, KL_FILL_INTEGERS, 0, 256),
+    Output({1, S(1), 5, 4}, KL_TYPE_U8)};
 constexpr kl_op_case kCases[] = {
+    Case("unsigned_codes", kOverlapping, kUnsignedCodes, {{Fixed(1), Range(1, 40)}}, 1),
     Case("codes", kHalve, kCodes, {{Fixed(1), Range(1, 9)}}, 1),
     Case("halve", kHalve, kHalveShape, {{Fixed(1), Range(1, 40)}}, 2),
     Case("halve_rounding_up", kHalve, kHalveUp, {{Fixed(1), Range(1, 9)}}, 1),

@@ -24,6 +24,8 @@ void Store(kl_dtype type, double value, uint8_t* out) {
   if (type == KL_TYPE_I32) {
     const int32_t whole = static_cast<int32_t>(value);
     memcpy(out, &whole, sizeof whole);
+  } else if (type == KL_TYPE_I8 || type == KL_TYPE_U8) {
+    *out = static_cast<uint8_t>(static_cast<int32_t>(value));
   } else if (type == KL_TYPE_F16) {
     const uint16_t half = F32ToF16(static_cast<float>(value));
     memcpy(out, &half, sizeof half);
@@ -39,6 +41,8 @@ double Load(kl_dtype type, const uint8_t* from) {
     memcpy(&whole, from, sizeof whole);
     return whole;
   }
+  if (type == KL_TYPE_U8) return *from;
+  if (type == KL_TYPE_I8) return static_cast<int8_t>(*from);
   float single;
   DequantizeRow(type, from, 1, &single);
   return single;

@@ -31,6 +31,12 @@ inline Given F16(std::vector<int64_t> shape, std::vector<double> values) {
 inline Given I32(std::vector<int64_t> shape, std::vector<double> values) {
   return {KL_TYPE_I32, shape, values};
 }
+inline Given I8(std::vector<int64_t> shape, std::vector<double> values) {
+  return {KL_TYPE_I8, shape, values};
+}
+inline Given U8(std::vector<int64_t> shape, std::vector<double> values) {
+  return {KL_TYPE_U8, shape, values};
+}
 inline Given Out(std::vector<int64_t> shape, kl_dtype type = KL_TYPE_F32) {
   return {type, shape, {}};
 }

@@ -1,76 +1,24 @@
-// Affine 8-bit quantisation: real = (code - zero_point) * scale. What the quantised operators
-// share.
-//
-// From an int32 sum to a code there are two ways. `fixed_point` = 0, ONNX: sum * real scale in
-// float, rounded to nearest, ties to even. `fixed_point` = 1, TFLite: the scale as a 31-bit
-// fraction and a shift, two roundings. Source: ONNX QuantizeLinear, QLinearConv; TFLite's
-// quantisation specification; arXiv 1712.05877, section 2.2. Thread safety: pure functions.
+// Operands of the 8-bit operators: scales, zero points, codes. What their arithmetic is:
+// plugins/common/fixed_point.h. Thread safety: pure functions.
 #ifndef KINGLET_PLUGINS_REFERENCE_QUANTIZED_H_
 #define KINGLET_PLUGINS_REFERENCE_QUANTIZED_H_
 
+#include "plugins/common/fixed_point.h"
 #include "plugins/reference/cases.h"
 #include "plugins/reference/elements.h"
 
 namespace kinglet {
 namespace reference {
 
-struct CodeRange {
-  int32_t low;
-  int32_t high;
-};
-inline CodeRange CodesOf(kl_dtype type) {
-  return type == KL_TYPE_U8 ? CodeRange{0, 255} : CodeRange{-128, 127};
-}
-inline int32_t ClampCode(int64_t code, CodeRange range) {
-  return static_cast<int32_t>(code < range.low ? range.low : code > range.high ? range.high : code);
-}
 inline void StoreCode(const kl_tensor* y, int64_t i, int32_t code) {
   static_cast<uint8_t*>(y->data)[i] = static_cast<uint8_t>(code);
 }
 
-// A positive real factor as fraction * 2^(exponent - 31), 2^30 <= fraction < 2^31.
-struct FixedPoint {
-  int32_t fraction;
-  int32_t exponent;
-};
-inline FixedPoint FixedPointOf(double factor) {
-  int exponent = 0;
-  const double fraction = std::frexp(factor, &exponent);
-  int64_t rounded = std::llround(fraction * 2147483648.0);
-  if (rounded == int64_t{1} << 31) {
-    rounded /= 2;
-    ++exponent;
-  }
-  if (exponent < -31 || !(factor > 0.0)) return {0, 0};
-  return {static_cast<int32_t>(rounded), exponent > 30 ? 30 : exponent};
-}
-
-// value * factor: a doubling high product, rounded, then a rounded shift; both halves away from
-// zero.
-inline int32_t Multiply(int32_t value, FixedPoint factor) {
-  const int left = factor.exponent > 0 ? factor.exponent : 0;
-  const int right = factor.exponent > 0 ? 0 : -factor.exponent;
-  const int64_t shifted = static_cast<int32_t>(static_cast<uint32_t>(value) << left);
-  const int64_t product = shifted * factor.fraction;
-  const int64_t nudge = product >= 0 ? int64_t{1} << 30 : 1 - (int64_t{1} << 30);
-  const int32_t high = static_cast<int32_t>((product + nudge) / (int64_t{1} << 31));
-  const int32_t mask = static_cast<int32_t>((uint32_t{1} << right) - 1);
-  const int32_t rest = high & mask;
-  return (high >> right) + (rest > (mask >> 1) + (high < 0 ? 1 : 0) ? 1 : 0);
-}
-
-// The code of a sum that stands for sum * factor.
-inline int32_t Requantize(int32_t sum, double factor, bool fixed_point, int32_t zero_point,
-                          CodeRange range) {
-  if (fixed_point) {
-    return ClampCode(int64_t{Multiply(sum, FixedPointOf(factor))} + zero_point, range);
-  }
-  const double real =
-      std::nearbyint(static_cast<double>(static_cast<float>(sum) * static_cast<float>(factor))) +
-      zero_point;
-  return real <= range.low    ? range.low
-         : real >= range.high ? range.high
-                              : static_cast<int32_t>(real);
+// Attributes minimum and maximum: codes of the type that results stay within.
+inline CodeRange ReadCodeRange(const kl_node* node, kl_dtype type) {
+  const CodeRange all = CodesOf(type);
+  return {ClampCode(kl_attribute_int(node, "minimum", all.low), all),
+          ClampCode(kl_attribute_int(node, "maximum", all.high), all)};
 }
 
 // Element `i` of scales, or the only one.

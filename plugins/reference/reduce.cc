@@ -20,7 +20,7 @@
 #include <limits>
 
 #include "plugins/reference/cases.h"
-#include "plugins/reference/elements.h"
+#include "plugins/reference/reduction.h"
 
 namespace kinglet {
 namespace reference {
@@ -94,18 +94,7 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   check.RequireOperand(kX, IsElementType(x->type) && (found->whole || IsFloatType(x->type)),
                        found->whole ? "floats or whole numbers" : "floats");
   check.Type(kY, x->type);
-  const kl_attribute* axes = kl_find_attribute(node, "axes");
-  int64_t shape[KL_MAX_RANK];
-  for (int32_t d = 0; d < x->rank; ++d) shape[d] = x->shape[d];
-  for (uint32_t i = 0; axes != nullptr && axes->ints != nullptr && i < axes->count; ++i) {
-    const int64_t d = axes->ints[i];
-    check.Require(d >= 0 && d < x->rank && (s->reduced >> d & 1u) == 0,
-                  "each axis within the rank of x, once", d);
-    if (!check.ok()) return check.code();
-    s->reduced |= 1u << d;
-    shape[d] = 1;
-  }
-  check.Shape(kY, x->rank, shape);
+  s->reduced = ReadReducedAxes(node, kX, kY, &check);
   return check.code();
 }
 
@@ -113,31 +102,10 @@ void Work(const kl_run* run, kl_work* work) {
   OnePhase(work, CeilDivide(kl_element_count(run->operands[kY]), kOutputsPerUnit));
 }
 
-// Calls visit(index) for each element of x that belongs to element `output` of y.
 template <typename Visit>
 void ForEachReduced(const kl_run* run, int64_t output, Visit visit) {
-  const uint32_t reduced = static_cast<const NodeState*>(run->state)->reduced;
-  const kl_tensor* x = run->operands[kX];
-  int64_t strides[KL_MAX_RANK], position[KL_MAX_RANK] = {}, counter[KL_MAX_RANK] = {};
-  StridesOf(x, strides);
-  Unravel(output, run->operands[kY], position);
-  int64_t count = 1, base = 0;
-  for (int32_t d = 0; d < x->rank; ++d) {
-    if ((reduced >> d & 1u) != 0)
-      count *= x->shape[d];
-    else
-      base += position[d] * strides[d];
-  }
-  for (int64_t i = 0; i < count; ++i) {
-    int64_t at = base;
-    for (int32_t d = 0; d < x->rank; ++d) at += counter[d] * strides[d];
-    visit(at);
-    for (int32_t d = x->rank - 1; d >= 0; --d) {
-      if ((reduced >> d & 1u) == 0) continue;
-      if (++counter[d] < x->shape[d]) break;
-      counter[d] = 0;
-    }
-  }
+  VisitReduced(run->operands[kX], run->operands[kY],
+               static_cast<const NodeState*>(run->state)->reduced, output, visit);
 }
 
 template <typename T>

@@ -71,7 +71,16 @@ constexpr kl_case_operand kUp[] = {Normal({1, S(1), 5, 4}), Output({1, S(1), 10,
 constexpr kl_case_operand kDown[] = {Normal({1, S(1), 9, 8}), Output({1, S(1), 4, 5})};
 constexpr kl_case_operand kBytes[] = {Fill(KL_TYPE_U8, {1, S(1), 5, 4}, KL_FILL_INTEGERS, 0, 256),
                                       Output({1, S(1), 10, 8}, KL_TYPE_U8)};
+constexpr kl_attribute kAsymmetric[] = {StringAttribute("mode", "linear"),
+                                        StringAttribute("coordinate", "asymmetric")};
+constexpr kl_case_operand kCodes[] = {
+    Fill(KL_TYPE_I8, {2, S(1), S(2), 5}, KL_FILL_INTEGERS, -128, 128),
+    Output({2, S(1), 8, 13}, KL_TYPE_I8)};
+constexpr kl_case_operand kAnySize[] = {Normal({1, S(1), S(2), S(3)}), Output({1, S(1), 9, 12})};
 constexpr kl_op_case kCases[] = {
+    Case("codes", kCorners, kCodes, {{Fixed(1), Range(1, 40), Range(2, 20)}}, 2),
+    Case("asymmetric", kAsymmetric, kAnySize, {{Fixed(1), Range(1, 9), Range(1, 30), Range(1, 30)}},
+         2),
     Case("nearest", kNearest, kUp, {{Fixed(1), Range(1, 9)}}, 1),
     Case("linear_up", kLinear, kUp, {{Fixed(1), Range(1, 9)}}, 1),
     Case("linear_down", kLinear, kDown, {{Fixed(1), Range(1, 9)}}, 1),

@@ -66,8 +66,10 @@ struct NeuronMajor : NeuronMajorLayout {
   // sums[o] += d * scale[o] * sum over j of (w[j][o] - 8) * q[j]. Neurons whose q is 0 are not
   // read. The integer sum of 32 neurons fits 16 bits (32 * 8 * 127 = 32,512), so it may wrap on the
   // way.
+  template <class Ahead>
   static inline __attribute__((noinline)) void AddGroup(const uint8_t* group, int64_t outputs,
-                                                        const ActivationGroup& h, float* sums) {
+                                                        const ActivationGroup& h, float* sums,
+                                                        Ahead* ahead) {
     const int8_t* q = h.natural;
     const float d = h.d[0];
     const uint8_t* first = group + ScaleBytes(outputs);
@@ -85,6 +87,7 @@ struct NeuronMajor : NeuronMajorLayout {
     const int16x8_t start = vdupq_n_s16((int16_t)(-8 * total));
     const float32x4_t scale = vdupq_n_f32(d);
     for (int64_t c = 0; c < outputs; c += kChunkOutputs) {
+      (*ahead)(c);
       // sum[s]: outputs c + 8s .. c + 8s + 7.
       int16x8_t sum[8];
 #pragma GCC unroll 8
@@ -122,8 +125,10 @@ struct NeuronMajor : NeuronMajorLayout {
     const bool high = first % kChunkOutputs >= 32;
     const uint8_t* group = matrix;
     for (int64_t g = 0; g < groups; ++g, group += GroupBytes(outputs)) {
-      Store8(panel.scales + 16 * g, LoadHalf8(group + 2 * first));
-      Store8(panel.scales + 16 * g + 8, LoadHalf8(group + 2 * first + 16));
+      float scales[kPanelRows];
+      Store8(scales, LoadHalf8(group + 2 * first));
+      Store8(scales + 8, LoadHalf8(group + 2 * first + 16));
+      for (int r = 0; r < kPanelRows; ++r) PutScale(panel, g, r, scales[r]);
       const uint8_t* row = group + ScaleBytes(outputs) + first / kChunkOutputs * 32 + first % 32;
       for (int part = 0; part < 2; ++part) {
         // Byte r of v[j]: neuron 16 * part + j of output first + r, and after the transpose byte j

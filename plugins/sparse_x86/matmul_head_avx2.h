@@ -217,7 +217,7 @@ struct HeadMatmul {
                                run->operands[kMatmulWeights]->layout == KL_LAYOUT_PACKED;
     self->sparse = may_be_sparse && self->full_runs_left == 0 ? 1 : 0;
     if (may_be_sparse && self->full_runs_left > 0) --self->full_runs_left;
-    const int64_t rows_per_unit = self->sparse ? kHeadRowsPerUnit : kPanelRows;
+    const int64_t rows_per_unit = self->sparse ? kHeadRowsPerUnit : kEngineRows;
     const int64_t units = CeilDivide(self->shape.rows, rows_per_unit);
     work->phase_count = tokens == 0 ? 0 : self->sparse ? 4 : 2;
     work->unit_count[0] = tokens;
@@ -230,7 +230,7 @@ struct HeadMatmul {
     HeadState* self = (HeadState*)run->state;
     if (!self->sparse) {
       const int64_t rows =
-          Minimum((run->end - run->begin) * kPanelRows, self->shape.rows - run->begin * kPanelRows);
+          Minimum((run->end - run->begin) * kEngineRows, self->shape.rows - run->begin * kEngineRows);
       if (run->phase == 1) {
         kl_count_weight_bytes(run, (uint64_t)rows * Packed::RowBytes(self->shape.columns / 32));
       }
@@ -374,11 +374,13 @@ struct HeadMatmul {
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_HEAD_MATMUL(stem, kernel_name, head_rows)                                         \
+#define KL_HEAD_MATMUL(stem, head_rows) KL_HEAD_MATMUL_TABLE(KL_AT_LEVEL(stem), head_rows)
+#define KL_HEAD_MATMUL_TABLE(stem, head_rows) KL_HEAD_MATMUL_TABLE_(stem, head_rows)
+#define KL_HEAD_MATMUL_TABLE_(stem, head_rows)                                               \
   namespace {                                                                                \
   constexpr kl_kernel MakeKernel(const kl_dtype* types) {                                    \
     using Head = HeadMatmul<head_rows>;                                                      \
-    kl_kernel kernel = MatmulKernel<Head>(kernel_name, types, kQuantisedTolerance);          \
+    kl_kernel kernel = MatmulKernel<Head>(#stem, types, kQuantisedTolerance);                \
     kernel.priority = kIsaPriority + 5; /* before the kernel for any product */              \
     kernel.flags = KL_KERNEL_COUNTS_WEIGHT_BYTES;                                            \
     kernel.state_bytes = sizeof(HeadState);                                                  \

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "plugins/common/dequantize.h"
@@ -18,14 +19,14 @@
 extern "C" {
 extern const kl_table kl_table_sparse_x86_matmul_q4_0_avx2;
 extern const kl_table kl_table_sparse_x86_matmul_q4_0_head_avx2;
+extern const kl_table kl_table_sparse_x86_matmul_q4_0_head_avxvnni;
+extern const kl_table kl_table_sparse_x86_matmul_q4_0_head_avx512vnni;
 }
 
 namespace kinglet {
 namespace {
 
 constexpr float kLeftOut = -std::numeric_limits<float>::infinity();
-
-bool CpuHasAvx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
 std::vector<float> Normal(Random* random, int64_t count) {
   std::vector<float> values(static_cast<size_t>(count));
@@ -39,12 +40,12 @@ std::vector<float> Normal(Random* random, int64_t count) {
 #endif
 
 // A matrix of `rows` x 512 random weights, and both kernels on it.
-class HeadTest : public ::testing::Test {
+class HeadTest : public ::testing::TestWithParam<const kl_kernel*> {
  protected:
   static constexpr int64_t kColumns = 512;
 
   void SetUp() override {
-    if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
+    if (!CpuHas(head())) GTEST_SKIP() << "this processor does not run " << head()->name;
   }
 
   void MakeWeights(int64_t rows) {
@@ -68,7 +69,7 @@ class HeadTest : public ::testing::Test {
     return y;
   }
 
-  const kl_kernel* head() const { return kl_table_sparse_x86_matmul_q4_0_head_avx2.kernels[0]; }
+  const kl_kernel* head() const { return GetParam(); }
 
   Random random_ = {11};
   std::mt19937 splits_{3};
@@ -77,7 +78,7 @@ class HeadTest : public ::testing::Test {
   kl_attribute mark_ = {"vocabulary_head", KL_ATTRIBUTE_INT, 0, 1, 0.0, nullptr, nullptr, nullptr};
 };
 
-TEST_F(HeadTest, AllLogitsHaveTheBitsOfAnyProduct) {
+TEST_P(HeadTest, AllLogitsHaveTheBitsOfAnyProduct) {
   MakeWeights(16 * 7 + 5);
   for (const int64_t tokens : {1, 3, 4, 9}) {
     for (const bool pack : {true, false}) {
@@ -92,7 +93,7 @@ TEST_F(HeadTest, AllLogitsHaveTheBitsOfAnyProduct) {
   }
 }
 
-TEST_F(HeadTest, WantedLogitsHaveTheBitsOfTheFullProduct) {
+TEST_P(HeadTest, WantedLogitsHaveTheBitsOfTheFullProduct) {
   MakeWeights(64 * 50 + 21);
   std::vector<float> x(kColumns);
   std::vector<float> y(static_cast<size_t>(rows_));
@@ -133,7 +134,7 @@ TEST_F(HeadTest, WantedLogitsHaveTheBitsOfTheFullProduct) {
 
 // Hidden states of four kinds: noise, along one row, along the sum of a few rows, rows in noise. Run with
 //   bazel test //plugins/sparse_x86:matmul_head_misses_test --test_tag_filters=slow
-TEST_F(HeadTest, CountsMisses) {
+TEST_P(HeadTest, CountsMisses) {
   constexpr int64_t states = KL_HEAD_STATES;
   MakeWeights(8000);
   std::vector<float> x(kColumns);
@@ -172,7 +173,7 @@ TEST_F(HeadTest, CountsMisses) {
   EXPECT_GT(sparse_states, states / 4);
 }
 
-TEST_F(HeadTest, FlatLogitsAreFullProducts) {
+TEST_P(HeadTest, FlatLogitsAreFullProducts) {
   MakeWeights(64 * 40);
   const std::vector<float> x(kColumns, 0.0f);  // all logits equal: every row is a candidate
   std::vector<float> y(static_cast<size_t>(rows_));
@@ -185,7 +186,7 @@ TEST_F(HeadTest, FlatLogitsAreFullProducts) {
   }
 }
 
-TEST_F(HeadTest, InfinityReachesTheCaller) {
+TEST_P(HeadTest, InfinityReachesTheCaller) {
   MakeWeights(64 * 40);
   std::vector<float> x = Normal(&random_, kColumns);
   x[77] = std::numeric_limits<float>::infinity();
@@ -197,13 +198,20 @@ TEST_F(HeadTest, InfinityReachesTheCaller) {
   EXPECT_TRUE(std::isnan(y[0]));
 }
 
-TEST_F(HeadTest, OtherProductsAreLeftToTheOtherKernel) {
+TEST_P(HeadTest, OtherProductsAreLeftToTheOtherKernel) {
   MakeWeights(64);
   const std::vector<float> x = Normal(&random_, kColumns);
   std::vector<float> y(static_cast<size_t>(rows_));
   KernelRunner runner(head(), nullptr, 0);
   EXPECT_EQ(KL_UNSUPPORTED, runner.Prepare(Operands(1, x.data(), y.data()), true));
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Levels, HeadTest,
+    ::testing::Values(kl_table_sparse_x86_matmul_q4_0_head_avx2.kernels[0],
+                      kl_table_sparse_x86_matmul_q4_0_head_avxvnni.kernels[0],
+                      kl_table_sparse_x86_matmul_q4_0_head_avx512vnni.kernels[0]),
+    [](const auto& info) { return std::string(info.param->name); });
 
 }  // namespace
 }  // namespace kinglet

@@ -1,6 +1,8 @@
-// A token's result has the same bits alone, in a batch, packed or not, and for any split of units.
+// A token's result has the same bits alone, in a batch, packed or not, for any split of units, and at
+// every level of the processor.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -9,14 +11,21 @@
 #include "plugins/common/table.h"
 #include "plugins/sparse_x86/kernel_runner.h"
 
-#define KL_FOR_EACH_MATMUL(use)                                                             \
-  use(f32) use(f16) use(bf16) use(q4_0) use(q4_1) use(q5_0) use(q5_1) use(q8_0) use(iq4_nl) \
-      use(q4_k) use(q5_k) use(q6_k)
+#define KL_FOR_EACH_QUANTISED_MATMUL(use, level)                                         \
+  use(q4_0, level) use(q4_1, level) use(q5_0, level) use(q5_1, level) use(q8_0, level)    \
+      use(iq4_nl, level) use(q4_k, level) use(q5_k, level) use(q6_k, level)
+#define KL_FOR_EACH_MATMUL(use)                                                   \
+  use(f32, avx2) use(f16, avx2) use(bf16, avx2) KL_FOR_EACH_QUANTISED_MATMUL(use, avx2) \
+      KL_FOR_EACH_QUANTISED_MATMUL(use, avxvnni) KL_FOR_EACH_QUANTISED_MATMUL(use, avx512vnni)
+#define KL_FOR_EACH_QUANTISED_MOE(use, level)                                          \
+  use(q4_0, level) use(q8_0, level) use(q4_k, level) use(q4_k_q6_k, level) use(q5_k, level) \
+      use(q5_k_q6_k, level) use(q6_k, level)
 #define KL_FOR_EACH_MOE(use)                                                         \
-  use(f32) use(f16) use(bf16) use(q4_0) use(q8_0) use(q4_k) use(q4_k_q6_k) use(q5_k) \
-      use(q5_k_q6_k) use(q6_k)
-
-#define KL_FOR_EACH_SEGMENTS(use) use(f32) use(f16) use(q4_0) use(q8_0)
+  use(f32, avx2) use(f16, avx2) use(bf16, avx2) KL_FOR_EACH_QUANTISED_MOE(use, avx2)       \
+      KL_FOR_EACH_QUANTISED_MOE(use, avxvnni) KL_FOR_EACH_QUANTISED_MOE(use, avx512vnni)
+#define KL_FOR_EACH_SEGMENTS(use)                                                    \
+  use(f32, avx2) use(f16, avx2) use(q4_0, avx2) use(q8_0, avx2) use(q4_0, avxvnni)      \
+      use(q8_0, avxvnni) use(q4_0, avx512vnni) use(q8_0, avx512vnni)
 
 // Of keys and values.
 #define KL_FOR_EACH_ATTENTION(use)                                                                \
@@ -25,10 +34,12 @@
 
 #define KL_DECLARE_ATTENTION(type) \
   extern const kl_table kl_table_sparse_x86_attention_##type##_avx2;
-#define KL_DECLARE_MATMUL(type) extern const kl_table kl_table_sparse_x86_matmul_##type##_avx2;
-#define KL_DECLARE_MOE(type) extern const kl_table kl_table_sparse_x86_moe_ffn_##type##_avx2;
-#define KL_DECLARE_SEGMENTS(type) \
-  extern const kl_table kl_table_sparse_x86_ffn_segments_##type##_avx2;
+#define KL_DECLARE_MATMUL(type, level) \
+  extern const kl_table kl_table_sparse_x86_matmul_##type##_##level;
+#define KL_DECLARE_MOE(type, level) \
+  extern const kl_table kl_table_sparse_x86_moe_ffn_##type##_##level;
+#define KL_DECLARE_SEGMENTS(type, level) \
+  extern const kl_table kl_table_sparse_x86_ffn_segments_##type##_##level;
 extern "C" {
 KL_FOR_EACH_SEGMENTS(KL_DECLARE_SEGMENTS)
 KL_FOR_EACH_MATMUL(KL_DECLARE_MATMUL)
@@ -39,13 +50,35 @@ KL_FOR_EACH_ATTENTION(KL_DECLARE_ATTENTION)
 namespace kinglet {
 namespace {
 
-#define KL_MATMUL_KERNEL(type) kl_table_sparse_x86_matmul_##type##_avx2.kernels[0],
+#define KL_MATMUL_KERNEL(type, level) kl_table_sparse_x86_matmul_##type##_##level.kernels[0],
 #define KL_ATTENTION_KERNEL(type) kl_table_sparse_x86_attention_##type##_avx2.kernels[0],
-#define KL_SEGMENTS_KERNEL(type) kl_table_sparse_x86_ffn_segments_##type##_avx2.kernels[0],
-#define KL_MOE_KERNEL(type) kl_table_sparse_x86_moe_ffn_##type##_avx2.kernels[0],
+#define KL_SEGMENTS_KERNEL(type, level) \
+  kl_table_sparse_x86_ffn_segments_##type##_##level.kernels[0],
+#define KL_MOE_KERNEL(type, level) kl_table_sparse_x86_moe_ffn_##type##_##level.kernels[0],
 
-// Test machines without AVX2 skip, as a host would not choose these kernels.
-bool CpuHasAvx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+// The kernel of `all` for the operands of `kernel` that needs least of the processor: its results
+// are those of every level.
+template <size_t kCount>
+const kl_kernel* LowestLevelOf(const kl_kernel* kernel, const kl_kernel* const (&all)[kCount]) {
+  const kl_kernel* lowest = kernel;
+  for (const kl_kernel* other : all) {
+    const bool same = std::equal(kernel->operand_types, kernel->operand_types + kernel->operand_count,
+                                 other->operand_types);
+    if (same && other->priority < lowest->priority) lowest = other;
+  }
+  return lowest;
+}
+
+TEST(Levels, EveryQuantisedKernelIsComparedWithTheLowestLevel) {
+  const kl_kernel* const kernels[] = {KL_FOR_EACH_MATMUL(KL_MATMUL_KERNEL)};
+  int compared = 0;
+  for (const kl_kernel* kernel : kernels) {
+    const kl_kernel* lowest = LowestLevelOf(kernel, kernels);
+    compared += lowest != kernel ? 1 : 0;
+    EXPECT_EQ(lowest->cpu_features, static_cast<uint64_t>(KL_CPU_AVX2)) << kernel->name;
+  }
+  EXPECT_EQ(compared, 18);
+}
 
 std::vector<float> Normal(Random* random, int64_t count, double deviation = 1.0) {
   std::vector<float> values(static_cast<size_t>(count));
@@ -92,11 +125,13 @@ std::string NameOf(const ::testing::TestParamInfo<const kl_kernel*>& info) {
   return info.param->name;
 }
 
+const kl_kernel* const kMatmulKernels[] = {KL_FOR_EACH_MATMUL(KL_MATMUL_KERNEL)};
+
 class MatmulSameBits : public ::testing::TestWithParam<const kl_kernel*> {};
 
 TEST_P(MatmulSameBits, AloneInABatchAndForAnySplit) {
-  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
   const kl_kernel* kernel = GetParam();
+  if (!CpuHas(kernel)) GTEST_SKIP() << "this processor does not run " << kernel->name;
   const kl_dtype type = kernel->operand_types[1];
   const int64_t block = kl_dtype_info_of(type).block_elements;
   for (const int64_t columns : {block, 7 * block, int64_t{1536}}) {
@@ -109,15 +144,19 @@ TEST_P(MatmulSameBits, AloneInABatchAndForAnySplit) {
     const std::vector<float> x = Normal(&random, tokens * columns);
     const std::vector<float> bias = Normal(&random, rows);
     std::vector<float> batch(static_cast<size_t>(tokens * rows));
-    {
-      KernelRunner runner(kernel, nullptr, 0);
+    std::vector<float> lowest(batch.size());
+    const auto run = [&](const kl_kernel* one, bool pack, std::vector<float>* y) {
+      KernelRunner runner(one, nullptr, 0);
       ASSERT_EQ(KL_OK, runner.Prepare(
                            {F32({tokens, columns}, x), MakeTensor(type, {rows, columns}, w.data()),
-                            F32({rows}, bias), F32({tokens, rows}, batch)},
-                           true))
+                            F32({rows}, bias), F32({tokens, rows}, *y)},
+                           pack))
           << runner.message();
       ASSERT_EQ(KL_OK, runner.Run(&splits));
-    }
+    };
+    run(kernel, true, &batch);
+    run(LowestLevelOf(kernel, kMatmulKernels), false, &lowest);
+    ASSERT_TRUE(SameBits(lowest.data(), batch.data(), tokens * rows)) << "another level";
     for (const int64_t count : {1, 2, 3, 5, 32}) {
       SCOPED_TRACE("tokens at a time " + std::to_string(count));
       const bool pack = count % 2 == 1;
@@ -136,8 +175,9 @@ TEST_P(MatmulSameBits, AloneInABatchAndForAnySplit) {
   }
 }
 
-const kl_kernel* const kMatmulKernels[] = {KL_FOR_EACH_MATMUL(KL_MATMUL_KERNEL)};
 INSTANTIATE_TEST_SUITE_P(Types, MatmulSameBits, ::testing::ValuesIn(kMatmulKernels), NameOf);
+
+const kl_kernel* const kMoeKernels[] = {KL_FOR_EACH_MOE(KL_MOE_KERNEL)};
 
 class MoeSameBits : public ::testing::TestWithParam<const kl_kernel*> {};
 
@@ -147,8 +187,8 @@ struct MoeCase {
 };
 
 TEST_P(MoeSameBits, AloneInABatchAndForAnySplit) {
-  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
   const kl_kernel* kernel = GetParam();
+  if (!CpuHas(kernel)) GTEST_SKIP() << "this processor does not run " << kernel->name;
   const kl_dtype up_type = kernel->operand_types[3];
   const kl_dtype down_type = kernel->operand_types[5];
   const int64_t experts = 5, chosen = 3, tokens = 40;
@@ -178,8 +218,9 @@ TEST_P(MoeSameBits, AloneInABatchAndForAnySplit) {
       const std::vector<int64_t> down_shape = c.transposed
                                                   ? std::vector<int64_t>{experts, neurons, length}
                                                   : std::vector<int64_t>{experts, length, neurons};
-      const auto run = [&](int64_t first, int64_t count, bool pack, float* y) {
-        KernelRunner runner(kernel, attributes, 2);
+      const auto run_one = [&](const kl_kernel* one, int64_t first, int64_t count, bool pack,
+                               float* y) {
+        KernelRunner runner(one, attributes, 2);
         const kl_code code = runner.Prepare(
             {MakeTensor(KL_TYPE_F32, {count, length}, x.data() + first * length),
              MakeTensor(KL_TYPE_I32, {count, chosen}, ids.data() + first * chosen),
@@ -191,8 +232,14 @@ TEST_P(MoeSameBits, AloneInABatchAndForAnySplit) {
             pack);
         return code != KL_OK ? code : runner.Run(&splits);
       };
+      const auto run = [&](int64_t first, int64_t count, bool pack, float* y) {
+        return run_one(kernel, first, count, pack, y);
+      };
       std::vector<float> batch(static_cast<size_t>(tokens * length));
       ASSERT_EQ(KL_OK, run(0, tokens, true, batch.data()));
+      std::vector<float> lowest(batch.size());
+      ASSERT_EQ(KL_OK, run_one(LowestLevelOf(kernel, kMoeKernels), 0, tokens, false, lowest.data()));
+      ASSERT_TRUE(SameBits(lowest.data(), batch.data(), tokens * length)) << "another level";
       for (const int64_t count : {1, 2, 7}) {
         for (int64_t t = 0; t + count <= tokens; t += count) {
           std::vector<float> y(static_cast<size_t>(count * length));
@@ -205,11 +252,10 @@ TEST_P(MoeSameBits, AloneInABatchAndForAnySplit) {
   }
 }
 
-const kl_kernel* const kMoeKernels[] = {KL_FOR_EACH_MOE(KL_MOE_KERNEL)};
 INSTANTIATE_TEST_SUITE_P(Types, MoeSameBits, ::testing::ValuesIn(kMoeKernels), NameOf);
 
 TEST(MoeFfn, RefusesAnIdThatNamesNoExpert) {
-  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
+  if (!CpuHas(kl_table_sparse_x86_moe_ffn_f32_avx2.kernels[0])) GTEST_SKIP() << "needs AVX2";
   Random random = {1};
   const std::vector<float> w = Normal(&random, 2 * 32 * 32);
   const std::vector<float> x = Normal(&random, 32);
@@ -226,12 +272,14 @@ TEST(MoeFfn, RefusesAnIdThatNamesNoExpert) {
   }
 }
 
+const kl_kernel* const kSegmentsKernels[] = {KL_FOR_EACH_SEGMENTS(KL_SEGMENTS_KERNEL)};
+
 class SegmentsSameBits : public ::testing::TestWithParam<const kl_kernel*> {};
 
 // Small segments are computed by whole tokens, large ones shared out by neurons; in place or not, one segment missing or all.
 TEST_P(SegmentsSameBits, AloneInABatchAndForAnySplit) {
-  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
   const kl_kernel* kernel = GetParam();
+  if (!CpuHas(kernel)) GTEST_SKIP() << "this processor does not run " << kernel->name;
   const kl_dtype type = kernel->operand_types[2];
   const int64_t tokens = 40;
   for (const bool large : {false, true}) {
@@ -251,8 +299,8 @@ TEST_P(SegmentsSameBits, AloneInABatchAndForAnySplit) {
       for (const int missing : {3, 1, 0, -1}) {  // 3: none, -1: all
         const void* parts[3];
         for (int s = 0; s < 3; ++s) parts[s] = missing < 0 || s == missing ? nullptr : segments[s].data();
-        const auto run = [&](int64_t first, int64_t count, float* y) {
-          KernelRunner runner(kernel, attributes, 2);
+        const auto run_one = [&](const kl_kernel* one, int64_t first, int64_t count, float* y) {
+          KernelRunner runner(one, attributes, 2);
           kl_tensor rows = MakeTensor(type, {3, 3 * neurons[0], length}, segments[0].data());
           rows.data = nullptr;
           rows.parts = parts;
@@ -262,8 +310,15 @@ TEST_P(SegmentsSameBits, AloneInABatchAndForAnySplit) {
                                               false);
           return code != KL_OK ? code : runner.Run(&splits);
         };
+        const auto run = [&](int64_t first, int64_t count, float* y) {
+          return run_one(kernel, first, count, y);
+        };
         std::vector<float> batch = h;
         ASSERT_EQ(KL_OK, run(0, tokens, batch.data()));
+        std::vector<float> lowest = h;
+        ASSERT_EQ(KL_OK,
+                  run_one(LowestLevelOf(kernel, kSegmentsKernels), 0, tokens, lowest.data()));
+        ASSERT_TRUE(SameBits(lowest.data(), batch.data(), tokens * length)) << "another level";
         EXPECT_EQ(batch == h, missing < 0);
         for (const int64_t count : {1, 2, 7}) {
           for (int64_t t = 0; t + count <= tokens; t += count) {
@@ -278,7 +333,6 @@ TEST_P(SegmentsSameBits, AloneInABatchAndForAnySplit) {
   }
 }
 
-const kl_kernel* const kSegmentsKernels[] = {KL_FOR_EACH_SEGMENTS(KL_SEGMENTS_KERNEL)};
 INSTANTIATE_TEST_SUITE_P(Types, SegmentsSameBits, ::testing::ValuesIn(kSegmentsKernels), NameOf);
 
 struct AttentionCase {
@@ -372,7 +426,7 @@ void ExpectAttentionSameBits(const kl_kernel* kernel, const AttentionCase& c) {
 class AttentionSameBits : public ::testing::TestWithParam<const kl_kernel*> {};
 
 TEST_P(AttentionSameBits, AloneInABatchAndForAnySplit) {
-  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
+  if (!CpuHas(GetParam())) GTEST_SKIP() << "this processor does not run " << GetParam()->name;
   for (const AttentionCase& c : kAttentionCases) ExpectAttentionSameBits(GetParam(), c);
 }
 

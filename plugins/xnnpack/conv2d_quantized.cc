@@ -20,7 +20,6 @@ constexpr kl_dtype kSigned[kOperandCount] = {KL_TYPE_I8,  KL_TYPE_F32, KL_TYPE_I
 constexpr kl_dtype kUnsigned[kOperandCount] = {KL_TYPE_U8,  KL_TYPE_F32, KL_TYPE_U8,  KL_TYPE_U8,
                                                KL_TYPE_F32, KL_TYPE_U8,  KL_TYPE_F32, KL_TYPE_U8,
                                                KL_TYPE_ANY, KL_TYPE_U8};
-constexpr float kOneCode = 1.0f;  // tolerance
 
 struct NodeState {
   OperatorState operator_state;  // first: ReleaseOperator reads it
@@ -33,11 +32,6 @@ struct Convolution {
   int64_t minimum;
   int64_t maximum;
 };
-
-template <typename Code>
-const Code* Codes(const kl_tensor* tensor) {
-  return static_cast<const Code*>(tensor->data);
-}
 
 // The factors from sums to codes that the library can do.
 bool ScalesFit(const kl_node* node) {
@@ -98,17 +92,6 @@ template <typename Code>
 kl_code Supports(const kl_node* node, kl_error* error) {
   Convolution convolution;
   return Read<Code>(node, &convolution, error);
-}
-
-// to[n][p][c] = from[n][c][p]
-template <typename Code>
-void Interleave(int64_t batch, int64_t channels, int64_t pixels, const Code* from, Code* to) {
-  for (int64_t n = 0; n < batch; ++n) {
-    for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t p = 0; p < pixels; ++p)
-        to[(n * pixels + p) * channels + c] = from[(n * channels + c) * pixels + p];
-    }
-  }
 }
 
 // Overloads that tell the library's two families apart.
@@ -185,7 +168,8 @@ kl_code Prepare(const kl_host* host, const kl_node* node, void* state,
   const kl_tensor* w_scale = node->operands[kWScale];
   for (int64_t m = 0; m < w->shape[0]; ++m)
     scales[m] = Floats(w_scale)[kl_element_count(w_scale) == 1 ? 0 : m];
-  Interleave(w->shape[0], w->shape[1], w->shape[2] * w->shape[3], Codes<Code>(w), weights);
+  CodesLast(/*pool=*/nullptr, w->shape[0], w->shape[1], w->shape[2] * w->shape[3], w->data,
+            weights);
   const xnn_status status =
       Create(node, c, scales, static_cast<const Code*>(weights), &node_state->operator_state.op);
   host->release(host, weights);
@@ -203,14 +187,12 @@ kl_code Run(const kl_run* run) {
   kl_tensor* y = run->operands[kY];
   Code* input = static_cast<Code*>(run->scratch);
   Code* output = input + state->output_offset;
-  Interleave(x->shape[0], x->shape[1], x->shape[2] * x->shape[3], Codes<Code>(x), input);
+  const pthreadpool_t pool = static_cast<pthreadpool_t>(run->pthreadpool);
+  CodesLast(pool, x->shape[0], x->shape[1], x->shape[2] * x->shape[3], x->data, input);
   const xnn_operator_t op = state->operator_state.op;
-  const kl_code code = RunOperator(
-      Setup(op, x, input, output, static_cast<pthreadpool_t>(run->pthreadpool)), op, run);
+  const kl_code code = RunOperator(Setup(op, x, input, output, pool), op, run);
   if (code != KL_OK) return code;
-  // The same move with the roles of pixels and channels exchanged.
-  Interleave(y->shape[0], y->shape[2] * y->shape[3], y->shape[1], static_cast<const Code*>(output),
-             static_cast<Code*>(y->data));
+  CodesFirst(pool, y->shape[0], y->shape[1], y->shape[2] * y->shape[3], output, y->data);
   return KL_OK;
 }
 

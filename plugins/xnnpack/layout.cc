@@ -21,57 +21,81 @@ namespace {
 // Pixels that one task moves: a few cache lines of each channel.
 constexpr size_t kTilePixels = 64;
 
+template <typename T>
 struct Move {
   int64_t channels;
   int64_t pixels;
-  const float* from;
-  float* to;
+  const T* from;
+  T* to;
+  uint8_t flip;  // of bytes
 };
 
+inline float Flipped(float v, uint8_t) { return v; }
+inline uint8_t Flipped(uint8_t v, uint8_t flip) { return static_cast<uint8_t>(v ^ flip); }
+
+template <typename T>
 void TileToChannelsLast(void* context, size_t image, size_t first, size_t count) {
   __tsan_acquire(context);
-  const Move& move = *static_cast<const Move*>(context);
+  const Move<T>& move = *static_cast<const Move<T>*>(context);
   const size_t channels = static_cast<size_t>(move.channels);
   const size_t pixels = static_cast<size_t>(move.pixels);
-  const float* from = move.from + image * channels * pixels + first;
-  float* to = move.to + (image * pixels + first) * channels;
+  const T* from = move.from + image * channels * pixels + first;
+  T* to = move.to + (image * pixels + first) * channels;
   for (size_t c = 0; c < channels; ++c) {
-    for (size_t p = 0; p < count; ++p) to[p * channels + c] = from[c * pixels + p];
+    for (size_t p = 0; p < count; ++p)
+      to[p * channels + c] = Flipped(from[c * pixels + p], move.flip);
   }
   __tsan_release(context);
 }
 
+template <typename T>
 void TileToChannelsFirst(void* context, size_t image, size_t first, size_t count) {
   __tsan_acquire(context);
-  const Move& move = *static_cast<const Move*>(context);
+  const Move<T>& move = *static_cast<const Move<T>*>(context);
   const size_t channels = static_cast<size_t>(move.channels);
   const size_t pixels = static_cast<size_t>(move.pixels);
-  const float* from = move.from + (image * pixels + first) * channels;
-  float* to = move.to + image * channels * pixels + first;
+  const T* from = move.from + (image * pixels + first) * channels;
+  T* to = move.to + image * channels * pixels + first;
   for (size_t c = 0; c < channels; ++c) {
-    for (size_t p = 0; p < count; ++p) to[c * pixels + p] = from[p * channels + c];
+    for (size_t p = 0; p < count; ++p)
+      to[c * pixels + p] = Flipped(from[p * channels + c], move.flip);
   }
   __tsan_release(context);
+}
+
+template <typename T>
+void Run(pthreadpool_t pool, pthreadpool_task_2d_tile_1d_t tile, int64_t batch, Move<T> move) {
+  __tsan_release(&move);
+  pthreadpool_parallelize_2d_tile_1d(pool, tile, &move, static_cast<size_t>(batch),
+                                     static_cast<size_t>(move.pixels), kTilePixels, /*flags=*/0);
+  __tsan_acquire(&move);
+}
+
+Move<uint8_t> MoveOfCodes(int64_t channels, int64_t pixels, const void* from, void* to,
+                          uint8_t flip) {
+  return {channels, pixels, static_cast<const uint8_t*>(from), static_cast<uint8_t*>(to), flip};
 }
 
 }  // namespace
 
 void ChannelsLast(pthreadpool_t pool, int64_t batch, int64_t channels, int64_t pixels,
                   const float* from, float* to) {
-  Move move = {channels, pixels, from, to};
-  __tsan_release(&move);
-  pthreadpool_parallelize_2d_tile_1d(pool, TileToChannelsLast, &move, static_cast<size_t>(batch),
-                                     static_cast<size_t>(pixels), kTilePixels, /*flags=*/0);
-  __tsan_acquire(&move);
+  Run<float>(pool, TileToChannelsLast<float>, batch, {channels, pixels, from, to, kKeepSign});
 }
 
 void ChannelsFirst(pthreadpool_t pool, int64_t batch, int64_t channels, int64_t pixels,
                    const float* from, float* to) {
-  Move move = {channels, pixels, from, to};
-  __tsan_release(&move);
-  pthreadpool_parallelize_2d_tile_1d(pool, TileToChannelsFirst, &move, static_cast<size_t>(batch),
-                                     static_cast<size_t>(pixels), kTilePixels, /*flags=*/0);
-  __tsan_acquire(&move);
+  Run<float>(pool, TileToChannelsFirst<float>, batch, {channels, pixels, from, to, kKeepSign});
+}
+
+void CodesLast(pthreadpool_t pool, int64_t batch, int64_t channels, int64_t pixels,
+               const void* from, void* to, uint8_t flip) {
+  Run(pool, TileToChannelsLast<uint8_t>, batch, MoveOfCodes(channels, pixels, from, to, flip));
+}
+
+void CodesFirst(pthreadpool_t pool, int64_t batch, int64_t channels, int64_t pixels,
+                const void* from, void* to, uint8_t flip) {
+  Run(pool, TileToChannelsFirst<uint8_t>, batch, MoveOfCodes(channels, pixels, from, to, flip));
 }
 
 bool ReadInts(const kl_node* node, const char* name, uint32_t count, int64_t low, int64_t* values) {

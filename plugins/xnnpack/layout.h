@@ -25,6 +25,13 @@ void ChannelsLast(pthreadpool_t pool, int64_t batch, int64_t channels, int64_t p
 void ChannelsFirst(pthreadpool_t pool, int64_t batch, int64_t channels, int64_t pixels,
                    const float* from, float* to);
 
+// The same of bytes, each xor `flip`: kFlipSign takes i8 codes to u8 and back.
+constexpr uint8_t kKeepSign = 0, kFlipSign = 0x80;
+void CodesLast(pthreadpool_t pool, int64_t batch, int64_t channels, int64_t pixels,
+               const void* from, void* to, uint8_t flip = kKeepSign);
+void CodesFirst(pthreadpool_t pool, int64_t batch, int64_t channels, int64_t pixels,
+                const void* from, void* to, uint8_t flip = kKeepSign);
+
 // The sliding window of a convolution or pooling, from a node's attributes.
 struct Window {
   int64_t kernel[2];

@@ -54,6 +54,11 @@ bool IsConstantBias(const kl_tensor* tensor, int64_t length) {
          IsConstantRows(tensor);
 }
 
+bool IsConstantScale(const kl_tensor* scale, const kl_tensor* zero_point) {
+  return IsConstantRows(scale) && scale->type == KL_TYPE_F32 && kl_element_count(scale) == 1 &&
+         IsConstantRows(zero_point) && kl_element_count(zero_point) == 1;
+}
+
 bool SameShape(const kl_tensor* a, const kl_tensor* b) {
   if (a->rank != b->rank) return false;
   for (int32_t d = 0; d < a->rank; ++d) {

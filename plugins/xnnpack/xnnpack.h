@@ -29,6 +29,8 @@ namespace xnnpack {
 
 constexpr int32_t kPriority = 50;
 
+constexpr float kOneCode = 1.0f;  // tolerance of 8-bit kernels
+
 // State of a kernel whose only state is the operator. Zeroed by the host before prepare().
 struct OperatorState {
   xnn_operator_t op;
@@ -62,6 +64,18 @@ inline const float* Floats(const kl_tensor* tensor) {
   return IsAbsent(tensor) ? nullptr : static_cast<const float*>(tensor->data);
 }
 inline float* MutableFloats(kl_tensor* tensor) { return static_cast<float*>(tensor->data); }
+
+template <typename Code>
+const Code* Codes(const kl_tensor* tensor) {
+  return static_cast<const Code*>(tensor->data);
+}
+// Code or zero point `i` of an i8 or u8 tensor.
+inline int32_t CodeAt(const kl_tensor* tensor, int64_t i) {
+  return tensor->type == KL_TYPE_I8 ? Codes<int8_t>(tensor)[i] : Codes<uint8_t>(tensor)[i];
+}
+
+// Scale and zero point of an operand are constants of one element each.
+bool IsConstantScale(const kl_tensor* scale, const kl_tensor* zero_point);
 
 bool SameShape(const kl_tensor* a, const kl_tensor* b);
 

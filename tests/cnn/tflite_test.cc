@@ -128,6 +128,19 @@ TEST(TfliteGoldenTest, ReferenceAgreesWithTheIndependentImplementation) {
   }
 }
 
+// make_tflite_codes_golden.py wrote the file: TFLite's whole numbers, to the code.
+TEST(TfliteGoldenTest, ReferenceComputesTheWholeNumbersOfTflite) {
+  KL_REQUIRE_TESTDATA();
+  std::ifstream file("tests/cnn/tflite_codes_golden.json");
+  const nlohmann::json golden = nlohmann::json::parse(file, nullptr, false);
+  ASSERT_TRUE(golden.is_object());
+  EXPECT_EQ(golden.size(), 2u);
+  for (const auto& [name, outputs] : golden.items()) {
+    SCOPED_TRACE(name);
+    EXPECT_EQ(Outputs(name, "reference"), outputs.get<std::vector<double>>());
+  }
+}
+
 // The 8-bit network sees what the f32 one sees.
 TEST(TflitePrecisionTest, EightBitsAreCloseToFloats) {
   KL_REQUIRE_TESTDATA();

@@ -14,6 +14,7 @@
 #include "tools/bench/result.h"
 #include "tools/bench/runner.h"
 #include "tools/common/command.h"
+#include "tools/common/cpu_name.h"
 #include "tools/common/engine.h"
 #include "tools/common/expert_report.h"
 #include "tools/common/files.h"
@@ -64,16 +65,6 @@ Failure ListTests(const Settings& settings, std::vector<BenchTest>* tests) {
   }
   if (tests->empty()) return {kExitUsage, "nothing to measure: -p, -n and --pair are all 0"};
   return Success();
-}
-
-std::string CpuName() {
-  std::ifstream file("/proc/cpuinfo");
-  std::string line;
-  while (std::getline(file, line)) {
-    if (line.compare(0, 10, "model name") != 0) continue;
-    return std::string(absl::StripAsciiWhitespace(line.substr(line.find(':') + 1)));
-  }
-  return "";
 }
 
 std::string TimeNow() {
@@ -137,12 +128,11 @@ Failure BenchModel(const Settings& settings, EngineFlags engine, const std::stri
     result.bytes_per_token = info.bytes_per_token;
     result.load_ns = load_ns;
     if (!settings.no_warm_up) failure = runner.WarmUp(tests[i]);
-    const kl_expert_stats before = DescribeExperts(model.get());
     if (failure.ok()) failure = runner.Measure(tests[i], &result);
     progress.Clear();
     const uint64_t tokens = static_cast<uint64_t>((tests[i].prompt + tests[i].generation) *
                                                   settings.runner.repetitions);
-    const std::string experts = ExpertReport(before, DescribeExperts(model.get()), tokens);
+    const std::string experts = ExpertReport({}, result.experts, tokens);
     if (engine.verbose && !experts.empty()) std::fprintf(stderr, "%s\n", experts.c_str());
     const std::string weights = WeightReport(DescribeWeights(model.get()));
     if (engine.verbose && !weights.empty()) std::fprintf(stderr, "%s\n", weights.c_str());

@@ -13,6 +13,10 @@
 //   MaximumAcross(v)
 //   SumEach8(v[8])              lane j: sum of vector j, ((0+1)+(2+3)) + ((4+5)+(6+7))
 //   LoadHalf8(p) StoreHalf8(p, v) LoadBrain8(p)        f16 (to nearest even) and bf16 in memory
+//   FloatToHalf(x) HalfToFloat(h)                      one number
+//   LoadBytes8(p)               eight signed bytes
+//   StoreTruncated32(p, v[4])   numbers within -128..127 as signed bytes, rounded towards zero
+//   CopySign(a, v)              a >= 0 with the sign of v
 //   Below8(a, b) NotZero8(v) FirstLanes8(n)            masks: all ones or all zeros
 //   Select(mask, a, b) Keep(mask, v)                   a or b; v or 0
 //   MaskBits(mask) FirstLane(v)                        bit i: lane i of a mask; lane 0
@@ -20,7 +24,12 @@
 //   LoadTwice4(p) SwapPairs(v) NegateEven(v)
 //                               p0 p0 p1 p1 ..; v1 v0 v3 v2 ..; -v0 v1 -v2 v3 ..
 //   KeepInRegisters(&v)         the compiler then does not repeat its load
-//   Prefetch(p) PrefetchL2(p)   the line at p, into the L1 or L2 cache
+//   Prefetch(p) PrefetchOnce(p)  the line at p, into the L1 cache; once: it will not be needed again
+//
+// F4 is half of an F8, for sums of four vectors: it has *, and
+//
+//   SumEach4(a, b, c, d)        lane j: sum of vector j, in the order of SumEach8
+//   SplatF4(v) StoreF4(p, v) StoreLow2(p, v) StoreHigh2(p, v)
 //
 // Thread safety: pure functions.
 #ifndef PLUGINS_COMMON_KERNELS_F32X8_H_
@@ -33,5 +42,27 @@
 #else
 #error "an instruction set that plugins/common/kernels does not know"
 #endif
+
+namespace {
+
+// Where lanes never meet it does not matter how many there are: FWide has kWideLanes, as many as
+// the level gives.
+#if defined(__AVX512F__)
+using FWide = __m512;
+constexpr int kWideLanes = 16;
+KL_INLINE FWide LoadWide(const float* p) { return _mm512_loadu_ps(p); }
+KL_INLINE void StoreWide(float* p, FWide v) { _mm512_storeu_ps(p, v); }
+KL_INLINE FWide SplatWide(float value) { return _mm512_set1_ps(value); }
+KL_INLINE FWide MultiplyAddWide(FWide a, FWide b, FWide c) { return _mm512_fmadd_ps(a, b, c); }
+#else
+using FWide = F8;
+constexpr int kWideLanes = 8;
+KL_INLINE FWide LoadWide(const float* p) { return Load8(p); }
+KL_INLINE void StoreWide(float* p, FWide v) { Store8(p, v); }
+KL_INLINE FWide SplatWide(float value) { return Splat8(value); }
+KL_INLINE FWide MultiplyAddWide(FWide a, FWide b, FWide c) { return MultiplyAdd(a, b, c); }
+#endif
+
+}  // namespace
 
 #endif  // PLUGINS_COMMON_KERNELS_F32X8_H_

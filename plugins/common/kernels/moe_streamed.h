@@ -18,6 +18,7 @@
 namespace {
 
 constexpr int64_t kQuarters = 4;
+constexpr int64_t kMostBlocks = 16;  // of a unit, between their gate and their down products
 
 KL_INLINE uint64_t StreamedPartialBytes(const MoeState& self, int64_t tokens) {
   const int64_t slots = Minimum(tokens, kStreamedTokens) * self.chosen;
@@ -29,12 +30,43 @@ KL_INLINE uint64_t StreamedScratchBytes(const MoeState& self) {
   return 2 * (uint64_t)self.length * sizeof(float);
 }
 
-// Into the L2 cache: until they are used, more rows come by than the L1 cache holds.
-KL_INLINE void PrefetchLines(const uint8_t* p, uint64_t bytes) {
-  for (uint64_t line = 0; line < bytes; line += 64) {
-    PrefetchL2(p + line);
+// Rows whose lines are fetched side by side.
+constexpr int64_t kRowsTogether = 8;
+
+// Fetches rows a few lines at a time, while others are computed: line 0 of every row, line 2 of
+// every row, ..., then the odd ones. Row after row the hardware would take each for a stream and
+// read on past its end: with a third of the rows wanted that is as much again as what is needed.
+// README.md (sparse_x86) has figures.
+class RowFetch {
+ public:
+  KL_INLINE RowFetch(const uint8_t* const* rows, int64_t count, uint64_t row_bytes)
+      : rows_(rows), count_(count) {
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t lines = CeilDivide((int64_t)((uintptr_t)rows[i] % 64 + row_bytes), 64);
+      lines_ = lines > lines_ ? lines : lines_;
+    }
+    line_ = count > 0 ? 0 : lines_;
   }
-}
+
+  KL_INLINE int64_t lines() const { return lines_ * count_; }
+
+  KL_INLINE void Fetch(int64_t lines) {
+    for (; lines > 0 && line_ < lines_; --lines) {
+      PrefetchOnce((const uint8_t*)((uintptr_t)rows_[row_] / 64 * 64) + 64 * line_);
+      if (++row_ < count_) continue;
+      row_ = 0;
+      line_ += 2;
+      if (line_ >= lines_ && line_ % 2 == 0) line_ = 1;
+    }
+  }
+
+ private:
+  const uint8_t* const* rows_;
+  int64_t count_;
+  int64_t lines_ = 0;
+  int64_t line_;
+  int64_t row_ = 0;
+};
 
 // One unit's view of its expert.
 struct StreamedUnit {
@@ -79,35 +111,78 @@ KL_INLINE void StreamGates(const StreamedUnit& unit, int64_t b, int64_t ahead,
   }
 }
 
-// Up products of the active neurons; fetches their rows of down and the first rows of `next`.
-template <class Engine, class NeuronMajor>
-KL_INLINE void StreamUps(const StreamedUnit& unit, const StreamedBlock* next,
-                         StreamedBlock* block) {
-  const MoeState& self = *unit.self;
-  const uint64_t row_bytes = Engine::RowBytes(self.length);
-  const uint64_t down_bytes = NeuronMajor::RowBytes(self.length);
-  const uint8_t* up = unit.up + (uint64_t)(block->number * kGroupNeurons) * row_bytes;
-  const uint8_t* group = unit.down + (uint64_t)block->number * NeuronMajor::GroupBytes(self.length);
-  if (block->active_count > 0) PrefetchLines(group, NeuronMajor::ScaleBytes(self.length));
-  for (int32_t a = 0; a < block->active_count; ++a) {
-    const int32_t i = block->active[a];
-    PrefetchLines(group + NeuronMajor::ScaleBytes(self.length) + (uint64_t)i * down_bytes,
-                  down_bytes);
-    const int32_t ahead = a + (int32_t)kRowsAhead;
-    const uint8_t* fetch = up + (uint64_t)i * row_bytes;
-    if (ahead < block->active_count) {
-      fetch = up + (uint64_t)block->active[ahead] * row_bytes;
-    } else if (next != nullptr && ahead - block->active_count < next->active_count) {
-      const int64_t neuron =
-          next->number * kGroupNeurons + next->active[ahead - block->active_count];
-      fetch = unit.up + (uint64_t)neuron * row_bytes;
-    }
-    block->ups[i] = Engine::Dot(up + (uint64_t)i * row_bytes, self.length, unit.x, fetch);
+// Fetches what StreamDown() reads of a block, a part of it for each chunk of outputs of the block
+// before.
+template <class NeuronMajor>
+class DownFetch {
+ public:
+  KL_INLINE DownFetch(const StreamedUnit& unit, const StreamedBlock& block)
+      : scales_(unit.down + (uint64_t)block.number * NeuronMajor::GroupBytes(unit.self->length)),
+        fetch_(PointAtRows(unit.self->length, block), block.active_count,
+               NeuronMajor::RowBytes(unit.self->length)),
+        share_(CeilDivide(fetch_.lines(), unit.self->length / kChunkOutputs)) {}
+
+  // What belongs to chunk c of the block before: all of them together fetch the block.
+  KL_INLINE void operator()(int64_t c) {
+    for (int64_t o = c; o < c + kChunkOutputs; o += 32) PrefetchOnce(scales_ + 2 * o);
+    fetch_.Fetch(share_);
   }
+
+ private:
+  KL_INLINE const uint8_t* const* PointAtRows(int64_t length, const StreamedBlock& block) {
+    for (int32_t a = 0; a < block.active_count; ++a) {
+      rows_[a] = scales_ + NeuronMajor::ScaleBytes(length) +
+                 (uint64_t)block.active[a] * NeuronMajor::RowBytes(length);
+    }
+    return rows_;
+  }
+
+  const uint8_t* rows_[kGroupNeurons];
+  const uint8_t* scales_;
+  RowFetch fetch_;
+  int64_t share_;
+};
+
+// Up products of the active neurons of all blocks; fetches the first block of down.
+template <class Engine, class NeuronMajor>
+KL_INLINE void StreamUps(const StreamedUnit& unit, StreamedBlock* blocks, int64_t count) {
+  const int64_t length = unit.self->length;
+  const uint64_t row_bytes = Engine::RowBytes(length);
+  const uint8_t* rows[kMostBlocks * kGroupNeurons];
+  float* products[kMostBlocks * kGroupNeurons];
+  int64_t active = 0;
+  for (int64_t b = 0; b < count; ++b) {
+    const uint8_t* up = unit.up + (uint64_t)(blocks[b].number * kGroupNeurons) * row_bytes;
+    for (int32_t a = 0; a < blocks[b].active_count; ++a) {
+      const int32_t neuron = blocks[b].active[a];
+      rows[active] = up + (uint64_t)neuron * row_bytes;
+      products[active++] = &blocks[b].ups[neuron];
+    }
+  }
+  RowFetch begin(rows, Minimum(active, kRowsTogether), row_bytes);
+  begin.Fetch(begin.lines());
+  DownFetch<NeuronMajor> down(unit, blocks[0]);
+  int64_t chunk = 0;
+  for (int64_t first = 0; first < active; first += kRowsTogether) {
+    const int64_t next = Minimum(first + kRowsTogether, active);
+    RowFetch fetch(rows + next, Minimum(active - next, kRowsTogether), row_bytes);
+    const int64_t share = CeilDivide(fetch.lines(), kRowsTogether);
+    for (int64_t i = first; i < next; ++i) {
+      fetch.Fetch(share);
+      if (next == active) {
+        for (int64_t until = Minimum(chunk + 4 * kChunkOutputs, length); chunk < until;
+             chunk += kChunkOutputs)
+          down(chunk);
+      }
+      *products[i] = Engine::Dot(rows[i], length, unit.x, rows[i]);
+    }
+  }
+  for (; chunk < length; chunk += kChunkOutputs) down(chunk);
 }
 
 template <class NeuronMajor>
-KL_INLINE void StreamDown(const StreamedUnit& unit, const StreamedBlock& block) {
+KL_INLINE void StreamDown(const StreamedUnit& unit, const StreamedBlock& block,
+                          DownFetch<NeuronMajor>* next) {
   if (block.active_count == 0) return;
   const MoeState& self = *unit.self;
   alignas(32) float h[kGroupNeurons];
@@ -116,13 +191,12 @@ KL_INLINE void StreamDown(const StreamedUnit& unit, const StreamedBlock& block) 
   NeuronMajor::QuantiseBlock(h, &quantised, 0);
   float* sums = unit.sums + (block.number % 8 < kQuarters ? 0 : self.length);
   NeuronMajor::AddGroup(unit.down + (uint64_t)block.number * NeuronMajor::GroupBytes(self.length),
-                        self.length, quantised, sums);
+                        self.length, quantised, sums, next);
 }
 
 // Returns the weight bytes read.
 template <class Engine, class NeuronMajor>
 static inline uint64_t StreamQuarter(const StreamedUnit& unit, float* partial) {
-  constexpr int64_t kMostBlocks = 16;
   const int64_t length = unit.self->length;
   memset(unit.sums, 0, 2 * (size_t)length * sizeof(float));
   const uint64_t row_bytes = Engine::RowBytes(length);
@@ -134,11 +208,11 @@ static inline uint64_t StreamQuarter(const StreamedUnit& unit, float* partial) {
       StreamGates<Engine>(unit, b, b + kQuarters < unit.blocks ? b + kQuarters : b,
                           &blocks[count++]);
     }
+    StreamUps<Engine, NeuronMajor>(unit, blocks, count);
     for (int64_t i = 0; i < count; ++i) {
-      StreamUps<Engine, NeuronMajor>(unit, i + 1 < count ? &blocks[i + 1] : nullptr, &blocks[i]);
-      if (i > 0) StreamDown<NeuronMajor>(unit, blocks[i - 1]);
+      DownFetch<NeuronMajor> next(unit, blocks[Minimum(i + 1, count - 1)]);
+      StreamDown<NeuronMajor>(unit, blocks[i], &next);
     }
-    if (count > 0) StreamDown<NeuronMajor>(unit, blocks[count - 1]);
     for (int64_t i = 0; i < count; ++i) {
       const uint64_t active = (uint64_t)blocks[i].active_count;
       bytes += kGroupNeurons * row_bytes + active * (row_bytes + NeuronMajor::RowBytes(length));

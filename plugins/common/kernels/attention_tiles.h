@@ -1,0 +1,148 @@
+// The two products of attention on a tile of 32 keys, for one to six queries at a time.
+//
+//   ScoreTile   scores[q][j] = scale * dot(query q, keys[j])            from <= j < to
+//   AddTile     sums[q]     += sum over j in order of weights[q][j] * values[j]
+//
+// Rows are given by pointers: rows of a cache in any type (cache_rows.h), or rows widened to
+// f32 where many queries share them. What a query gets does not depend on its neighbours or on the
+// type of the rows' memory: a score is eight sums over columns i mod 8, added as
+// ((0+1)+(2+3)) + ((4+5)+(6+7)); a sum is one chain over the keys.
+//
+// Twelve accumulators, so that two multiply-adds a cycle hide their latency of four: 6 queries x 2
+// keys (or 2 x 8 columns) read 8 vectors for 12 multiply-adds.
+#ifndef PLUGINS_COMMON_KERNELS_ATTENTION_TILES_H_
+#define PLUGINS_COMMON_KERNELS_ATTENTION_TILES_H_
+
+#include "plugins/common/kernels/cache_rows.h"
+
+namespace {
+
+constexpr int64_t kTileKeys = 32;
+// Scores and weights of a query lie so far from the next query's: see attention.h.
+constexpr int64_t kChunkKeys = 256;
+
+// `rows` has kTileKeys entries, all readable; `scores` points to those of the tile's first key. May
+// write scores of neighbours of [from, to) within the tile.
+template <class Row, int kQueries, int kKeys>
+void ScoreKeys(const float* const* queries, const uint8_t* const* rows, int64_t from, int64_t to,
+               int64_t length, F4 scale, float* scores) {
+  for (int64_t j = from / kKeys * kKeys; j < to; j += kKeys) {
+    F8 sum[kQueries][kKeys];
+#pragma GCC unroll 8
+    for (int q = 0; q < kQueries; ++q) {
+#pragma GCC unroll 8
+      for (int k = 0; k < kKeys; ++k) sum[q][k] = Zero8();
+    }
+    for (int64_t i = 0; i < length; i += 8) {
+      F8 key[kKeys];
+#pragma GCC unroll 8
+      for (int k = 0; k < kKeys; ++k) key[k] = Row::Load(rows[j + k], i);
+#pragma GCC unroll 8
+      for (int q = 0; q < kQueries; ++q) {
+        F8 x = Load8(queries[q] + i);
+        KeepInRegisters(&x);
+#pragma GCC unroll 8
+        for (int k = 0; k < kKeys; ++k) sum[q][k] = MultiplyAdd(x, key[k], sum[q][k]);
+      }
+    }
+    if (kKeys == 2) {
+#pragma GCC unroll 8
+      for (int q = 0; q + 1 < kQueries; q += 2) {
+        const F4 s = scale * SumEach4(sum[q][0], sum[q][1], sum[q + 1][0], sum[q + 1][1]);
+        StoreLow2(scores + q * kChunkKeys + j, s);
+        StoreHigh2(scores + (q + 1) * kChunkKeys + j, s);
+      }
+    } else {
+#pragma GCC unroll 8
+      for (int q = 0; q < kQueries; ++q) {
+#pragma GCC unroll 8
+        for (int k = 0; k + 3 < kKeys; k += 4) {
+          const F4 s = scale * SumEach4(sum[q][k], sum[q][k + 1], sum[q][k + 2], sum[q][k + 3]);
+          StoreF4(scores + q * kChunkKeys + j + k, s);
+        }
+      }
+    }
+  }
+}
+
+// Columns column .. column + 8 * kVectors - 1 of the values.
+template <class Row, int kQueries, int kVectors>
+KL_INLINE void AddColumns(const float* weights, const uint8_t* const* rows, int64_t from,
+                          int64_t to, int64_t column, int64_t length, float* sums) {
+  F8 sum[kQueries][kVectors];
+#pragma GCC unroll 8
+  for (int q = 0; q < kQueries; ++q) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      sum[q][v] = Load8(sums + q * length + column + 8 * v);
+    }
+  }
+  for (int64_t j = from; j < to; ++j) {
+    F8 value[kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) value[v] = Row::Load(rows[j], column + 8 * v);
+#pragma GCC unroll 8
+    for (int q = 0; q < kQueries; ++q) {
+      const F8 w = Splat8(weights[q * kChunkKeys + j]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) sum[q][v] = MultiplyAdd(w, value[v], sum[q][v]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int q = 0; q < kQueries; ++q) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      Store8(sums + q * length + column + 8 * v, sum[q][v]);
+    }
+  }
+}
+
+template <class Row, int kQueries, int kVectors>
+void AddValues(const float* weights, const uint8_t* const* rows, int64_t from, int64_t to,
+               int64_t length, float* sums) {
+  int64_t column = 0;
+  for (; column + 8 * kVectors <= length; column += 8 * kVectors) {
+    AddColumns<Row, kQueries, kVectors>(weights, rows, from, to, column, length, sums);
+  }
+  for (; column < length; column += 8) {
+    AddColumns<Row, kQueries, 1>(weights, rows, from, to, column, length, sums);
+  }
+}
+
+// How many of `count` queries are computed at once.
+KL_INLINE int64_t QueriesAtOnce(int64_t count) {
+  return count >= 6 ? 6 : count >= 4 ? 4 : count >= 2 ? 2 : 1;
+}
+
+template <class Row>
+void ScoreTile(int64_t queries_at_once, const float* const* queries, const uint8_t* const* rows,
+               int64_t from, int64_t to, int64_t length, F4 scale, float* scores) {
+  if (queries_at_once == 6) {
+    ScoreKeys<Row, 6, 2>(queries, rows, from, to, length, scale, scores);
+  } else if (queries_at_once == 4) {
+    ScoreKeys<Row, 4, 2>(queries, rows, from, to, length, scale, scores);
+  } else if (queries_at_once == 2) {
+    ScoreKeys<Row, 2, 4>(queries, rows, from, to, length, scale, scores);
+  } else {
+    ScoreKeys<Row, 1, 8>(queries, rows, from, to, length, scale, scores);
+  }
+}
+
+// `sums` are rows of `length`, 32-byte aligned.
+template <class Row>
+void AddTile(int64_t queries_at_once, const float* weights, const uint8_t* const* rows,
+             int64_t from, int64_t to, int64_t length, float* sums) {
+  if (queries_at_once == 6) {
+    AddValues<Row, 6, 2>(weights, rows, from, to, length, sums);
+  } else if (queries_at_once == 4) {
+    AddValues<Row, 4, 2>(weights, rows, from, to, length, sums);
+  } else if (queries_at_once == 2) {
+    AddValues<Row, 2, 4>(weights, rows, from, to, length, sums);
+  } else {
+    AddValues<Row, 1, 8>(weights, rows, from, to, length, sums);
+  }
+}
+
+}  // namespace
+
+#endif  // PLUGINS_COMMON_KERNELS_ATTENTION_TILES_H_

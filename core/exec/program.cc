@@ -9,7 +9,6 @@
 #include "core/abi/dtype.h"
 #include "core/base/checked_math.h"
 #include "core/base/status.h"
-#include "core/exec/prepared_kernel.h"
 #include "core/exec/weight_bytes.h"
 #include "core/memory/planner.h"
 
@@ -37,6 +36,32 @@ absl::StatusOr<uint64_t> CheckedBytes(const kl_tensor& tensor, const std::string
   }
   return bytes;
 }
+
+// A kernel made ready for operands of the largest extents.
+struct PreparedKernel {
+  absl::Status Prepare(const PreparedNode& node, const kl_node& operands) {
+    if (node.kernel->state_bytes > 0) {
+      KL_ASSIGN_OR_RETURN(state, AlignedBuffer::Allocate(node.kernel->state_bytes));
+    }
+    requirements.struct_size = sizeof requirements;
+    if (node.kernel->prepare != nullptr) {
+      kl_error error = EmptyError();
+      const kl_code code = node.kernel->prepare(node.host, &operands, state.data(), &requirements, &error);
+      if (code != KL_OK) {
+        return StatusFromError(code, error, absl::StrCat("node ", operands.name, ", kernel ", node.kernel->name));
+      }
+    }
+    is_prepared = true;
+    return absl::OkStatus();
+  }
+  void Release(const PreparedNode& node) {
+    if (is_prepared && node.kernel->release != nullptr) node.kernel->release(node.host, state.data());
+  }
+
+  AlignedBuffer state;
+  bool is_prepared = false;
+  kl_requirements requirements = {};
+};
 
 }  // namespace
 
@@ -84,9 +109,7 @@ absl::StatusOr<std::unique_ptr<Program>> Program::Create(const PreparedPlan& pre
   KL_ASSIGN_OR_RETURN(program->arena_, AlignedBuffer::Allocate(arena_bytes));
   program->BindTensors(cache_tensor);
   if (!prepared.experts().layers().empty()) {
-    program->preview_->Attach(&program->tensors_);
-    program->experts_ =
-        std::make_unique<ExpertRun>(prepared.experts(), experts, program->preview_.get(), largest.tokens);
+    program->experts_ = std::make_unique<ExpertRun>(prepared.experts(), experts, largest.tokens);
     program->experts_->Attach(prepared.plan(), &program->runs_, &program->tensors_);
   }
   if (weights != nullptr) program->AttachWeights(weights);
@@ -103,7 +126,6 @@ absl::Status Program::MakeNodes() {
   for (size_t n = 0; n < prepared_.nodes().size(); ++n) {
     nodes_.push_back(std::make_unique<Node>(prepared_, n, largest_));
   }
-  if (!prepared_.experts().layers().empty()) preview_ = std::make_unique<RouterPreview>(prepared_);
   return PrepareKernels();
 }
 
@@ -218,9 +240,9 @@ absl::StatusOr<uint64_t> Program::PlaceValues(const kl_planner& planner) {
 
 uint64_t Program::BytesWith(uint64_t arena_bytes) const {
   uint64_t bytes = arena_bytes + ExpertPredictor::RequiredBytes(prepared_.experts());
-  if (preview_ != nullptr) bytes += preview_->bytes();
+  // A state has pages of its own.
   for (const auto& node : nodes_) {
-    for (const PreparedKernel& kernel : node->kernels) bytes += kernel.resident_bytes();
+    for (const PreparedKernel& kernel : node->kernels) bytes += AlignUp(kernel.state.size(), uint64_t{4096});
   }
   return bytes;
 }

@@ -122,7 +122,6 @@ class Program {
   AlignedBuffer arena_;
   std::vector<NodeProfile> profile_;
   std::vector<uint64_t> counted_bytes_;  // of the node that runs, by worker
-  std::unique_ptr<RouterPreview> preview_;  // NULL: a plan without experts
   std::unique_ptr<ExpertRun> experts_;
   std::unique_ptr<WeightRun> weights_;
   std::unique_ptr<MemoryRun> memory_;

@@ -1,10 +1,10 @@
 // What a node of op "conv2d" says, for the kernels that take it.
-#ifndef PLUGINS_SPARSE_X86_CONV_SHAPE_H_
-#define PLUGINS_SPARSE_X86_CONV_SHAPE_H_
+#ifndef PLUGINS_COMMON_KERNELS_CONV_SHAPE_H_
+#define PLUGINS_COMMON_KERNELS_CONV_SHAPE_H_
 
 #include <math.h>
 
-#include "plugins/sparse_x86/kernel_avx2.h"
+#include "plugins/common/kernels/entry.h"
 
 namespace {
 
@@ -114,4 +114,4 @@ KL_INLINE constexpr kl_kernel ConvKernel(const char* name, int32_t above, uint64
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_CONV_SHAPE_H_
+#endif  // PLUGINS_COMMON_KERNELS_CONV_SHAPE_H_

@@ -5,13 +5,13 @@
 // Refuses weights with so few zeros that the dense product is faster (spmm_cost.h). A zero weight
 // is skipped: it does not carry a NaN or an infinity of x over. Work: spmm_product.h, for each
 // image.
-#ifndef PLUGINS_SPARSE_X86_CONV2D_SPARSE_H_
-#define PLUGINS_SPARSE_X86_CONV2D_SPARSE_H_
+#ifndef PLUGINS_COMMON_KERNELS_CONV2D_SPARSE_H_
+#define PLUGINS_COMMON_KERNELS_CONV2D_SPARSE_H_
 
+#include "plugins/common/kernels/conv_shape.h"
+#include "plugins/common/kernels/spmm_cost.h"
+#include "plugins/common/kernels/spmm_product.h"
 #include "plugins/common/table.h"
-#include "plugins/sparse_x86/conv_shape.h"
-#include "plugins/sparse_x86/spmm_cost.h"
-#include "plugins/sparse_x86/spmm_product.h"
 
 namespace {
 
@@ -86,12 +86,12 @@ kl_code Run(const kl_run* run) {
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_CONV2D_SPARSE(stem)                                                            \
+#define KL_CONV2D_SPARSE(plugin, stem)                                                    \
   namespace {                                                                             \
   constexpr kl_kernel kKernel =                                                           \
       ConvKernel(#stem, 4, sizeof(State), Prepare, Work, Run, Supports, PackQuery, Pack); \
   const kl_kernel* const kKernels[] = {&kKernel};                                         \
   }                                                                                       \
-  KL_TABLE(sparse_x86, stem) = {nullptr, kKernels, 1}
+  KL_TABLE(plugin, stem) = {nullptr, kKernels, 1}
 
-#endif  // PLUGINS_SPARSE_X86_CONV2D_SPARSE_H_
+#endif  // PLUGINS_COMMON_KERNELS_CONV2D_SPARSE_H_

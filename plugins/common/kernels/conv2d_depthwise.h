@@ -6,12 +6,12 @@
 // with its padding, columns apart by phase (conv_planes.h); then four rows of outputs at once: a
 // tap is one broadcast, four loads, four fmas. Numbers: from the bias on, taps in the order kh, kw.
 // Work: a unit is a plane. Dilations are refused.
-#ifndef PLUGINS_SPARSE_X86_CONV2D_DEPTHWISE_H_
-#define PLUGINS_SPARSE_X86_CONV2D_DEPTHWISE_H_
+#ifndef PLUGINS_COMMON_KERNELS_CONV2D_DEPTHWISE_H_
+#define PLUGINS_COMMON_KERNELS_CONV2D_DEPTHWISE_H_
 
+#include "plugins/common/kernels/conv_planes.h"
+#include "plugins/common/kernels/depthwise3x3.h"
 #include "plugins/common/table.h"
-#include "plugins/sparse_x86/conv_planes.h"
-#include "plugins/sparse_x86/depthwise3x3.h"
 
 namespace {
 
@@ -157,11 +157,11 @@ kl_code Run(const kl_run* run) {
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_CONV2D_DEPTHWISE(stem)                                                                  \
+#define KL_CONV2D_DEPTHWISE(plugin, stem)                                                          \
   namespace {                                                                                      \
   constexpr kl_kernel kKernel = ConvKernel(#stem, 3, sizeof(State), Prepare, Work, Run, Supports); \
   const kl_kernel* const kKernels[] = {&kKernel};                                                  \
   }                                                                                                \
-  KL_TABLE(sparse_x86, stem) = {nullptr, kKernels, 1}
+  KL_TABLE(plugin, stem) = {nullptr, kKernels, 1}
 
-#endif  // PLUGINS_SPARSE_X86_CONV2D_DEPTHWISE_H_
+#endif  // PLUGINS_COMMON_KERNELS_CONV2D_DEPTHWISE_H_

@@ -4,20 +4,20 @@
 //   - left])
 //
 // Loads are masked where a window leaves its row; rows outside the image are left out. A vector is
-// 16 (8) columns of a row, and kTallRows rows at once share their input rows and fetch the next
+// 16 (8, 4) columns of a row, and kTallRows rows at once share their input rows and fetch the next
 // ones ahead; with stride 2 and narrow planes its halves are two rows.
 //
 // Numbers: from the bias on, taps in the order kh, kw, whatever the instruction set.
-#ifndef PLUGINS_SPARSE_X86_DEPTHWISE3X3_H_
-#define PLUGINS_SPARSE_X86_DEPTHWISE3X3_H_
+#ifndef PLUGINS_COMMON_KERNELS_DEPTHWISE3X3_H_
+#define PLUGINS_COMMON_KERNELS_DEPTHWISE3X3_H_
 
-#include "plugins/sparse_x86/conv_shape.h"
-#include "plugins/sparse_x86/vector.h"
+#include "plugins/common/kernels/conv_shape.h"
+#include "plugins/common/kernels/vector.h"
 
 namespace {
 
 // Rows of sums, nine weights and three inputs fit the registers.
-constexpr int kTallRows = kLanes == 16 ? 7 : 3;
+constexpr int kTallRows = kVectorRegisters == 32 ? 7 : 3;
 
 struct PlaneWeights {
   const float* taps;  // [3][3]
@@ -205,4 +205,4 @@ __attribute__((noinline)) void PairsPlane(const ConvShape& s, const PlaneWeights
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_DEPTHWISE3X3_H_
+#endif  // PLUGINS_COMMON_KERNELS_DEPTHWISE3X3_H_

@@ -4,12 +4,13 @@
 // x is transposed into scratch (phase 0), then it is the product over "pixels" of spmm_product.h
 // (phase 1), and the result is transposed into y (phase 2). Both add in the order of columns from
 // the bias on: a row has the same bits alone and in a batch.
-#ifndef PLUGINS_SPARSE_X86_SPMM_ROWS_H_
-#define PLUGINS_SPARSE_X86_SPMM_ROWS_H_
+#ifndef PLUGINS_COMMON_KERNELS_SPMM_ROWS_H_
+#define PLUGINS_COMMON_KERNELS_SPMM_ROWS_H_
 
 #include <math.h>
 
-#include "plugins/sparse_x86/spmm_product.h"
+#include "plugins/common/kernels/spmm_product.h"
+#include "plugins/common/kernels/transpose.h"
 
 namespace {
 
@@ -53,21 +54,16 @@ KL_INLINE void SpmmRowsWork(const SpmmRows& rows, kl_work* work) {
 // to[column][row] = from[row][column] for columns [begin, end).
 KL_INLINE void TransposeColumns(const float* from, int64_t from_pitch, int64_t row_count,
                                 int64_t begin, int64_t end, float* to, int64_t to_pitch) {
+  constexpr int64_t kSide = kTransposeSide;
   int64_t row = 0;
-  for (; row + 8 <= row_count; row += 8) {
+  for (; row + kSide <= row_count; row += kSide) {
     int64_t column = begin;
-    for (; column + 8 <= end; column += 8) {
-      __m256i block[8];
-      for (int i = 0; i < 8; ++i) {
-        block[i] = _mm256_loadu_si256((const __m256i*)(from + (row + i) * from_pitch + column));
-      }
-      Transpose8x8(block);
-      for (int i = 0; i < 8; ++i) {
-        _mm256_storeu_si256((__m256i*)(to + (column + i) * to_pitch + row), block[i]);
-      }
+    for (; column + kSide <= end; column += kSide) {
+      TransposeSquare(from + row * from_pitch + column, from_pitch, to + column * to_pitch + row,
+                      to_pitch);
     }
     for (; column < end; ++column) {
-      for (int i = 0; i < 8; ++i) {
+      for (int i = 0; i < kSide; ++i) {
         to[column * to_pitch + row + i] = from[(row + i) * from_pitch + column];
       }
     }
@@ -81,10 +77,10 @@ KL_INLINE void TransposeColumns(const float* from, int64_t from_pitch, int64_t r
 
 // Lane b of the result: the entry's row b.
 template <int kBlock>
-KL_INLINE __m128 EntryWeights(const SpmmEntry<kBlock>& entry) {
-  if (kBlock == 4) return _mm_loadu_ps(entry.weights);
-  if (kBlock == 2) return _mm_castsi128_ps(_mm_loadl_epi64((const __m128i*)entry.weights));
-  return _mm_load_ss(entry.weights);
+KL_INLINE Quad EntryWeights(const SpmmEntry<kBlock>& entry) {
+  if (kBlock == 4) return LoadQuad(entry.weights);
+  if (kBlock == 2) return LoadQuad2(entry.weights);
+  return LoadQuad1(entry.weights);
 }
 
 // Outputs of row blocks [begin, end) of the weights' order for one row of x.
@@ -101,8 +97,8 @@ void OneRow(const SpmmRows& rows, int64_t begin, int64_t end) {
         sums[i][b] = rows.bias != nullptr ? rows.bias[w.order()[first + i] * kBlock + b] : 0.0f;
       }
     }
-    __m128 sum[kInFlight];
-    for (int i = 0; i < kInFlight; ++i) sum[i] = _mm_load_ps(sums[i]);
+    Quad sum[kInFlight];
+    for (int i = 0; i < kInFlight; ++i) sum[i] = LoadQuad(sums[i]);
     for (int64_t chunk = 0; chunk < w.chunk_count; ++chunk) {
       const uint32_t* starts = w.starts(chunk) + first;
       const float* x = rows.x + chunk * w.chunk;
@@ -114,7 +110,7 @@ void OneRow(const SpmmRows& rows, int64_t begin, int64_t end) {
 #pragma GCC unroll 4
         for (int i = 0; i < kInFlight; ++i) {
           const SpmmEntry<kBlock>& entry = entries[starts[i] + k];
-          sum[i] = _mm_fmadd_ps(EntryWeights(entry), _mm_set1_ps(x[entry.column]), sum[i]);
+          sum[i] = MultiplyAddQuad(EntryWeights(entry), SetQuad(x[entry.column]), sum[i]);
         }
       }
 #pragma GCC unroll 4
@@ -122,11 +118,11 @@ void OneRow(const SpmmRows& rows, int64_t begin, int64_t end) {
         if (i >= count) break;
         for (int64_t k = starts[i] + shared; k < starts[i + 1]; ++k) {
           const SpmmEntry<kBlock>& entry = entries[k];
-          sum[i] = _mm_fmadd_ps(EntryWeights(entry), _mm_set1_ps(x[entry.column]), sum[i]);
+          sum[i] = MultiplyAddQuad(EntryWeights(entry), SetQuad(x[entry.column]), sum[i]);
         }
       }
     }
-    for (int i = 0; i < kInFlight; ++i) _mm_store_ps(sums[i], sum[i]);
+    for (int i = 0; i < kInFlight; ++i) StoreQuad(sums[i], sum[i]);
     for (int64_t i = 0; i < count; ++i) {
       for (int b = 0; b < kBlock; ++b) rows.y[w.order()[first + i] * kBlock + b] = sums[i][b];
     }
@@ -162,4 +158,4 @@ KL_INLINE void RunSpmmRows(const SpmmRows& rows, const kl_run* run) {
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_SPMM_ROWS_H_
+#endif  // PLUGINS_COMMON_KERNELS_SPMM_ROWS_H_

@@ -7,11 +7,11 @@
 // Each pixel adds its entries in the order of columns, from the bias on, whatever the tile's width:
 // results do not depend on how work is shared out. Two sets of sums (kSets) hide the latency of an
 // fma where a tile is narrow; there even and odd entries of a chunk are summed apart.
-#ifndef PLUGINS_SPARSE_X86_SPMM_TILE_H_
-#define PLUGINS_SPARSE_X86_SPMM_TILE_H_
+#ifndef PLUGINS_COMMON_KERNELS_SPMM_TILE_H_
+#define PLUGINS_COMMON_KERNELS_SPMM_TILE_H_
 
-#include "plugins/sparse_x86/spmm_weights.h"
-#include "plugins/sparse_x86/vector.h"
+#include "plugins/common/kernels/spmm_weights.h"
+#include "plugins/common/kernels/vector.h"
 
 namespace {
 
@@ -114,10 +114,10 @@ __attribute__((noinline)) void SpmmTile(const SpmmPass& pass, int64_t begin, int
 
 typedef void (*SpmmTileFunction)(const SpmmPass&, int64_t, int64_t);
 
-// Widest tiles: sums, and with blocks pixels, fill the sixteen (AVX-512: 32) registers.
-constexpr int kSpmmWidest1 = kLanes == 16 ? 24 : 13;
-constexpr int kSpmmWidest2 = kLanes == 16 ? 10 : 6;
-constexpr int kSpmmWidest4 = kLanes == 16 ? 6 : 3;
+// Widest tiles: sums, and with blocks pixels, fill the sixteen (AVX-512, NEON: 32) registers.
+constexpr int kSpmmWidest1 = kVectorRegisters == 32 ? 24 : 13;
+constexpr int kSpmmWidest2 = kVectorRegisters == 32 ? 10 : 6;
+constexpr int kSpmmWidest4 = kVectorRegisters == 32 ? 6 : 3;
 constexpr int kSpmmTwoSetsWidest = 4;
 
 // The tile functions of widths 1 .. kWidest.
@@ -161,4 +161,4 @@ KL_INLINE void PackPixels(const float* x, int64_t x_pitch, int64_t columns, int6
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_SPMM_TILE_H_
+#endif  // PLUGINS_COMMON_KERNELS_SPMM_TILE_H_

@@ -6,16 +6,16 @@
 // Weights are packed six outputs side by side: [ceil(outputs / 6)][taps][6], filled up with zeros.
 // A tap is a load for each vector, six broadcasts, six fmas for each vector. Each pixel adds its
 // taps in order, whatever the tile's width and the instruction set.
-#ifndef PLUGINS_SPARSE_X86_DENSE_TILE_H_
-#define PLUGINS_SPARSE_X86_DENSE_TILE_H_
+#ifndef PLUGINS_COMMON_KERNELS_DENSE_TILE_H_
+#define PLUGINS_COMMON_KERNELS_DENSE_TILE_H_
 
-#include "plugins/sparse_x86/kernel_avx2.h"
-#include "plugins/sparse_x86/vector.h"
+#include "plugins/common/kernels/entry.h"
+#include "plugins/common/kernels/vector.h"
 
 namespace {
 
 constexpr int kTileOutputs = 6;
-constexpr int kTileVectors = kLanes == 16 ? 4 : 2;
+constexpr int kTileVectors = kVectorRegisters == 32 ? 4 : 2;
 
 struct DenseTile {
   const float* from;
@@ -117,4 +117,4 @@ KL_INLINE kl_code ExpectTilePack(const kl_node* node, const kl_tensor* w, kl_err
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_DENSE_TILE_H_
+#endif  // PLUGINS_COMMON_KERNELS_DENSE_TILE_H_

@@ -6,12 +6,12 @@
 // alpha and beta are 1 and a is not transposed. Refuses weights with so few zeros that the dense
 // product is faster. A zero weight is skipped: it does not carry a NaN or an infinity of a over.
 // Work: spmm_rows.h.
-#ifndef PLUGINS_SPARSE_X86_GEMM_SPARSE_H_
-#define PLUGINS_SPARSE_X86_GEMM_SPARSE_H_
+#ifndef PLUGINS_COMMON_KERNELS_GEMM_SPARSE_H_
+#define PLUGINS_COMMON_KERNELS_GEMM_SPARSE_H_
 
+#include "plugins/common/kernels/spmm_cost.h"
+#include "plugins/common/kernels/spmm_rows_kernel.h"
 #include "plugins/common/table.h"
-#include "plugins/sparse_x86/spmm_cost.h"
-#include "plugins/sparse_x86/spmm_rows_kernel.h"
 
 namespace {
 
@@ -86,11 +86,11 @@ kl_code Prepare(const kl_host*, const kl_node* node, void*, kl_requirements* req
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_GEMM_SPARSE(stem)                                                                       \
+#define KL_GEMM_SPARSE(plugin, stem)                                                               \
   namespace {                                                                                      \
   constexpr kl_kernel kKernel = SpmmRowsKernel("gemm", #stem, Prepare, Supports, PackQuery, Pack); \
   const kl_kernel* const kKernels[] = {&kKernel};                                                  \
   }                                                                                                \
-  KL_TABLE(sparse_x86, stem) = {nullptr, kKernels, 1}
+  KL_TABLE(plugin, stem) = {nullptr, kKernels, 1}
 
-#endif  // PLUGINS_SPARSE_X86_GEMM_SPARSE_H_
+#endif  // PLUGINS_COMMON_KERNELS_GEMM_SPARSE_H_

@@ -8,12 +8,12 @@
 // tiles of a row (dense_tile.h), the taps being those of all channels.
 // Numbers: from the bias on, taps in the order c, kh, kw.
 // Work: phase 0: images x channels; phase 1: images x groups of output rows.
-#ifndef PLUGINS_SPARSE_X86_CONV2D_DIRECT_H_
-#define PLUGINS_SPARSE_X86_CONV2D_DIRECT_H_
+#ifndef PLUGINS_COMMON_KERNELS_CONV2D_DIRECT_H_
+#define PLUGINS_COMMON_KERNELS_CONV2D_DIRECT_H_
 
+#include "plugins/common/kernels/conv_planes.h"
+#include "plugins/common/kernels/dense_tile.h"
 #include "plugins/common/table.h"
-#include "plugins/sparse_x86/conv_planes.h"
-#include "plugins/sparse_x86/dense_tile.h"
 
 namespace {
 
@@ -147,12 +147,12 @@ kl_code Run(const kl_run* run) {
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_CONV2D_DIRECT(stem)                                                            \
+#define KL_CONV2D_DIRECT(plugin, stem)                                                    \
   namespace {                                                                             \
   constexpr kl_kernel kKernel =                                                           \
       ConvKernel(#stem, 1, sizeof(State), Prepare, Work, Run, Supports, PackQuery, Pack); \
   const kl_kernel* const kKernels[] = {&kKernel};                                         \
   }                                                                                       \
-  KL_TABLE(sparse_x86, stem) = {nullptr, kKernels, 1}
+  KL_TABLE(plugin, stem) = {nullptr, kKernels, 1}
 
-#endif  // PLUGINS_SPARSE_X86_CONV2D_DIRECT_H_
+#endif  // PLUGINS_COMMON_KERNELS_CONV2D_DIRECT_H_

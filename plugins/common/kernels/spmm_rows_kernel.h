@@ -1,9 +1,9 @@
 // What the kernels of fully connected layers with pruned weights have in common, whatever their
 // operator calls its operands: x, the packed weights, the bias or nothing, y.
-#ifndef PLUGINS_SPARSE_X86_SPMM_ROWS_KERNEL_H_
-#define PLUGINS_SPARSE_X86_SPMM_ROWS_KERNEL_H_
+#ifndef PLUGINS_COMMON_KERNELS_SPMM_ROWS_KERNEL_H_
+#define PLUGINS_COMMON_KERNELS_SPMM_ROWS_KERNEL_H_
 
-#include "plugins/sparse_x86/spmm_rows.h"
+#include "plugins/common/kernels/spmm_rows.h"
 
 namespace {
 
@@ -52,4 +52,4 @@ KL_INLINE constexpr kl_kernel SpmmRowsKernel(const char* op, const char* name,
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_SPMM_ROWS_KERNEL_H_
+#endif  // PLUGINS_COMMON_KERNELS_SPMM_ROWS_KERNEL_H_

@@ -1,11 +1,12 @@
 // How a pruned product is computed: the layout of its weights, the tiles of its pixels.
 //
-// The rules come from measurements, for AVX2 on Zen 3, for AVX-512 on Zen 5 (README.md); nothing
-// depends on the number of threads.
-#ifndef PLUGINS_SPARSE_X86_SPMM_PLAN_H_
-#define PLUGINS_SPARSE_X86_SPMM_PLAN_H_
+// The rules come from measurements, for AVX2 on Zen 3, for AVX-512 on Zen 5
+// (plugins/sparse_x86/README.md); those for NEON follow from its registers and an L1 cache of 32
+// KiB and were not measured. Nothing depends on the number of threads.
+#ifndef PLUGINS_COMMON_KERNELS_SPMM_PLAN_H_
+#define PLUGINS_COMMON_KERNELS_SPMM_PLAN_H_
 
-#include "plugins/sparse_x86/spmm_tile.h"
+#include "plugins/common/kernels/spmm_tile.h"
 
 namespace {
 
@@ -20,7 +21,7 @@ struct SpmmLayout {
 constexpr double kSpmmFull = 0.9;
 // With few columns a row block has few entries, and sixteen registers hold wide tiles of single
 // rows, which are faster then.
-constexpr int64_t kSpmmNarrow = kLanes == 16 ? 0 : 96;
+constexpr int64_t kSpmmNarrow = kLanes == 8 ? 96 : 0;
 // AVX2: a tile of 128 columns fits the L1 cache with room for entries and sums.
 constexpr int64_t kSpmmChunk = 128;
 constexpr int64_t kSpmmUnchunked = 192;
@@ -112,6 +113,9 @@ KL_INLINE SpmmTiles TilesAtMost(const SpmmWeights& w, int64_t pixels, bool in_or
     tiles.width = kSpmmWidest4;
   } else if (w.block == 2) {
     tiles.width = kSpmmWidest2;
+  } else if (kLanes == 4) {
+    // 128 columns of 48 pixels are 24 KiB.
+    tiles.width = w.columns <= 64 ? 20 : 12;
   } else if (w.columns <= 128) {
     tiles.width = kSpmmWidest1;
   } else if (w.columns <= kSpmmUnchunked || w.chunk < w.columns) {
@@ -146,4 +150,4 @@ KL_INLINE SpmmTiles ChooseTiles(const SpmmWeights& w, int64_t pixels, bool in_or
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_SPMM_PLAN_H_
+#endif  // PLUGINS_COMMON_KERNELS_SPMM_PLAN_H_

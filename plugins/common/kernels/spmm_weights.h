@@ -11,13 +11,13 @@
 // instruction set.
 //
 // Ownership: plain bytes, 64-byte aligned, made by pack(). Thread safety: constants afterwards.
-#ifndef PLUGINS_SPARSE_X86_SPMM_WEIGHTS_H_
-#define PLUGINS_SPARSE_X86_SPMM_WEIGHTS_H_
+#ifndef PLUGINS_COMMON_KERNELS_SPMM_WEIGHTS_H_
+#define PLUGINS_COMMON_KERNELS_SPMM_WEIGHTS_H_
 
 #include <stdint.h>
 #include <string.h>
 
-#include "plugins/sparse_x86/simd_avx2.h"
+#include "plugins/common/kernels/f32x8.h"
 
 namespace {
 
@@ -199,4 +199,4 @@ KL_INLINE void EncodeSpmm(const SpmmSource& w, int64_t chunk, void* destination)
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_SPMM_WEIGHTS_H_
+#endif  // PLUGINS_COMMON_KERNELS_SPMM_WEIGHTS_H_

@@ -3,11 +3,11 @@
 //
 // Work: tiles x splits units for each X; or as many as there are workers (SpmmTiles::by_rows). What
 // a unit adds up, and in which order, never depends on their number.
-#ifndef PLUGINS_SPARSE_X86_SPMM_PRODUCT_H_
-#define PLUGINS_SPARSE_X86_SPMM_PRODUCT_H_
+#ifndef PLUGINS_COMMON_KERNELS_SPMM_PRODUCT_H_
+#define PLUGINS_COMMON_KERNELS_SPMM_PRODUCT_H_
 
-#include "plugins/sparse_x86/kernel_avx2.h"
-#include "plugins/sparse_x86/spmm_plan.h"
+#include "plugins/common/kernels/entry.h"
+#include "plugins/common/kernels/spmm_plan.h"
 
 namespace {
 
@@ -126,4 +126,4 @@ KL_INLINE kl_code ExpectSpmm(const kl_node* node, const kl_tensor* w, kl_error* 
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_SPMM_PRODUCT_H_
+#endif  // PLUGINS_COMMON_KERNELS_SPMM_PRODUCT_H_

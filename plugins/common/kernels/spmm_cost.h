@@ -6,11 +6,12 @@
 // not fit the L1 cache cost a third more. Copying a tile costs a load and a store a vector.
 // The dense product does 14.5 multiplications a cycle over whole vectors (dense_tile.h, oneDNN).
 //
-// Constants were fitted on Zen 3; spmm_cost_benchmark compares the choice with the clock.
-#ifndef PLUGINS_SPARSE_X86_SPMM_COST_H_
-#define PLUGINS_SPARSE_X86_SPMM_COST_H_
+// Constants were fitted on Zen 3; NEON's dense rate is two of its smaller vectors a cycle, less the
+// same share, and was not measured; spmm_cost_benchmark compares the choice with the clock.
+#ifndef PLUGINS_COMMON_KERNELS_SPMM_COST_H_
+#define PLUGINS_COMMON_KERNELS_SPMM_COST_H_
 
-#include "plugins/sparse_x86/spmm_plan.h"
+#include "plugins/common/kernels/spmm_plan.h"
 
 namespace {
 
@@ -19,7 +20,7 @@ constexpr double kCyclesPerBlock = 45.0;
 constexpr double kEntryOverhead = 1.15;
 constexpr double kOutOfL1 = 1.35;
 constexpr double kL1Bytes = 32 << 10;
-constexpr double kDensePerCycle = 14.5;
+constexpr double kDensePerCycle = kLanes == 4 ? 6.5 : 14.5;
 // A choice that is nearly even goes to the dense product: it needs no second copy of its indices.
 constexpr double kSparseMargin = 1.1;
 
@@ -76,4 +77,4 @@ KL_INLINE bool SparseRowsPay(const SpmmSource& w, int64_t rows) {
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_SPMM_COST_H_
+#endif  // PLUGINS_COMMON_KERNELS_SPMM_COST_H_

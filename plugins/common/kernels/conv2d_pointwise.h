@@ -8,13 +8,13 @@
 // Work: images x strips of tiles x pieces of the output channels. Small images whose rows end
 // within a cache line: images x workers, each with output channels of its own, because two workers
 // in one row of y would hand that line to and fro.
-#ifndef PLUGINS_SPARSE_X86_CONV2D_POINTWISE_H_
-#define PLUGINS_SPARSE_X86_CONV2D_POINTWISE_H_
+#ifndef PLUGINS_COMMON_KERNELS_CONV2D_POINTWISE_H_
+#define PLUGINS_COMMON_KERNELS_CONV2D_POINTWISE_H_
 
+#include "plugins/common/kernels/conv_shape.h"
+#include "plugins/common/kernels/dense_tile.h"
+#include "plugins/common/kernels/spmm_tile.h"
 #include "plugins/common/table.h"
-#include "plugins/sparse_x86/conv_shape.h"
-#include "plugins/sparse_x86/dense_tile.h"
-#include "plugins/sparse_x86/spmm_tile.h"
 
 namespace {
 
@@ -167,12 +167,12 @@ kl_code Run(const kl_run* run) {
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_CONV2D_POINTWISE(stem)                                                         \
+#define KL_CONV2D_POINTWISE(plugin, stem)                                                 \
   namespace {                                                                             \
   constexpr kl_kernel kKernel =                                                           \
       ConvKernel(#stem, 2, sizeof(State), Prepare, Work, Run, Supports, PackQuery, Pack); \
   const kl_kernel* const kKernels[] = {&kKernel};                                         \
   }                                                                                       \
-  KL_TABLE(sparse_x86, stem) = {nullptr, kKernels, 1}
+  KL_TABLE(plugin, stem) = {nullptr, kKernels, 1}
 
-#endif  // PLUGINS_SPARSE_X86_CONV2D_POINTWISE_H_
+#endif  // PLUGINS_COMMON_KERNELS_CONV2D_POINTWISE_H_

@@ -5,11 +5,11 @@
 //
 // Output column o of tap kw is then phases[kw % stride][..][o + kw / stride]. Padding is zeros.
 // Rows are long enough for whole vectors of outputs.
-#ifndef PLUGINS_SPARSE_X86_CONV_PLANES_H_
-#define PLUGINS_SPARSE_X86_CONV_PLANES_H_
+#ifndef PLUGINS_COMMON_KERNELS_CONV_PLANES_H_
+#define PLUGINS_COMMON_KERNELS_CONV_PLANES_H_
 
-#include "plugins/sparse_x86/conv_shape.h"
-#include "plugins/sparse_x86/vector.h"
+#include "plugins/common/kernels/conv_shape.h"
+#include "plugins/common/kernels/vector.h"
 
 namespace {
 
@@ -103,4 +103,4 @@ KL_INLINE void CopyPlane(const Planes& planes, const float* image, float* to) {
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_CONV_PLANES_H_
+#endif  // PLUGINS_COMMON_KERNELS_CONV_PLANES_H_

@@ -41,6 +41,7 @@ KL_INLINE uint64_t LoadU64(const void* p) {
   memcpy(&value, p, sizeof value);
   return value;
 }
+KL_INLINE void StoreU16(void* p, uint16_t value) { memcpy(p, &value, sizeof value); }
 KL_INLINE void StoreU32(void* p, uint32_t value) { memcpy(p, &value, sizeof value); }
 
 }  // namespace

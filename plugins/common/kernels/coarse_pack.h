@@ -1,47 +1,44 @@
-// Makes the coarse copy of a weight matrix; see coarse_avx2.h.
-#ifndef PLUGINS_SPARSE_X86_COARSE_PACK_AVX2_H_
-#define PLUGINS_SPARSE_X86_COARSE_PACK_AVX2_H_
+// Makes the coarse copy of a weight matrix; see coarse.h.
+#ifndef PLUGINS_COMMON_KERNELS_COARSE_PACK_H_
+#define PLUGINS_COMMON_KERNELS_COARSE_PACK_H_
 
-#include "plugins/sparse_x86/coarse_avx2.h"
+#include "plugins/common/kernels/coarse.h"
 
 namespace {
 
 // Longest row; its codes are gathered on the stack.
 constexpr int64_t kMostCoarseColumns = 8192;
 
+// Of one number, without a call for negative ones.
+KL_INLINE float SquareRoot(float value) { return FirstLane(SquareRoot(Splat8(value))); }
+
 // 32 columns, less the row's mean.
 struct CoarseBlock {
-  __m256 v[4];
+  F8 v[4];
 };
 
 KL_INLINE CoarseBlock LoadCoarseBlock(const float* w, float mean) {
   CoarseBlock block;
-  for (int i = 0; i < 4; ++i) {
-    block.v[i] = _mm256_sub_ps(_mm256_loadu_ps(w + 8 * i), _mm256_set1_ps(mean));
-  }
+  for (int i = 0; i < 4; ++i) block.v[i] = Load8(w + 8 * i) - Splat8(mean);
   return block;
 }
 
-// 1 or 3: which of both is nearer to |v| / step.
-KL_INLINE __m256 CoarseSize(__m256 size, __m256 two_steps) {
-  const __m256 outer = _mm256_cmp_ps(size, two_steps, _CMP_GT_OQ);
-  return _mm256_blendv_ps(_mm256_set1_ps(1.0f), _mm256_set1_ps(3.0f), outer);
-}
+// All ones where 3 is nearer to size / step than 1.
+KL_INLINE F8 IsOuter(F8 size, F8 two_steps) { return Below8(two_steps, size); }
 
 // The step of one block: half the root mean square (near the best for normal numbers), then the
 // best one for the codes that this gives.
 KL_INLINE float BestStep(const CoarseBlock& block) {
-  const __m256 sign = _mm256_set1_ps(-0.0f);
-  __m256 squares = _mm256_setzero_ps();
-  for (int i = 0; i < 4; ++i) squares = _mm256_fmadd_ps(block.v[i], block.v[i], squares);
-  const float first = 0.5f * __builtin_sqrtf(SumAcross(squares) / 32.0f);
-  __m256 products = _mm256_setzero_ps();
-  __m256 codes = _mm256_setzero_ps();
+  F8 squares = Zero8();
+  for (int i = 0; i < 4; ++i) squares = MultiplyAdd(block.v[i], block.v[i], squares);
+  const float first = 0.5f * SquareRoot(SumAcross(squares) / 32.0f);
+  F8 products = Zero8();
+  F8 codes = Zero8();
   for (int i = 0; i < 4; ++i) {
-    const __m256 size = _mm256_andnot_ps(sign, block.v[i]);
-    const __m256 code = CoarseSize(size, _mm256_set1_ps(2.0f * first));
-    products = _mm256_fmadd_ps(size, code, products);
-    codes = _mm256_fmadd_ps(code, code, codes);
+    const F8 size = Absolute(block.v[i]);
+    const F8 code = Select(IsOuter(size, Splat8(2.0f * first)), Splat8(3.0f), Splat8(1.0f));
+    products = MultiplyAdd(size, code, products);
+    codes = MultiplyAdd(code, code, codes);
   }
   return SumAcross(products) / SumAcross(codes);
 }
@@ -56,28 +53,26 @@ struct CoarseLoss {
 
 // The codes of one block, (c + 3) / 2 in columns' order, four to a byte; adds to the loss.
 KL_INLINE void CodeBlock(const CoarseBlock& block, float step, uint8_t* bytes, CoarseLoss* loss) {
-  const __m256 sign = _mm256_set1_ps(-0.0f);
-  __m256 squares = _mm256_setzero_ps();
-  __m256 with_row = squares;
-  __m256 row = squares;
-  __m256 sum = squares;
+  // What (c + 3) / 2 weighs in two bytes of four columns.
+  alignas(32) static constexpr float kPlaces[8] = {1, 4, 16, 64, 256, 1024, 4096, 16384};
+  const F8 places = Load8(kPlaces);
+  F8 squares = Zero8();
+  F8 with_row = squares;
+  F8 row = squares;
+  F8 sum = squares;
   for (int i = 0; i < 4; ++i) {
-    const __m256 v = block.v[i];
-    const __m256 size = _mm256_andnot_ps(sign, v);
-    const __m256 code =
-        _mm256_or_ps(CoarseSize(size, _mm256_set1_ps(2.0f * step)), _mm256_and_ps(sign, v));
-    const __m256 residual = _mm256_fnmadd_ps(code, _mm256_set1_ps(step), v);
-    squares = _mm256_fmadd_ps(residual, residual, squares);
-    with_row = _mm256_fmadd_ps(residual, v, with_row);
-    row = _mm256_fmadd_ps(v, v, row);
-    sum = _mm256_add_ps(residual, sum);
-    __m256i field =
-        _mm256_srli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(code), _mm256_set1_epi32(3)), 1);
-    field = _mm256_sllv_epi32(field, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
-    field = _mm256_hadd_epi32(field, field);
-    field = _mm256_hadd_epi32(field, field);
-    bytes[2 * i] = (uint8_t)_mm256_extract_epi32(field, 0);
-    bytes[2 * i + 1] = (uint8_t)_mm256_extract_epi32(field, 4);
+    const F8 v = block.v[i];
+    const F8 outer = IsOuter(Absolute(v), Splat8(2.0f * step));
+    const F8 negative = Below8(v, Zero8());
+    const F8 code = Select(outer, Select(negative, Splat8(-3.0f), Splat8(3.0f)),
+                           Select(negative, Splat8(-1.0f), Splat8(1.0f)));
+    const F8 residual = MultiplyAdd(code, Splat8(-step), v);
+    squares = MultiplyAdd(residual, residual, squares);
+    with_row = MultiplyAdd(residual, v, with_row);
+    row = MultiplyAdd(v, v, row);
+    sum = residual + sum;
+    const F8 field = MultiplyAdd(code, Splat8(0.5f), Splat8(1.5f));
+    StoreU16(bytes + 2 * i, (uint16_t)SumAcross(field * places));
   }
   loss->squares += SumAcross(squares);
   loss->with_row += SumAcross(with_row);
@@ -89,8 +84,8 @@ KL_INLINE void CodeBlock(const CoarseBlock& block, float step, uint8_t* bytes, C
 static inline void PackCoarseRow(const float* w, int64_t groups, int row, uint8_t* bytes,
                                  uint8_t* tile) {
   const int64_t columns = groups * 256;
-  __m256 sums = _mm256_setzero_ps();
-  for (int64_t k = 0; k < columns; k += 8) sums = _mm256_add_ps(_mm256_loadu_ps(w + k), sums);
+  F8 sums = Zero8();
+  for (int64_t k = 0; k < columns; k += 8) sums = Load8(w + k) + sums;
   const float mean = SumAcross(sums) / (float)columns;
   float steps[kMostCoarseColumns / 32];
   float largest = 0.0f;
@@ -115,8 +110,8 @@ static inline void PackCoarseRow(const float* w, int64_t groups, int row, uint8_
     const float squares = loss.squares / 256.0f * inverse * inverse;
     const float least = 0.3f * step_squares / 8.0f;
     // Up: a half has 11 bits.
-    const float deviation = 1.001f * __builtin_sqrtf(squares > least ? squares : least);
-    group->deviations[row] = _cvtss_sh(deviation, _MM_FROUND_TO_NEAREST_INT);
+    const float deviation = 1.001f * SquareRoot(squares > least ? squares : least);
+    group->deviations[row] = FloatToHalf(deviation);
     all.squares += loss.squares;
     all.with_row += loss.with_row;
     all.row += loss.row;
@@ -157,4 +152,4 @@ KL_INLINE void PackCoarseTile(int64_t columns, float* w, uint8_t* bytes, const R
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_COARSE_PACK_AVX2_H_
+#endif  // PLUGINS_COMMON_KERNELS_COARSE_PACK_H_

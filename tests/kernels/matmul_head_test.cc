@@ -12,20 +12,13 @@
 
 #include "plugins/common/dequantize.h"
 #include "plugins/common/random_blocks.h"
-#include "plugins/common/table.h"
 #include "plugins/sparse_x86/kernel_runner.h"
-
-extern "C" {
-extern const kl_table kl_table_sparse_x86_matmul_q4_0_avx2;
-extern const kl_table kl_table_sparse_x86_matmul_q4_0_head_avx2;
-}
+#include "tests/kernels/sparse_kernels.h"
 
 namespace kinglet {
 namespace {
 
 constexpr float kLeftOut = -std::numeric_limits<float>::infinity();
-
-bool CpuHasAvx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
 std::vector<float> Normal(Random* random, int64_t count) {
   std::vector<float> values(static_cast<size_t>(count));
@@ -33,43 +26,64 @@ std::vector<float> Normal(Random* random, int64_t count) {
   return values;
 }
 
+// Of TheSameRowsAreLeftOutOnEveryProcessor.
+constexpr uint64_t kHashOnEveryProcessor = 0;
+
 // A few in an ordinary run; matmul_head_misses_test asks for more.
 #ifndef KL_HEAD_STATES
 #define KL_HEAD_STATES 200
 #endif
 
+// The kernel for any product on the same weights and the same processor.
+const kl_kernel* OrdinaryOf(const kl_kernel& head) {
+  for (const kl_kernel* kernel : SparseKernelsWithout("matmul", {"_head_", "_sparse_"})) {
+    if (kernel->operand_types[1] == head.operand_types[1] &&
+        kernel->cpu_features == head.cpu_features) {
+      return kernel;
+    }
+  }
+  return nullptr;
+}
+
 // A matrix of `rows` x 512 random weights, and both kernels on it.
-class HeadTest : public ::testing::Test {
+class HeadTest : public ::testing::TestWithParam<const kl_kernel*> {
  protected:
   static constexpr int64_t kColumns = 512;
 
   void SetUp() override {
-    if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
+    KL_SKIP_WHAT_THE_PROCESSOR_LACKS(*head());
+    ordinary_ = OrdinaryOf(*head());
+    ASSERT_NE(ordinary_, nullptr);
   }
 
   void MakeWeights(int64_t rows) {
     rows_ = rows;
-    weights_.resize(kl_row_bytes(KL_TYPE_Q4_0, static_cast<uint64_t>(rows * kColumns)));
-    ASSERT_TRUE(RandomRow(KL_TYPE_Q4_0, &random_, 0.1, rows * kColumns, weights_.data()));
+    weights_.resize(kl_row_bytes(type(), static_cast<uint64_t>(rows * kColumns)));
+    ASSERT_TRUE(RandomRow(type(), &random_, 0.1, rows * kColumns, weights_.data()));
+  }
+
+  void ReadRow(int64_t n, float* row) const {
+    DequantizeRow(type(), weights_.data() + kl_row_bytes(type(), kColumns) * n, kColumns, row);
   }
 
   std::vector<kl_tensor> Operands(int64_t tokens, const float* x, float* y) const {
     return {MakeTensor(KL_TYPE_F32, {tokens, kColumns}, x),
-            MakeTensor(KL_TYPE_Q4_0, {rows_, kColumns}, weights_.data()),
-            MakeTensor(KL_TYPE_NONE, {}, nullptr),
-            MakeTensor(KL_TYPE_F32, {tokens, rows_}, y)};
+            MakeTensor(type(), {rows_, kColumns}, weights_.data()),
+            MakeTensor(KL_TYPE_NONE, {}, nullptr), MakeTensor(KL_TYPE_F32, {tokens, rows_}, y)};
   }
 
   std::vector<float> Full(int64_t tokens, const std::vector<float>& x) {
     std::vector<float> y(static_cast<size_t>(tokens * rows_));
-    KernelRunner runner(kl_table_sparse_x86_matmul_q4_0_avx2.kernels[0], nullptr, 0);
+    KernelRunner runner(ordinary_, nullptr, 0);
     EXPECT_EQ(KL_OK, runner.Prepare(Operands(tokens, x.data(), y.data()), true));
     EXPECT_EQ(KL_OK, runner.Run());
     return y;
   }
 
-  const kl_kernel* head() const { return kl_table_sparse_x86_matmul_q4_0_head_avx2.kernels[0]; }
+  const kl_kernel* head() const { return GetParam(); }
+  kl_dtype type() const { return head()->operand_types[1]; }
 
+  const kl_kernel* ordinary_ = nullptr;
   Random random_ = {11};
   std::mt19937 splits_{3};
   int64_t rows_ = 0;
@@ -77,7 +91,7 @@ class HeadTest : public ::testing::Test {
   kl_attribute mark_ = {"vocabulary_head", KL_ATTRIBUTE_INT, 0, 1, 0.0, nullptr, nullptr, nullptr};
 };
 
-TEST_F(HeadTest, AllLogitsHaveTheBitsOfAnyProduct) {
+TEST_P(HeadTest, AllLogitsHaveTheBitsOfAnyProduct) {
   MakeWeights(16 * 7 + 5);
   for (const int64_t tokens : {1, 3, 4, 9}) {
     for (const bool pack : {true, false}) {
@@ -92,7 +106,7 @@ TEST_F(HeadTest, AllLogitsHaveTheBitsOfAnyProduct) {
   }
 }
 
-TEST_F(HeadTest, WantedLogitsHaveTheBitsOfTheFullProduct) {
+TEST_P(HeadTest, WantedLogitsHaveTheBitsOfTheFullProduct) {
   MakeWeights(64 * 50 + 21);
   std::vector<float> x(kColumns);
   std::vector<float> y(static_cast<size_t>(rows_));
@@ -105,8 +119,7 @@ TEST_F(HeadTest, WantedLogitsHaveTheBitsOfTheFullProduct) {
       // As after a trained network, a token stands out: its row is part of the hidden state.
       const std::vector<float> noise = Normal(&random_, kColumns);
       const int64_t token = NextInteger(&random_, 0, rows_ - 1);
-      DequantizeRow(KL_TYPE_Q4_0, weights_.data() + kl_row_bytes(KL_TYPE_Q4_0, kColumns) * token,
-                    kColumns, x.data());
+      ReadRow(token, x.data());
       for (int64_t k = 0; k < kColumns; ++k) x[k] = 10 * x[k] + (trial % 4) * noise[k];
       const std::vector<float> full = Full(1, x);
       ASSERT_EQ(KL_OK, runner.Run(&splits_));
@@ -131,16 +144,17 @@ TEST_F(HeadTest, WantedLogitsHaveTheBitsOfTheFullProduct) {
   }
 }
 
-// Hidden states of four kinds: noise, along one row, along the sum of a few rows, rows in noise. Run with
-//   bazel test //plugins/sparse_x86:matmul_head_misses_test --test_tag_filters=slow
-TEST_F(HeadTest, CountsMisses) {
+// Hidden states of four kinds: noise, along one row, along the sum of a few rows, rows in noise.
+// Run with
+//   bazel test //tests/kernels:matmul_head_misses_test --test_tag_filters=slow
+TEST_P(HeadTest, CountsMisses) {
   constexpr int64_t states = KL_HEAD_STATES;
   MakeWeights(8000);
   std::vector<float> x(kColumns);
   std::vector<float> row(kColumns);
   std::vector<float> y(static_cast<size_t>(rows_));
   std::vector<float> full(static_cast<size_t>(rows_));
-  KernelRunner dense(kl_table_sparse_x86_matmul_q4_0_avx2.kernels[0], nullptr, 0);
+  KernelRunner dense(ordinary_, nullptr, 0);
   ASSERT_EQ(KL_OK, dense.Prepare(Operands(1, x.data(), full.data()), true));
   KernelRunner sparse(head(), &mark_, 1);
   sparse.set_wanted_count(1);
@@ -156,8 +170,7 @@ TEST_F(HeadTest, CountsMisses) {
     const int64_t row_count = kind == 0 ? 0 : kind == 2 ? 2 + state / 4 % 5 : 1;
     for (int64_t r = 0; r < row_count; ++r) {
       const int64_t token = NextInteger(&random_, 0, rows_ - 1);
-      DequantizeRow(KL_TYPE_Q4_0, weights_.data() + kl_row_bytes(KL_TYPE_Q4_0, kColumns) * token,
-                    kColumns, row.data());
+      ReadRow(token, row.data());
       for (int64_t k = 0; k < kColumns; ++k) x[k] += row[k];
     }
     ASSERT_EQ(KL_OK, dense.Run());
@@ -172,7 +185,7 @@ TEST_F(HeadTest, CountsMisses) {
   EXPECT_GT(sparse_states, states / 4);
 }
 
-TEST_F(HeadTest, FlatLogitsAreFullProducts) {
+TEST_P(HeadTest, FlatLogitsAreFullProducts) {
   MakeWeights(64 * 40);
   const std::vector<float> x(kColumns, 0.0f);  // all logits equal: every row is a candidate
   std::vector<float> y(static_cast<size_t>(rows_));
@@ -185,7 +198,7 @@ TEST_F(HeadTest, FlatLogitsAreFullProducts) {
   }
 }
 
-TEST_F(HeadTest, InfinityReachesTheCaller) {
+TEST_P(HeadTest, InfinityReachesTheCaller) {
   MakeWeights(64 * 40);
   std::vector<float> x = Normal(&random_, kColumns);
   x[77] = std::numeric_limits<float>::infinity();
@@ -197,13 +210,40 @@ TEST_F(HeadTest, InfinityReachesTheCaller) {
   EXPECT_TRUE(std::isnan(y[0]));
 }
 
-TEST_F(HeadTest, OtherProductsAreLeftToTheOtherKernel) {
+TEST_P(HeadTest, OtherProductsAreLeftToTheOtherKernel) {
   MakeWeights(64);
   const std::vector<float> x = Normal(&random_, kColumns);
   std::vector<float> y(static_cast<size_t>(rows_));
   KernelRunner runner(head(), nullptr, 0);
   EXPECT_EQ(KL_UNSUPPORTED, runner.Prepare(Operands(1, x.data(), y.data()), true));
 }
+
+// What is left out follows from sums in whole numbers and eight float lanes, which are the same
+// everywhere: x86 and ARM compute the same rows.
+TEST_P(HeadTest, TheSameRowsAreLeftOutOnEveryProcessor) {
+  if (type() != KL_TYPE_Q4_0) GTEST_SKIP() << "one block type stands for all";
+  MakeWeights(64 * 40 + 7);
+  std::vector<float> x = Normal(&random_, kColumns);
+  std::vector<float> row(kColumns);
+  ReadRow(77, row.data());
+  for (int64_t k = 0; k < kColumns; ++k) x[k] += 5 * row[k];
+  std::vector<float> y(static_cast<size_t>(rows_));
+  KernelRunner runner(head(), &mark_, 1);
+  runner.set_wanted_count(3);
+  ASSERT_EQ(KL_OK, runner.Prepare(Operands(1, x.data(), y.data()), true));
+  ASSERT_EQ(KL_OK, runner.Run(&splits_));
+  // FNV-1a over the bits of all logits, -inf included.
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const float logit : y) {
+    uint32_t bits;
+    memcpy(&bits, &logit, sizeof bits);
+    hash = (hash ^ bits) * 0x100000001b3;
+  }
+  EXPECT_EQ(kHashOnEveryProcessor, hash) << std::count(y.begin(), y.end(), kLeftOut) << " left out";
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, HeadTest,
+                         ::testing::ValuesIn(SparseKernelsWith("matmul", "_head_")), NameOfKernel);
 
 }  // namespace
 }  // namespace kinglet

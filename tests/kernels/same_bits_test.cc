@@ -6,46 +6,11 @@
 #include <vector>
 
 #include "plugins/common/random_blocks.h"
-#include "plugins/common/table.h"
 #include "plugins/sparse_x86/kernel_runner.h"
-
-#define KL_FOR_EACH_MATMUL(use)                                                             \
-  use(f32) use(f16) use(bf16) use(q4_0) use(q4_1) use(q5_0) use(q5_1) use(q8_0) use(iq4_nl) \
-      use(q4_k) use(q5_k) use(q6_k)
-#define KL_FOR_EACH_MOE(use)                                                         \
-  use(f32) use(f16) use(bf16) use(q4_0) use(q8_0) use(q4_k) use(q4_k_q6_k) use(q5_k) \
-      use(q5_k_q6_k) use(q6_k)
-
-#define KL_FOR_EACH_SEGMENTS(use) use(f32) use(f16) use(q4_0) use(q8_0)
-
-// Of keys and values.
-#define KL_FOR_EACH_ATTENTION(use)                                                                \
-  use(f32) use(f16) use(q8_0) use(f32_f16) use(f32_q8_0) use(f16_f32) use(f16_q8_0) use(q8_0_f32) \
-      use(q8_0_f16)
-
-#define KL_DECLARE_ATTENTION(type) \
-  extern const kl_table kl_table_sparse_x86_attention_##type##_avx2;
-#define KL_DECLARE_MATMUL(type) extern const kl_table kl_table_sparse_x86_matmul_##type##_avx2;
-#define KL_DECLARE_MOE(type) extern const kl_table kl_table_sparse_x86_moe_ffn_##type##_avx2;
-#define KL_DECLARE_SEGMENTS(type) \
-  extern const kl_table kl_table_sparse_x86_ffn_segments_##type##_avx2;
-extern "C" {
-KL_FOR_EACH_SEGMENTS(KL_DECLARE_SEGMENTS)
-KL_FOR_EACH_MATMUL(KL_DECLARE_MATMUL)
-KL_FOR_EACH_MOE(KL_DECLARE_MOE)
-KL_FOR_EACH_ATTENTION(KL_DECLARE_ATTENTION)
-}
+#include "tests/kernels/sparse_kernels.h"
 
 namespace kinglet {
 namespace {
-
-#define KL_MATMUL_KERNEL(type) kl_table_sparse_x86_matmul_##type##_avx2.kernels[0],
-#define KL_ATTENTION_KERNEL(type) kl_table_sparse_x86_attention_##type##_avx2.kernels[0],
-#define KL_SEGMENTS_KERNEL(type) kl_table_sparse_x86_ffn_segments_##type##_avx2.kernels[0],
-#define KL_MOE_KERNEL(type) kl_table_sparse_x86_moe_ffn_##type##_avx2.kernels[0],
-
-// Test machines without AVX2 skip, as a host would not choose these kernels.
-bool CpuHasAvx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
 std::vector<float> Normal(Random* random, int64_t count, double deviation = 1.0) {
   std::vector<float> values(static_cast<size_t>(count));
@@ -88,15 +53,11 @@ kl_attribute TextAttribute(const char* name, const char* value) {
   return ::testing::AssertionSuccess();
 }
 
-std::string NameOf(const ::testing::TestParamInfo<const kl_kernel*>& info) {
-  return info.param->name;
-}
-
 class MatmulSameBits : public ::testing::TestWithParam<const kl_kernel*> {};
 
 TEST_P(MatmulSameBits, AloneInABatchAndForAnySplit) {
-  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
   const kl_kernel* kernel = GetParam();
+  KL_SKIP_WHAT_THE_PROCESSOR_LACKS(*kernel);
   const kl_dtype type = kernel->operand_types[1];
   const int64_t block = kl_dtype_info_of(type).block_elements;
   for (const int64_t columns : {block, 7 * block, int64_t{1536}}) {
@@ -136,8 +97,10 @@ TEST_P(MatmulSameBits, AloneInABatchAndForAnySplit) {
   }
 }
 
-const kl_kernel* const kMatmulKernels[] = {KL_FOR_EACH_MATMUL(KL_MATMUL_KERNEL)};
-INSTANTIATE_TEST_SUITE_P(Types, MatmulSameBits, ::testing::ValuesIn(kMatmulKernels), NameOf);
+INSTANTIATE_TEST_SUITE_P(Types, MatmulSameBits,
+                         ::testing::ValuesIn(SparseKernelsWithout("matmul",
+                                                                  {"_head_", "_sparse_"})),
+                         NameOfKernel);
 
 class MoeSameBits : public ::testing::TestWithParam<const kl_kernel*> {};
 
@@ -147,8 +110,8 @@ struct MoeCase {
 };
 
 TEST_P(MoeSameBits, AloneInABatchAndForAnySplit) {
-  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
   const kl_kernel* kernel = GetParam();
+  KL_SKIP_WHAT_THE_PROCESSOR_LACKS(*kernel);
   const kl_dtype up_type = kernel->operand_types[3];
   const kl_dtype down_type = kernel->operand_types[5];
   const int64_t experts = 5, chosen = 3, tokens = 40;
@@ -205,11 +168,13 @@ TEST_P(MoeSameBits, AloneInABatchAndForAnySplit) {
   }
 }
 
-const kl_kernel* const kMoeKernels[] = {KL_FOR_EACH_MOE(KL_MOE_KERNEL)};
-INSTANTIATE_TEST_SUITE_P(Types, MoeSameBits, ::testing::ValuesIn(kMoeKernels), NameOf);
+INSTANTIATE_TEST_SUITE_P(Types, MoeSameBits, ::testing::ValuesIn(SparseKernels("moe_ffn")),
+                         NameOfKernel);
 
 TEST(MoeFfn, RefusesAnIdThatNamesNoExpert) {
-  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
+  const std::vector<const kl_kernel*> kernels = SparseKernelsWith("moe_ffn", "_f32_");
+  ASSERT_FALSE(kernels.empty());
+  KL_SKIP_WHAT_THE_PROCESSOR_LACKS(*kernels[0]);
   Random random = {1};
   const std::vector<float> w = Normal(&random, 2 * 32 * 32);
   const std::vector<float> x = Normal(&random, 32);
@@ -217,7 +182,7 @@ TEST(MoeFfn, RefusesAnIdThatNamesNoExpert) {
   const std::vector<float> weights = {1.0f};
   const kl_attribute attribute = TextAttribute("activation", "relu");
   for (const int32_t id : {-1, 2}) {
-    KernelRunner runner(kl_table_sparse_x86_moe_ffn_f32_avx2.kernels[0], &attribute, 1);
+    KernelRunner runner(kernels[0], &attribute, 1);
     ASSERT_EQ(KL_OK, runner.Prepare({F32({1, 32}, x), MakeTensor(KL_TYPE_I32, {1, 1}, &id),
                                      F32({1, 1}, weights), F32({2, 32, 32}, w), F32({2, 32, 32}, w),
                                      F32({2, 32, 32}, w), F32({1, 32}, y)},
@@ -228,10 +193,11 @@ TEST(MoeFfn, RefusesAnIdThatNamesNoExpert) {
 
 class SegmentsSameBits : public ::testing::TestWithParam<const kl_kernel*> {};
 
-// Small segments are computed by whole tokens, large ones shared out by neurons; in place or not, one segment missing or all.
+// Small segments are computed by whole tokens, large ones shared out by neurons; in place or not,
+// one segment missing or all.
 TEST_P(SegmentsSameBits, AloneInABatchAndForAnySplit) {
-  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
   const kl_kernel* kernel = GetParam();
+  KL_SKIP_WHAT_THE_PROCESSOR_LACKS(*kernel);
   const kl_dtype type = kernel->operand_types[2];
   const int64_t tokens = 40;
   for (const bool large : {false, true}) {
@@ -242,7 +208,8 @@ TEST_P(SegmentsSameBits, AloneInABatchAndForAnySplit) {
       std::mt19937 splits(7);
       std::vector<uint8_t> segments[3];
       for (int s = 0; s < 3; ++s) segments[s] = Weights(&random, type, 3 * neurons[s], length);
-      const std::vector<float> x = Normal(&random, tokens * length), h = Normal(&random, tokens * length);
+      const std::vector<float> x = Normal(&random, tokens * length),
+                               h = Normal(&random, tokens * length);
       kl_attribute attributes[] = {TextAttribute("activation", large ? "silu" : "relu"), {}};
       attributes[1].name = "neurons";
       attributes[1].kind = KL_ATTRIBUTE_INTS;
@@ -250,16 +217,18 @@ TEST_P(SegmentsSameBits, AloneInABatchAndForAnySplit) {
       attributes[1].ints = neurons;
       for (const int missing : {3, 1, 0, -1}) {  // 3: none, -1: all
         const void* parts[3];
-        for (int s = 0; s < 3; ++s) parts[s] = missing < 0 || s == missing ? nullptr : segments[s].data();
+        for (int s = 0; s < 3; ++s)
+          parts[s] = missing < 0 || s == missing ? nullptr : segments[s].data();
         const auto run = [&](int64_t first, int64_t count, float* y) {
           KernelRunner runner(kernel, attributes, 2);
           kl_tensor rows = MakeTensor(type, {3, 3 * neurons[0], length}, segments[0].data());
           rows.data = nullptr;
           rows.parts = parts;
-          const kl_code code = runner.Prepare({MakeTensor(KL_TYPE_F32, {count, length}, x.data() + first * length),
-                                               MakeTensor(KL_TYPE_F32, {count, length}, y), rows,
-                                               MakeTensor(KL_TYPE_F32, {count, length}, y)},
-                                              false);
+          const kl_code code =
+              runner.Prepare({MakeTensor(KL_TYPE_F32, {count, length}, x.data() + first * length),
+                              MakeTensor(KL_TYPE_F32, {count, length}, y), rows,
+                              MakeTensor(KL_TYPE_F32, {count, length}, y)},
+                             false);
           return code != KL_OK ? code : runner.Run(&splits);
         };
         std::vector<float> batch = h;
@@ -278,8 +247,8 @@ TEST_P(SegmentsSameBits, AloneInABatchAndForAnySplit) {
   }
 }
 
-const kl_kernel* const kSegmentsKernels[] = {KL_FOR_EACH_SEGMENTS(KL_SEGMENTS_KERNEL)};
-INSTANTIATE_TEST_SUITE_P(Types, SegmentsSameBits, ::testing::ValuesIn(kSegmentsKernels), NameOf);
+INSTANTIATE_TEST_SUITE_P(Types, SegmentsSameBits,
+                         ::testing::ValuesIn(SparseKernels("ffn_segments")), NameOfKernel);
 
 struct AttentionCase {
   const char* name;
@@ -372,12 +341,12 @@ void ExpectAttentionSameBits(const kl_kernel* kernel, const AttentionCase& c) {
 class AttentionSameBits : public ::testing::TestWithParam<const kl_kernel*> {};
 
 TEST_P(AttentionSameBits, AloneInABatchAndForAnySplit) {
-  if (!CpuHasAvx2()) GTEST_SKIP() << "this processor has no AVX2";
+  KL_SKIP_WHAT_THE_PROCESSOR_LACKS(*GetParam());
   for (const AttentionCase& c : kAttentionCases) ExpectAttentionSameBits(GetParam(), c);
 }
 
-const kl_kernel* const kAttentionKernels[] = {KL_FOR_EACH_ATTENTION(KL_ATTENTION_KERNEL)};
-INSTANTIATE_TEST_SUITE_P(Types, AttentionSameBits, ::testing::ValuesIn(kAttentionKernels), NameOf);
+INSTANTIATE_TEST_SUITE_P(Types, AttentionSameBits, ::testing::ValuesIn(SparseKernels("attention")),
+                         NameOfKernel);
 
 }  // namespace
 }  // namespace kinglet

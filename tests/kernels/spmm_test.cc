@@ -5,16 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <string>
 #include <vector>
 
-#include "plugins/common/table.h"
 #include "plugins/sparse_x86/kernel_runner.h"
-
-extern "C" {
-extern const kl_table kl_table_sparse_x86_conv2d_sparse_f32_avx2;
-extern const kl_table kl_table_sparse_x86_gemm_sparse_f32_avx2;
-extern const kl_table kl_table_sparse_x86_matmul_sparse_f32_avx2;
-}
+#include "tests/kernels/sparse_kernels.h"
 
 namespace kinglet {
 namespace {
@@ -36,10 +31,22 @@ const std::vector<kl_attribute>& PointwiseAttributes() {
   return attributes;
 }
 
-class SpmmTest : public ::testing::Test {
+// Of one instruction set.
+class SpmmTest : public ::testing::TestWithParam<const kl_kernel*> {
  protected:
   void SetUp() override {
-    if (!__builtin_cpu_supports("avx2")) GTEST_SKIP() << "this processor has no AVX2";
+    KL_SKIP_WHAT_THE_PROCESSOR_LACKS(*GetParam());
+    ASSERT_NE(nullptr, matmul());
+    ASSERT_NE(nullptr, gemm());
+  }
+  const kl_kernel* convolution() const { return GetParam(); }
+  const kl_kernel* matmul() const { return OfTheSameLevel("matmul"); }
+  const kl_kernel* gemm() const { return OfTheSameLevel("gemm"); }
+  static const kl_kernel* OfTheSameLevel(const std::string& op) {
+    for (const kl_kernel* kernel : SparseKernelsWith(op, "_sparse_")) {
+      if (kernel->cpu_features == GetParam()->cpu_features) return kernel;
+    }
+    return nullptr;
   }
 
   int64_t Draw(int64_t low, int64_t high) {
@@ -71,8 +78,7 @@ class SpmmTest : public ::testing::Test {
     const std::vector<float> x = Normal(channels * pixels), bias = Normal(outputs);
     const std::vector<float> w = Pruned(outputs, channels, zeros, block);
     AlignedBytes y(static_cast<uint64_t>(outputs * pixels) * sizeof(float));
-    KernelRunner runner(kl_table_sparse_x86_conv2d_sparse_f32_avx2.kernels[0],
-                        PointwiseAttributes().data(), 3);
+    KernelRunner runner(convolution(), PointwiseAttributes().data(), 3);
     runner.set_asks_supports(false);
     ASSERT_EQ(KL_OK,
               runner.Prepare({MakeTensor(KL_TYPE_F32, {1, channels, rows, columns}, x.data()),
@@ -102,7 +108,7 @@ class SpmmTest : public ::testing::Test {
   std::mt19937 random_{5};
 };
 
-TEST_F(SpmmTest, EveryShareOfZerosShapeAndBlock) {
+TEST_P(SpmmTest, EveryShareOfZerosShapeAndBlock) {
   for (const double zeros : {0.0, 0.5, 0.9, 0.97, 1.0}) {
     for (const int64_t block : {1, 2, 4}) {
       for (int i = 0; i < 6; ++i) {
@@ -116,7 +122,7 @@ TEST_F(SpmmTest, EveryShareOfZerosShapeAndBlock) {
 }
 
 // Greedy answers are the same for every batch size: so must be the rows of a batch.
-TEST_F(SpmmTest, ARowHasTheSameBitsAloneAndInABatch) {
+TEST_P(SpmmTest, ARowHasTheSameBitsAloneAndInABatch) {
   for (const double zeros : {0.7, 0.92}) {
     for (const int64_t block : {1, 2, 4}) {
       const int64_t depth = Draw(100, 500), outputs = 4 * Draw(4, 40), count = Draw(2, 150);
@@ -124,7 +130,7 @@ TEST_F(SpmmTest, ARowHasTheSameBitsAloneAndInABatch) {
                                bias = Normal(outputs);
       std::vector<float> batch(static_cast<size_t>(count * outputs)), alone = batch;
       const auto run = [&](int64_t first, int64_t rows, float* y) {
-        KernelRunner runner(kl_table_sparse_x86_matmul_sparse_f32_avx2.kernels[0], nullptr, 0);
+        KernelRunner runner(matmul(), nullptr, 0);
         runner.set_asks_supports(false);
         ASSERT_EQ(KL_OK,
                   runner.Prepare({MakeTensor(KL_TYPE_F32, {rows, depth}, x.data() + first * depth),
@@ -142,13 +148,12 @@ TEST_F(SpmmTest, ARowHasTheSameBitsAloneAndInABatch) {
   }
 }
 
-TEST_F(SpmmTest, DenseWeightsAreLeftToOtherKernels) {
+TEST_P(SpmmTest, DenseWeightsAreLeftToOtherKernels) {
   const int64_t channels = 256, outputs = 256, side = 14;
   for (const auto& [zeros, expected] : std::vector<std::pair<double, kl_code>>{
            {0.0, KL_UNSUPPORTED}, {0.2, KL_UNSUPPORTED}, {0.7, KL_OK}, {0.9, KL_OK}}) {
     const std::vector<float> w = Pruned(outputs, channels, zeros, 1);
-    KernelRunner runner(kl_table_sparse_x86_conv2d_sparse_f32_avx2.kernels[0],
-                        PointwiseAttributes().data(), 3);
+    KernelRunner runner(convolution(), PointwiseAttributes().data(), 3);
     EXPECT_EQ(expected,
               runner.Prepare({MakeTensor(KL_TYPE_F32, {1, channels, side, side}, nullptr),
                               MakeTensor(KL_TYPE_F32, {outputs, channels, 1, 1}, w.data()),
@@ -156,21 +161,20 @@ TEST_F(SpmmTest, DenseWeightsAreLeftToOtherKernels) {
                               MakeTensor(KL_TYPE_F32, {1, outputs, side, side}, nullptr)},
                              true))
         << zeros << runner.message();
-    KernelRunner gemm(kl_table_sparse_x86_gemm_sparse_f32_avx2.kernels[0], nullptr, 0);
-    EXPECT_EQ(expected, gemm.Prepare({MakeTensor(KL_TYPE_F32, {1, outputs}, nullptr),
-                                      MakeTensor(KL_TYPE_F32, {outputs, channels}, w.data()),
-                                      MakeTensor(KL_TYPE_NONE, {}, nullptr),
-                                      MakeTensor(KL_TYPE_F32, {1, channels}, nullptr)},
-                                     true))
-        << zeros << gemm.message();
+    KernelRunner product(gemm(), nullptr, 0);
+    EXPECT_EQ(expected, product.Prepare({MakeTensor(KL_TYPE_F32, {1, outputs}, nullptr),
+                                         MakeTensor(KL_TYPE_F32, {outputs, channels}, w.data()),
+                                         MakeTensor(KL_TYPE_NONE, {}, nullptr),
+                                         MakeTensor(KL_TYPE_F32, {1, channels}, nullptr)},
+                                        true))
+        << zeros << product.message();
   }
 }
 
-TEST_F(SpmmTest, NanOfAWeightedPixelStays) {
+TEST_P(SpmmTest, NanOfAWeightedPixelStays) {
   const std::vector<float> x = {NAN, 1.0f}, w = {0.0f, 2.0f, 3.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
   std::vector<float> y(4);
-  KernelRunner runner(kl_table_sparse_x86_conv2d_sparse_f32_avx2.kernels[0],
-                      PointwiseAttributes().data(), 3);
+  KernelRunner runner(convolution(), PointwiseAttributes().data(), 3);
   runner.set_asks_supports(false);
   ASSERT_EQ(KL_OK, runner.Prepare({MakeTensor(KL_TYPE_F32, {1, 2, 1, 1}, x.data()),
                                    MakeTensor(KL_TYPE_F32, {4, 2, 1, 1}, w.data()),
@@ -182,6 +186,10 @@ TEST_F(SpmmTest, NanOfAWeightedPixelStays) {
   EXPECT_TRUE(std::isnan(y[1]));
   EXPECT_EQ(0.0f, y[2]);
 }
+
+INSTANTIATE_TEST_SUITE_P(Levels, SpmmTest,
+                         ::testing::ValuesIn(SparseKernelsWith("conv2d", "_sparse_")),
+                         NameOfKernel);
 
 }  // namespace
 }  // namespace kinglet

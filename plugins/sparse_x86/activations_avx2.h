@@ -1,8 +1,8 @@
 // Quantises activations; plugins/common/kernels/activation_group.h says what for.
 //
-// Here the two corrections are pairs of int16, because vpmaddubsw sums pairs of columns: the low
-// half belongs to columns 4i, 4i+1, the high half to columns 4i+2, 4i+3 of the block. `init` is of
-// the first 16 columns where the type is halved.
+// With VNNI the two corrections are whole numbers. Without, pairs of int16, because vpmaddubsw sums
+// pairs of columns: the low half belongs to columns 4i, 4i+1, the high half to columns 4i+2, 4i+3 of
+// the block. `init` is of the first 16 columns where the type is halved.
 #ifndef PLUGINS_SPARSE_X86_ACTIVATIONS_AVX2_H_
 #define PLUGINS_SPARSE_X86_ACTIVATIONS_AVX2_H_
 
@@ -11,11 +11,64 @@
 
 namespace {
 
+// Where the columns 4v .. 4v + 3 of all blocks lie in a group of interleaved activations, in vectors
+// of 32 bytes. AVX-512 multiplies two vectors of K8 weights at once, first their low halves.
+KL_INLINE constexpr int InterleavedVector(int v) {
+#if defined(__AVX512VNNI__)
+  return (v & 4) | (v & 1) << 1 | (v >> 1 & 1);
+#else
+  return v;
+#endif
+}
+
+struct Corrections {
+  int32_t init;
+  int32_t init_high;
+  int32_t total;  // of the quantised numbers
+};
+
+#if defined(KL_VNNI)
+
+KL_INLINE int32_t SumOfFour(__m128i v) {
+  v = _mm_add_epi32(v, _mm_shuffle_epi32(v, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(v, _mm_shuffle_epi32(v, 0xb1)));
+}
+
+KL_INLINE Corrections CorrectionsOf(__m256i q, ActivationForm form) {
+  const __m256i fours = DotBytes(_mm256_setzero_si256(), _mm256_set1_epi8(1), q);
+  const int32_t low = SumOfFour(_mm256_castsi256_si128(fours));
+  const int32_t high = SumOfFour(_mm256_extracti128_si256(fours, 1));
+  Corrections c;
+  c.total = low + high;
+  c.init = -form.offset * (form.halved ? low : c.total);
+  c.init_high = form.halved ? -form.offset * high : 0;
+  return c;
+}
+
+#else
+
 // Sum over the four dwords of each 128-bit half, as int16 pairs: pair in every dword of the half.
 KL_INLINE __m256i SumPairs(__m256i v) {
   v = _mm256_add_epi16(v, _mm256_shuffle_epi32(v, 0x4e));
   return _mm256_add_epi16(v, _mm256_shuffle_epi32(v, 0xb1));
 }
+
+KL_INLINE Corrections CorrectionsOf(__m256i q, ActivationForm form) {
+  const __m256i pairs = SumPairs(_mm256_maddubs_epi16(_mm256_set1_epi8(1), q));
+  const __m128i factor = _mm_set1_epi16((short)-form.offset);
+  __m128i low = _mm256_castsi256_si128(pairs);
+  const __m128i high = _mm256_extracti128_si256(pairs, 1);
+  const __m128i all = _mm_add_epi16(low, high);
+  const int32_t both = _mm_cvtsi128_si32(all);
+  if (!form.halved) low = all;
+  Corrections c;
+  c.total = (int32_t)(int16_t)both + (both >> 16);
+  c.init = _mm_cvtsi128_si32(_mm_mullo_epi16(low, factor));
+  c.init_high = form.halved ? _mm_cvtsi128_si32(_mm_mullo_epi16(high, factor)) : 0;
+  return c;
+}
+
+#endif
 
 // Quantises 32 floats into block j of a group.
 KL_INLINE void QuantiseBlock(const float* x, ActivationForm form, ActivationGroup* group,
@@ -47,22 +100,13 @@ KL_INLINE void QuantiseBlock(const float* x, ActivationForm form, ActivationGrou
     _mm256_store_si256((__m256i*)dwords, q);
     int32_t* column = (int32_t*)group->q + j;
 #pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) column[8 * i] = dwords[i];
+    for (int i = 0; i < 8; ++i) column[8 * InterleavedVector(i)] = dwords[i];
   }
-  const __m256i pairs = SumPairs(_mm256_maddubs_epi16(_mm256_set1_epi8(1), q));
-  const __m256i factor = _mm256_set1_epi16((short)-form.offset);
-  __m128i low = _mm256_castsi256_si128(pairs);
-  __m128i high = _mm256_extracti128_si256(pairs, 1);
-  const __m128i all = _mm_add_epi16(low, high);
-  const int32_t both = _mm_cvtsi128_si32(all);
-  const int32_t total = (int32_t)(int16_t)both + (both >> 16);
-  if (!form.halved) low = all;
-  low = _mm_mullo_epi16(low, _mm256_castsi256_si128(factor));
-  high = _mm_mullo_epi16(high, _mm256_castsi256_si128(factor));
-  group->init[j] = _mm_cvtsi128_si32(low);
-  group->init_high[j] = form.halved ? _mm_cvtsi128_si32(high) : 0;
+  const Corrections corrections = CorrectionsOf(q, form);
+  group->init[j] = corrections.init;
+  group->init_high[j] = corrections.init_high;
   group->d[j] = inverse > 0.0f ? d : 0.0f * largest;  // NaN and infinity stay visible
-  group->d_sum[j] = group->d[j] * (float)total;
+  group->d_sum[j] = group->d[j] * (float)corrections.total;
 }
 
 // Quantises one row of `columns` (a multiple of 32) floats. Blocks past its end become zeros.

@@ -46,25 +46,12 @@ struct K8Rows {
 
   static KL_INLINE float Dot(const uint8_t* row, int64_t blocks, const ActivationGroup* a,
                              const uint8_t* ahead) {
-    const __m256i low_half = _mm256_set1_epi8(15);
-    const __m256i ones = _mm256_set1_epi16(1);
     __m256 sum = _mm256_setzero_ps();
     const int64_t groups = blocks / 8;
     for (int64_t g = 0; g < groups; ++g, row += kGroupBytes, ahead += kGroupBytes, ++a) {
       _mm_prefetch((const char*)ahead, _MM_HINT_T0);
       _mm_prefetch((const char*)ahead + 64, _MM_HINT_T0);
-      const __m256i* q = (const __m256i*)a->q;
-      __m256i even = _mm256_load_si256((const __m256i*)a->init);
-      __m256i odd = _mm256_setzero_si256();
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
-        const __m256i v = _mm256_loadu_si256((const __m256i*)(row + 16 + 32 * i));
-        const __m256i low = _mm256_and_si256(v, low_half);
-        const __m256i high = _mm256_and_si256(_mm256_srli_epi16(v, 4), low_half);
-        even = _mm256_add_epi16(even, _mm256_maddubs_epi16(low, _mm256_load_si256(q + 2 * i)));
-        odd = _mm256_add_epi16(odd, _mm256_maddubs_epi16(high, _mm256_load_si256(q + 2 * i + 1)));
-      }
-      const __m256i integers = _mm256_madd_epi16(_mm256_add_epi16(even, odd), ones);
+      const __m256i integers = K8Products(row + 16, *a);
       sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(integers),
                             _mm256_mul_ps(Format::Scales(row), _mm256_load_ps(a->d)), sum);
       if (kMinima) sum = _mm256_fmadd_ps(Format::Minima(row), _mm256_load_ps(a->d_sum), sum);
@@ -72,50 +59,37 @@ struct K8Rows {
     return SumAcross(sum);
   }
 
-  // Unpacks `count` (1..16) rows; missing rows repeat the last.
+  // Unpacks `count` (1..kEngineRows) rows; missing rows repeat the last.
   static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row, int64_t count,
                                                       int64_t blocks, const Panel& panel) {
-    const __m256i low_half = _mm256_set1_epi8(15);
-    for (int r = 0; r < 2; ++r) {
-      const uint8_t* rows[8];
-      for (int i = 0; i < 8; ++i) {
-        rows[i] = first_row + Minimum(8 * r + i, count - 1) * RowBytes(blocks);
+    for (int r = 0; r < kPanelVectors; ++r) {
+      const uint8_t* rows[kRowsPerVector];
+      for (int i = 0; i < kRowsPerVector; ++i) {
+        rows[i] = first_row + Minimum(kRowsPerVector * r + i, count - 1) * RowBytes(blocks);
       }
       for (int64_t b = 0; b < blocks; b += 8) {
-        __m256i v[8];
+        RowVector v[8];
         for (int i = 0; i < 4; ++i) {
 #pragma GCC unroll 8
           for (int row = 0; row < 8; ++row) {
-            v[row] = _mm256_loadu_si256((const __m256i*)(rows[row] + 16 + 32 * i));
+            v[row] = LoadRows(row, [&](int k) {
+              return _mm256_loadu_si256((const __m256i*)(rows[k] + 16 + 32 * i));
+            });
           }
-          Transpose8x8(v);
-          __m256i* bytes = (__m256i*)panel.bytes + b * 16 + 4 * i + r;
+          TransposeRows(v);
 #pragma GCC unroll 8
           for (int j = 0; j < 8; ++j) {
-            _mm256_store_si256(bytes + 16 * j, _mm256_and_si256(v[j], low_half));
-            _mm256_store_si256(bytes + 16 * j + 2,
-                               _mm256_and_si256(_mm256_srli_epi16(v[j], 4), low_half));
+            StoreRows(PanelBytesAt(panel, b + j, 2 * i, r), LowHalves(v[j]));
+            StoreRows(PanelBytesAt(panel, b + j, 2 * i + 1, r), HighHalves(v[j]));
           }
         }
-        float* scales = panel.scales + b * 16 + 8 * r;
-#pragma GCC unroll 8
-        for (int row = 0; row < 8; ++row) {
-          v[row] = _mm256_castps_si256(Format::Scales(rows[row]));
-        }
-        Transpose8x8(v);
-#pragma GCC unroll 8
-        for (int j = 0; j < 8; ++j) _mm256_store_si256((__m256i*)(scales + 16 * j), v[j]);
+        UnpackNumbers(
+            rows, [](const uint8_t* row) { return Format::Scales(row); }, panel.scales, b, r);
         if (kMinima) {
-          float* minima = panel.minima + b * 16 + 8 * r;
-#pragma GCC unroll 8
-          for (int row = 0; row < 8; ++row) {
-            v[row] = _mm256_castps_si256(Format::Minima(rows[row]));
-          }
-          Transpose8x8(v);
-#pragma GCC unroll 8
-          for (int j = 0; j < 8; ++j) _mm256_store_si256((__m256i*)(minima + 16 * j), v[j]);
+          UnpackNumbers(
+              rows, [](const uint8_t* row) { return Format::Minima(row); }, panel.minima, b, r);
         }
-        for (int row = 0; row < 8; ++row) {
+        for (int row = 0; row < kRowsPerVector; ++row) {
           PrefetchNextPanel(rows[row], kGroupBytes, RowBytes(blocks));
           rows[row] += kGroupBytes;
         }

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/abi/dtype.h"
+#include "core/abi/host.h"
 #include "core/abi/kernel.h"
 
 namespace kinglet {
@@ -55,6 +56,24 @@ class AlignedBytes {
   std::unique_ptr<uint8_t, Free> storage_;
   uint64_t bytes_ = 0;
 };
+
+#if defined(__x86_64__)
+// Whether this processor runs `kernel`, as a host would find.
+inline bool CpuHas(const kl_kernel* kernel) {
+  const uint64_t needs = kernel->cpu_features;
+  if ((needs & KL_CPU_AVX2) != 0 &&
+      !(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))) {
+    return false;
+  }
+  if ((needs & KL_CPU_AVX512) != 0 &&
+      !(__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))) {
+    return false;
+  }
+  if ((needs & KL_CPU_AVX512_VNNI) != 0 && !__builtin_cpu_supports("avx512vnni")) return false;
+  return (needs & KL_CPU_AVX_VNNI) == 0 || __builtin_cpu_supports("avxvnni");
+}
+#endif
 
 inline kl_tensor MakeTensor(kl_dtype type, std::vector<int64_t> shape, const void* data) {
   kl_tensor tensor = {};

@@ -16,13 +16,19 @@
 #include "plugins/common/table.h"
 #include "plugins/sparse_x86/kernel_runner.h"
 
+// The levels of a kernel are printed side by side, those that this processor has.
+#define KL_FOR_EACH_TYPE(use, level) use(q4_0, level) use(q4_k, level) use(q6_k, level) use(q8_0, level)
+#define KL_DECLARE_MATMUL(type, level) \
+  extern const kl_table kl_table_sparse_x86_matmul_##type##_##level;
+#define KL_MATMUL_KERNEL(type, level) kl_table_sparse_x86_matmul_##type##_##level.kernels[0],
 extern "C" {
+KL_FOR_EACH_TYPE(KL_DECLARE_MATMUL, avx2)
+KL_FOR_EACH_TYPE(KL_DECLARE_MATMUL, avxvnni)
+KL_FOR_EACH_TYPE(KL_DECLARE_MATMUL, avx512vnni)
 extern const kl_table kl_table_sparse_x86_matmul_f16_avx2;
-extern const kl_table kl_table_sparse_x86_matmul_q4_0_avx2;
-extern const kl_table kl_table_sparse_x86_matmul_q4_k_avx2;
-extern const kl_table kl_table_sparse_x86_matmul_q6_k_avx2;
-extern const kl_table kl_table_sparse_x86_matmul_q8_0_avx2;
 extern const kl_table kl_table_sparse_x86_moe_ffn_q4_0_avx2;
+extern const kl_table kl_table_sparse_x86_moe_ffn_q4_0_avxvnni;
+extern const kl_table kl_table_sparse_x86_moe_ffn_q4_0_avx512vnni;
 extern const kl_table kl_table_sparse_x86_attention_f16_avx2;
 }
 
@@ -89,56 +95,38 @@ void StreamingRead(benchmark::State& state) {
 }
 BENCHMARK(StreamingRead)->Arg(1)->Arg(2)->UseRealTime();
 
-const kl_kernel* MatmulOf(kl_dtype type) {
-  switch (type) {
-    case KL_TYPE_F16:
-      return kl_table_sparse_x86_matmul_f16_avx2.kernels[0];
-    case KL_TYPE_Q4_K:
-      return kl_table_sparse_x86_matmul_q4_k_avx2.kernels[0];
-    case KL_TYPE_Q6_K:
-      return kl_table_sparse_x86_matmul_q6_k_avx2.kernels[0];
-    case KL_TYPE_Q8_0:
-      return kl_table_sparse_x86_matmul_q8_0_avx2.kernels[0];
-    default:
-      return kl_table_sparse_x86_matmul_q4_0_avx2.kernels[0];
-  }
-}
+const kl_kernel* const kMatmulKernels[] = {
+    KL_FOR_EACH_TYPE(KL_MATMUL_KERNEL, avx2) KL_FOR_EACH_TYPE(KL_MATMUL_KERNEL, avxvnni)
+        KL_FOR_EACH_TYPE(KL_MATMUL_KERNEL, avx512vnni) KL_MATMUL_KERNEL(f16, avx2)};
+const kl_kernel* const kMoeKernels[] = {kl_table_sparse_x86_moe_ffn_q4_0_avx2.kernels[0],
+                                        kl_table_sparse_x86_moe_ffn_q4_0_avxvnni.kernels[0],
+                                        kl_table_sparse_x86_moe_ffn_q4_0_avx512vnni.kernels[0]};
 
-// Arguments: weight type, tokens, threads. One token reads kDecodeBytes of weights.
-void Matmul(benchmark::State& state) {
-  const kl_dtype type = static_cast<kl_dtype>(state.range(0));
-  const int64_t tokens = state.range(1);
+// Arguments: tokens, threads. One token reads kDecodeBytes of weights.
+void Matmul(benchmark::State& state, const kl_kernel* kernel) {
+  const kl_dtype type = kernel->operand_types[1];
+  const int64_t tokens = state.range(0);
   const uint64_t row_bytes = kl_row_bytes(type, kLength);
   const int64_t rows = tokens == 1 ? static_cast<int64_t>(kDecodeBytes / row_bytes) : kLength;
   const auto w = Weights(type, rows, kLength);
   const std::vector<float> x = Normal(tokens * kLength);
   std::vector<float> y(static_cast<size_t>(tokens * rows));
-  KernelRunner runner(MatmulOf(type), nullptr, 0);
+  KernelRunner runner(kernel, nullptr, 0);
   const kl_code code = runner.Prepare(
       {MakeTensor(KL_TYPE_F32, {tokens, kLength}, x.data()),
        MakeTensor(type, {rows, kLength}, w->data()), MakeTensor(KL_TYPE_NONE, {}, nullptr),
        MakeTensor(KL_TYPE_F32, {tokens, rows}, y.data())},
       true);
   if (code != KL_OK) state.SkipWithError(runner.message());
-  for (auto _ : state) runner.RunThreads(static_cast<uint32_t>(state.range(2)));
+  for (auto _ : state) runner.RunThreads(static_cast<uint32_t>(state.range(1)));
   CountMacs(state, static_cast<double>(tokens * rows * kLength));
   if (tokens == 1) {
     state.SetBytesProcessed(static_cast<int64_t>(row_bytes) * rows * state.iterations());
   }
-  state.SetLabel(kl_dtype_info_of(type).name);
 }
-BENCHMARK(Matmul)
-    ->ArgsProduct({{KL_TYPE_Q4_0, KL_TYPE_Q8_0, KL_TYPE_Q4_K, KL_TYPE_Q6_K, KL_TYPE_F16},
-                   {1},
-                   {1, 2}})
-    ->ArgsProduct({{KL_TYPE_Q4_0, KL_TYPE_Q8_0, KL_TYPE_Q4_K, KL_TYPE_Q6_K, KL_TYPE_F16},
-                   {4, 32, 128, 512},
-                   {1}})
-    ->Args({KL_TYPE_Q4_0, 512, 2})
-    ->UseRealTime();
 
 // Arguments: tokens, down_transposed, threads. Half of the gate's neurons are active.
-void MoeFfn(benchmark::State& state) {
+void MoeFfn(benchmark::State& state, const kl_kernel* kernel) {
   const int64_t tokens = state.range(0);
   const bool transposed = state.range(1) != 0;
   kl_attribute attributes[2] = {};
@@ -165,7 +153,7 @@ void MoeFfn(benchmark::State& state) {
     }
   };
   draw();
-  KernelRunner runner(kl_table_sparse_x86_moe_ffn_q4_0_avx2.kernels[0], attributes, 2);
+  KernelRunner runner(kernel, attributes, 2);
   const kl_code code =
       runner.Prepare({MakeTensor(KL_TYPE_F32, {tokens, kLength}, x.data()),
                       MakeTensor(KL_TYPE_I32, {tokens, kChosen}, ids.data()),
@@ -185,11 +173,23 @@ void MoeFfn(benchmark::State& state) {
   }
   CountMacs(state, static_cast<double>(tokens * kChosen * 3 * kNeurons * kLength));
 }
-BENCHMARK(MoeFfn)
-    ->ArgsProduct({{1, 8, 32, 128, 512}, {0, 1}, {1}})
-    ->Args({1, 0, 2})
-    ->Args({512, 0, 2})
-    ->UseRealTime();
+void RegisterLevels() {
+  for (const int64_t tokens : {1, 4, 32, 128, 512}) {
+    for (const kl_kernel* kernel : kMatmulKernels) {
+      if (!CpuHas(kernel)) continue;
+      auto* benchmark = benchmark::RegisterBenchmark(kernel->name, Matmul, kernel)->UseRealTime();
+      benchmark->Args({tokens, 1});
+      if (tokens == 1 || tokens == 512) benchmark->Args({tokens, 2});
+    }
+    for (const kl_kernel* kernel : kMoeKernels) {
+      if (!CpuHas(kernel)) continue;
+      auto* benchmark = benchmark::RegisterBenchmark(kernel->name, MoeFfn, kernel)->UseRealTime();
+      for (const int64_t transposed : {0, 1}) benchmark->Args({tokens, transposed, 1});
+      if (tokens == 1 || tokens == 512) benchmark->Args({tokens, 0, 2});
+    }
+  }
+}
+const bool kRegistered = (RegisterLevels(), true);
 
 // Arguments: tokens, first position. 12 query heads, 2 kv heads, 128 elements; one thread.
 void Attention(benchmark::State& state) {

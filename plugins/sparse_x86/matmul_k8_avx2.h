@@ -17,7 +17,6 @@ using K8Matmul =
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_K8_MATMUL(stem, kernel_name, format) \
-  KL_MATMUL(stem, kernel_name, format::Type, K8Matmul<format>)
+#define KL_K8_MATMUL(stem, format) KL_MATMUL(stem, format::Type, K8Matmul<format>)
 
 #endif  // PLUGINS_SPARSE_X86_MATMUL_K8_AVX2_H_

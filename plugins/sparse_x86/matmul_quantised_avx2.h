@@ -17,16 +17,17 @@ using FileMatmul =
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_MATMUL(stem, kernel_name, type, ...)                                   \
+#define KL_MATMUL(stem, type, ...) KL_MATMUL_TABLE(KL_AT_LEVEL(stem), type, __VA_ARGS__)
+#define KL_MATMUL_TABLE(...) KL_MATMUL_TABLE_(__VA_ARGS__)
+#define KL_MATMUL_TABLE_(stem, type, ...)                                         \
   namespace {                                                                     \
   const kl_dtype kTypes[] = {KL_TYPE_F32, type::kType, KL_TYPE_ANY, KL_TYPE_F32}; \
-  const kl_kernel kKernel = __VA_ARGS__::Kernel(kernel_name, kTypes);             \
+  const kl_kernel kKernel = __VA_ARGS__::Kernel(#stem, kTypes);                   \
   const kl_kernel* const kKernels[] = {&kKernel};                                 \
   }                                                                               \
   KL_TABLE(sparse_x86, stem) = {nullptr, kKernels, 1}
 
 // One of a block type that is used as it is in the file.
-#define KL_QUANTISED_MATMUL(stem, kernel_name, type) \
-  KL_MATMUL(stem, kernel_name, type, FileMatmul<type>)
+#define KL_QUANTISED_MATMUL(stem, type) KL_MATMUL(stem, type, FileMatmul<type>)
 
 #endif  // PLUGINS_SPARSE_X86_MATMUL_QUANTISED_AVX2_H_

@@ -129,7 +129,7 @@ struct NeuronMajor : NeuronMajorLayout {
     }
   }
 
-  // Outputs [first, first + 16) of a matrix into a panel whose columns are neurons.
+  // Outputs [first, first + kEngineRows) of a matrix into a panel whose columns are neurons.
   static inline __attribute__((noinline)) void Unpack(const uint8_t* matrix, int64_t outputs,
                                                       int64_t first, int64_t groups,
                                                       const Panel& panel) {
@@ -137,28 +137,30 @@ struct NeuronMajor : NeuronMajorLayout {
     const int shift = first % kChunkOutputs < 32 ? 0 : 4;
     const uint8_t* group = matrix;
     for (int64_t g = 0; g < groups; ++g, group += GroupBytes(outputs)) {
-      const __m256i scales = _mm256_loadu_si256((const __m256i*)(group + 2 * first));
-      _mm256_store_ps(panel.scales + 16 * g, _mm256_cvtph_ps(_mm256_castsi256_si128(scales)));
-      _mm256_store_ps(panel.scales + 16 * g + 8,
-                      _mm256_cvtph_ps(_mm256_extracti128_si256(scales, 1)));
+      for (int64_t o = 0; o < kEngineRows; o += 8) {
+        _mm256_store_ps(panel.scales + g * kEngineRows + o, LoadHalf8(group + 2 * (first + o)));
+      }
       const uint8_t* row = group + ScaleBytes(outputs) + first / kChunkOutputs * 32 + first % 32;
-      __m128i* bytes = (__m128i*)(panel.bytes + 512 * g);
 #pragma GCC unroll 8
-      for (int s = 0; s < 8; ++s, bytes += 4) {
-        __m128i v[4];
+      for (int s = 0; s < 8; ++s, row += 4 * RowBytes(outputs)) {
+        uint8_t* bytes = PanelBytesAt(panel, g, s, 0);
+        for (int64_t o = 0; o < kEngineRows; o += 16) {
+          __m128i v[4];
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i, row += RowBytes(outputs)) {
-          const __m128i both = _mm_loadu_si128((const __m128i*)row);
-          v[i] = _mm_and_si128(_mm_srl_epi16(both, _mm_cvtsi32_si128(shift)), half);
+          for (int i = 0; i < 4; ++i) {
+            const __m128i both = _mm_loadu_si128((const __m128i*)(row + i * RowBytes(outputs) + o));
+            v[i] = _mm_and_si128(_mm_srl_epi16(both, _mm_cvtsi32_si128(shift)), half);
+          }
+          const __m128i a = _mm_unpacklo_epi8(v[0], v[1]);
+          const __m128i b = _mm_unpackhi_epi8(v[0], v[1]);
+          const __m128i c = _mm_unpacklo_epi8(v[2], v[3]);
+          const __m128i d = _mm_unpackhi_epi8(v[2], v[3]);
+          __m128i* place = (__m128i*)(bytes + 4 * o);
+          _mm_store_si128(place, _mm_unpacklo_epi16(a, c));
+          _mm_store_si128(place + 1, _mm_unpackhi_epi16(a, c));
+          _mm_store_si128(place + 2, _mm_unpacklo_epi16(b, d));
+          _mm_store_si128(place + 3, _mm_unpackhi_epi16(b, d));
         }
-        const __m128i a = _mm_unpacklo_epi8(v[0], v[1]);
-        const __m128i b = _mm_unpackhi_epi8(v[0], v[1]);
-        const __m128i c = _mm_unpacklo_epi8(v[2], v[3]);
-        const __m128i d = _mm_unpackhi_epi8(v[2], v[3]);
-        _mm_store_si128(bytes, _mm_unpacklo_epi16(a, c));
-        _mm_store_si128(bytes + 1, _mm_unpackhi_epi16(a, c));
-        _mm_store_si128(bytes + 2, _mm_unpacklo_epi16(b, d));
-        _mm_store_si128(bytes + 3, _mm_unpackhi_epi16(b, d));
       }
     }
   }

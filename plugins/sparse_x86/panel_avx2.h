@@ -1,30 +1,33 @@
-// Many tokens: the register-blocked product of 16 weight rows with up to 4 tokens.
+// Many tokens: the register-blocked product of kEngineRows weight rows with a few tokens.
 //
-// The rows are first unpacked into a panel, once for all tokens of the batch:
-//   bytes   [block][step 0..7][row / 8][row % 8][4]   columns 4*step .. 4*step + 3 of the block
-//   scales  [block][16] f32, and where the type has them
-//   minima  [block][16] f32                     added as minimum * (scale * sum of activations)
-//   halves  [block][2][16][2] int16             integer scale of columns 0..15 and 16..31, twice
-// so that one vector holds 4 columns of 8 rows, and one broadcast 4 columns of a token.
+// The rows are first unpacked into a panel, once for all tokens of the batch. With R = kEngineRows:
+//   bytes   [block][step 0..7][row][4]          columns 4*step .. 4*step + 3 of the block
+//   scales  [block][R] f32, and where the type has them
+//   minima  [block][R] f32                      added as minimum * (scale * sum of activations)
+//   halves  [block][2][R] int32                 integer scale of columns 0..15 and 16..31; without
+//                                               VNNI as two int16
+// so that one vector holds 4 columns of as many rows as it has 32-bit lanes, and one broadcast 4
+// columns of a token.
 //
 // Numbers: every output keeps eight partial sums, one for the blocks j, j + 8, j + 16, ...; each
 // block adds fma(integer dot product, weight scale * activation scale). They are summed at the end
 // in the order of SumAcross. The one-token kernels hold the same eight sums in the lanes of a
-// vector: an output has the same bits whatever the number of tokens.
+// vector: an output has the same bits whatever the number of tokens, and at every level.
 #ifndef PLUGINS_SPARSE_X86_PANEL_AVX2_H_
 #define PLUGINS_SPARSE_X86_PANEL_AVX2_H_
 
+#include "plugins/common/kernels/isa.h"
 #include "plugins/sparse_x86/activations_avx2.h"
 
 namespace {
 
-constexpr int kPanelRows = 16;
-constexpr int kPanelTokens = 4;
+constexpr int kPanelVectors = (int)kEngineRows / kRowsPerVector;
+static_assert(kPanelVectors == 2, "registers of a tile");
 
-// How the bytes of a panel multiply.
+// How the bytes of a weight type multiply.
 enum PanelKind {
   kUnsigned,  // 0..31 with the offset in the activations' corrections: sums fit 16 bits
-  kSigned,    // -128..127: |w| times a with w's sign, summed in 32 bits
+  kSigned,    // -128..127: with VNNI unsigned after all, with an offset of 128
   kHalved     // 0..63 with integer scales for each 16 columns
 };
 
@@ -32,151 +35,66 @@ struct Panel {
   uint8_t* bytes;
   float* scales;
   float* minima;
-  int16_t* halves;
+  int32_t* halves;
 };
 
-KL_INLINE uint64_t PanelBytes(int64_t blocks) { return (uint64_t)blocks * (512 + 2 * 64 + 128); }
+KL_INLINE uint64_t PanelBytes(int64_t blocks) {
+  return (uint64_t)(blocks * kEngineRows) * (32 + 4 + 4 + 8);
+}
 KL_INLINE Panel PanelAt(void* memory, int64_t blocks) {
   Panel panel;
   panel.bytes = (uint8_t*)memory;
-  panel.scales = (float*)(panel.bytes + blocks * 512);
-  panel.minima = panel.scales + blocks * 16;
-  panel.halves = (int16_t*)(panel.minima + blocks * 16);
+  panel.scales = (float*)(panel.bytes + blocks * kEngineRows * 32);
+  panel.minima = panel.scales + blocks * kEngineRows;
+  panel.halves = (int32_t*)(panel.minima + blocks * kEngineRows);
   return panel;
 }
 
-// y[t][row] for `tokens` (1..4, a constant where this is inlined) tokens and 16 rows.
-template <PanelKind kKind, bool kMinima, ActivationOrder kOrder, int kTokens>
-static inline __attribute__((noinline)) void MultiplyPanel(const Panel& panel, int64_t blocks,
-                                                           const ActivationGroup* const* tokens,
-                                                           float* y) {
-  alignas(64) float sums[8][kTokens][16];
-  const __m256 zero = _mm256_setzero_ps();
-  for (int i = 0; i < 8 * kTokens * 2; ++i) _mm256_store_ps(&sums[0][0][0] + 8 * i, zero);
-  constexpr int kBlockStride = kOrder == kNatural ? 32 : 4;
-  constexpr int kStepStride = kOrder == kNatural ? 4 : 32;
-  const __m256i ones = _mm256_set1_epi16(1);
-  const __m256i* w = (const __m256i*)panel.bytes;
-  const float* scales = panel.scales;
-  for (int64_t b = 0; b < blocks; ++b, w += 16, scales += 16) {
-    const int64_t j = b % 8;
-    const ActivationGroup* group[kTokens];
-    const int8_t* q[kTokens];
-#pragma GCC unroll 4
-    for (int t = 0; t < kTokens; ++t) {
-      group[t] = tokens[t] + b / 8;
-      q[t] = group[t]->q + kBlockStride * j;
-    }
-    __m256i sum[kTokens][2];
-#pragma GCC unroll 4
-    for (int t = 0; t < kTokens; ++t) {
-      sum[t][0] = kKind == kSigned ? _mm256_setzero_si256() : _mm256_set1_epi32(group[t]->init[j]);
-      sum[t][1] = sum[t][0];
-    }
-    constexpr int kRuns = kKind == kHalved ? 2 : 1;
-    __m256i total[kTokens][2];
-#pragma GCC unroll 2
-    for (int run = 0; run < kRuns; ++run) {
-      if (run == 1) {
-#pragma GCC unroll 4
-        for (int t = 0; t < kTokens; ++t) {
-          sum[t][0] = _mm256_set1_epi32(group[t]->init_high[j]);
-          sum[t][1] = sum[t][0];
-        }
-      }
-#pragma GCC unroll 8
-      for (int s = run * 8 / kRuns; s < (run + 1) * 8 / kRuns; ++s) {
-        const __m256i w0 = _mm256_load_si256(w + 2 * s);
-        const __m256i w1 = _mm256_load_si256(w + 2 * s + 1);
-        if (kKind == kSigned) {
-          const __m256i a0 = _mm256_abs_epi8(w0);
-          const __m256i a1 = _mm256_abs_epi8(w1);
-#pragma GCC unroll 4
-          for (int t = 0; t < kTokens; ++t) {
-            const __m256i x = _mm256_set1_epi32((int)LoadU32(q[t] + kStepStride * s));
-            const __m256i p0 = _mm256_maddubs_epi16(a0, _mm256_sign_epi8(x, w0));
-            const __m256i p1 = _mm256_maddubs_epi16(a1, _mm256_sign_epi8(x, w1));
-            sum[t][0] = _mm256_add_epi32(sum[t][0], _mm256_madd_epi16(p0, ones));
-            sum[t][1] = _mm256_add_epi32(sum[t][1], _mm256_madd_epi16(p1, ones));
-            KL_KEEP(sum[t][0]);
-            KL_KEEP(sum[t][1]);
-          }
-        } else {
-#pragma GCC unroll 4
-          for (int t = 0; t < kTokens; ++t) {
-            const __m256i x = _mm256_set1_epi32((int)LoadU32(q[t] + kStepStride * s));
-            sum[t][0] = _mm256_add_epi16(sum[t][0], _mm256_maddubs_epi16(w0, x));
-            sum[t][1] = _mm256_add_epi16(sum[t][1], _mm256_maddubs_epi16(w1, x));
-            KL_KEEP(sum[t][0]);
-            KL_KEEP(sum[t][1]);
-          }
-        }
-      }
-      if (kKind == kHalved) {
-        const __m256i* half = (const __m256i*)(panel.halves + b * 64 + run * 32);
-#pragma GCC unroll 4
-        for (int t = 0; t < kTokens; ++t) {
-#pragma GCC unroll 2
-          for (int r = 0; r < 2; ++r) {
-            const __m256i product = _mm256_madd_epi16(sum[t][r], _mm256_load_si256(half + r));
-            total[t][r] = run == 0 ? product : _mm256_add_epi32(total[t][r], product);
-          }
-        }
-      }
-    }
-#pragma GCC unroll 4
-    for (int t = 0; t < kTokens; ++t) {
-      const __m256 d = _mm256_set1_ps(group[t]->d[j]);
-#pragma GCC unroll 2
-      for (int r = 0; r < 2; ++r) {
-        const __m256i integers = kKind == kHalved     ? total[t][r]
-                                 : kKind == kUnsigned ? _mm256_madd_epi16(sum[t][r], ones)
-                                                      : sum[t][r];
-        float* place = &sums[j][t][8 * r];
-        __m256 v = _mm256_fmadd_ps(_mm256_cvtepi32_ps(integers),
-                                   _mm256_mul_ps(_mm256_load_ps(scales + 8 * r), d),
-                                   _mm256_load_ps(place));
-        if (kMinima) {
-          v = _mm256_fmadd_ps(_mm256_load_ps(panel.minima + b * 16 + 8 * r),
-                              _mm256_set1_ps(group[t]->d_sum[j]), v);
-        }
-        _mm256_store_ps(place, v);
-      }
-    }
-  }
-  for (int t = 0; t < kTokens; ++t) {
-    for (int r = 0; r < 2; ++r) {
-      __m256 lane[8];
-#pragma GCC unroll 8
-      for (int j = 0; j < 8; ++j) lane[j] = _mm256_load_ps(&sums[j][t][8 * r]);
-      const __m256 even =
-          _mm256_add_ps(_mm256_add_ps(lane[0], lane[4]), _mm256_add_ps(lane[2], lane[6]));
-      const __m256 odd =
-          _mm256_add_ps(_mm256_add_ps(lane[1], lane[5]), _mm256_add_ps(lane[3], lane[7]));
-      _mm256_storeu_ps(y + 16 * t + 8 * r, _mm256_add_ps(even, odd));
-    }
-  }
+// Vector `part` (rows kRowsPerVector * part on) of step `step` of a block, of a block's numbers.
+KL_INLINE uint8_t* PanelBytesAt(const Panel& panel, int64_t block, int step, int part) {
+  return panel.bytes + ((block * 8 + step) * kEngineRows + part * kRowsPerVector) * 4;
+}
+KL_INLINE float* PanelNumbersAt(float* numbers, int64_t block, int part) {
+  return numbers + block * kEngineRows + part * kRowsPerVector;
 }
 
-// Calls store(index, y16) with the 16 outputs of each of `count` tokens.
+}  // namespace
+
+#if defined(KL_VNNI)
+#include "plugins/sparse_x86/tile_vnni.h"
+#else
+#include "plugins/sparse_x86/tile_avx2.h"
+#endif
+
+namespace {
+
+// y[t][row] of up to kMost tokens.
+template <PanelKind kKind, bool kMinima, ActivationOrder kOrder, int kMost>
+KL_INLINE void MultiplyTile(const Panel& panel, int64_t blocks,
+                            const ActivationGroup* const* tokens, int64_t count, float* y) {
+  if constexpr (kMost > 1) {
+    if (count < kMost) {
+      MultiplyTile<kKind, kMinima, kOrder, kMost - 1>(panel, blocks, tokens, count, y);
+      return;
+    }
+  }
+  MultiplyPanel<kKind, kMinima, kOrder, kMost>(panel, blocks, tokens, y);
+}
+
+// Calls store(index, y) with the kEngineRows outputs of each of `count` tokens. The last tiles are
+// about equal: one token alone would wait for the latency of its additions.
 template <PanelKind kKind, bool kMinima, ActivationOrder kOrder, class Store>
 KL_INLINE void MultiplyPanelTokens(const Panel& panel, int64_t blocks,
                                    const ActivationGroup* const* tokens, int64_t count,
                                    const Store& store) {
-  alignas(64) float y[kPanelTokens * 16];
-  int64_t t = 0;
-  for (; t + 4 <= count; t += 4) {
-    MultiplyPanel<kKind, kMinima, kOrder, 4>(panel, blocks, tokens + t, y);
-    for (int i = 0; i < 4; ++i) store(t + i, y + 16 * i);
+  alignas(64) float y[kPanelTokens * kEngineRows];
+  for (int64_t t = 0; t < count;) {
+    const int64_t left = count - t;
+    const int64_t some = CeilDivide(left, CeilDivide(left, kPanelTokens));
+    MultiplyTile<kKind, kMinima, kOrder, kPanelTokens>(panel, blocks, tokens + t, some, y);
+    for (int64_t i = 0; i < some; ++i) store(t + i, y + kEngineRows * i);
+    t += some;
   }
-  if (count - t == 3) {
-    MultiplyPanel<kKind, kMinima, kOrder, 3>(panel, blocks, tokens + t, y);
-  } else if (count - t == 2) {
-    MultiplyPanel<kKind, kMinima, kOrder, 2>(panel, blocks, tokens + t, y);
-  } else if (count - t == 1) {
-    MultiplyPanel<kKind, kMinima, kOrder, 1>(panel, blocks, tokens + t, y);
-  }
-  for (int i = 0; t + i < count; ++i) store(t + i, y + 16 * i);
 }
 
 }  // namespace

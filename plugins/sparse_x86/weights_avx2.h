@@ -2,7 +2,7 @@
 //
 // A block type is described by a struct (blocks_avx2.h) with
 //   kType, kKind, kMinima, kOffset, kGroupBytes (bytes of 256 columns)
-//   Load(group, j)     32 bytes of block j: unsigned w + offset, or signed for kSigned
+//   Load(group, j)     32 bytes of block j: unsigned w + kOffset, or signed for kSigned (kOffset 0)
 //   Scales(group)      lane j: scale of block j
 //   Minima(group)      lane j: what d_sum of block j is multiplied with  (kMinima)
 //   Halves(group)      int16 lane 2*j + h: integer scale of half h of block j  (kHalved)
@@ -12,43 +12,31 @@
 
 #include "core/abi/dtype.h"
 #include "plugins/sparse_x86/panel_avx2.h"
+#if defined(KL_VNNI)
+#include "plugins/sparse_x86/products_vnni.h"
+#else
+#include "plugins/sparse_x86/products_avx2.h"
+#endif
 
 namespace {
 
-// Eight vectors of sixteen int16, each at most 7,900: lane j of the result is the sum of vector j.
-KL_INLINE __m256i SumEachShort(const __m256i p[8]) {
-  const __m256i ones = _mm256_set1_epi16(1);
-  __m256i m[4];
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    m[i] = _mm256_madd_epi16(_mm256_hadd_epi16(p[2 * i], p[2 * i + 1]), ones);
-  }
-  const __m256i low = _mm256_hadd_epi32(m[0], m[1]);
-  const __m256i high = _mm256_hadd_epi32(m[2], m[3]);
-  return _mm256_add_epi32(_mm256_permute2x128_si256(low, high, 0x20),
-                          _mm256_permute2x128_si256(low, high, 0x31));
-}
-
-// int16 lane 2j and 2j + 1 of the result: lane 2j + kHalf of `pairs`.
-template <int kHalf>
-KL_INLINE __m256i TwiceHalf(__m256i pairs) {
-  constexpr int kSelect = kHalf == 0 ? 0xa0 : 0xf5;
-  return _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(pairs, kSelect), kSelect);
-}
-
-// The int16 scales of block j: that of half 0 in the low, of half 1 in the high eight lanes.
-KL_INLINE __m256i SpreadHalves(__m256i halves, int j) {
-  const __m128i part = j < 4 ? _mm256_castsi256_si128(halves) : _mm256_extracti128_si256(halves, 1);
-  const int at = 4 * (j % 4);
-  const __m256i control = _mm256_set_m128i(_mm_set1_epi16((short)((at + 3) << 8 | (at + 2))),
-                                           _mm_set1_epi16((short)((at + 1) << 8 | at)));
-  return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(part), control);
-}
-
-// The same columns of the panel that usually comes next, 16 rows on, into the L2 cache.
+// The same columns of the panel that usually comes next, kEngineRows on, into the L2 cache.
 KL_INLINE void PrefetchNextPanel(const uint8_t* group, int64_t group_bytes, uint64_t row_bytes) {
-  const char* next = (const char*)group + kPanelRows * row_bytes;
+  const char* next = (const char*)group + kEngineRows * row_bytes;
   for (int64_t line = 0; line < group_bytes; line += 64) _mm_prefetch(next + line, _MM_HINT_T1);
+}
+
+// of(row)'s eight numbers, of the blocks first, first + 1, .., of the rows of a vector.
+template <class Of>
+KL_INLINE void UnpackNumbers(const uint8_t* const* rows, const Of& of, float* numbers,
+                             int64_t first, int r, int count = 8) {
+  RowVector v[8];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    v[i] = LoadRows(i, [&](int k) { return _mm256_castps_si256(of(rows[k])); });
+  }
+  TransposeRows(v);
+  for (int j = 0; j < count; ++j) StoreRows(PanelNumbersAt(numbers, first + j, r), v[j]);
 }
 
 // From kTokensForPanel tokens on, unpacking a panel costs less than multiplying rows one by one.
@@ -59,7 +47,7 @@ struct FileRows {
   static constexpr bool kMinima = Type::kMinima;
   static constexpr ActivationOrder kOrder = kNatural;
   static constexpr int kGroupBytes = Type::kGroupBytes;
-  static constexpr ActivationForm kForm = {kNatural, Type::kOffset, Type::kKind == kHalved};
+  static constexpr ActivationForm kForm = {kNatural, ProductOffset<Type>(), Type::kKind == kHalved};
   static constexpr int64_t kTokensForPanel = 3;
 
   static KL_INLINE uint64_t RowBytes(int64_t blocks) { return (uint64_t)blocks * kGroupBytes / 8; }
@@ -72,39 +60,7 @@ struct FileRows {
   }
 
   static KL_INLINE __m256 AddGroup(const uint8_t* group, const ActivationGroup& a, __m256 sum) {
-    const __m256i ones = _mm256_set1_epi16(1);
-    const __m256i* q = (const __m256i*)a.q;
-    __m256i p[8];
-    __m256i integers;
-    if (kKind == kUnsigned) {
-#pragma GCC unroll 8
-      for (int j = 0; j < 8; ++j) {
-        p[j] = _mm256_maddubs_epi16(Type::Load(group, j), _mm256_load_si256(q + j));
-      }
-      const __m256i init = _mm256_load_si256((const __m256i*)a.init);
-      integers = _mm256_add_epi32(SumEachShort(p), _mm256_madd_epi16(init, ones));
-    } else if (kKind == kSigned) {
-#pragma GCC unroll 8
-      for (int j = 0; j < 8; ++j) {
-        const __m256i w = Type::Load(group, j);
-        const __m256i x = _mm256_sign_epi8(_mm256_load_si256(q + j), w);
-        p[j] = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(w), x), ones);
-      }
-      integers = SumEach(p);
-    } else {
-      const __m256i halves = Type::Halves(group);
-#pragma GCC unroll 8
-      for (int j = 0; j < 8; ++j) {
-        p[j] =
-            _mm256_madd_epi16(_mm256_maddubs_epi16(Type::Load(group, j), _mm256_load_si256(q + j)),
-                              SpreadHalves(halves, j));
-      }
-      const __m256i low = _mm256_load_si256((const __m256i*)a.init);
-      const __m256i high = _mm256_load_si256((const __m256i*)a.init_high);
-      integers = _mm256_add_epi32(SumEach(p),
-                                  _mm256_add_epi32(_mm256_madd_epi16(low, TwiceHalf<0>(halves)),
-                                                   _mm256_madd_epi16(high, TwiceHalf<1>(halves))));
-    }
+    const __m256i integers = BlockProducts<Type>(group, a);
     sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(integers),
                           _mm256_mul_ps(Type::Scales(group), _mm256_load_ps(a.d)), sum);
     if (kMinima) sum = _mm256_fmadd_ps(Type::Minima(group), _mm256_load_ps(a.d_sum), sum);
@@ -162,65 +118,60 @@ struct FileRows {
     }
   }
 
-  // Blocks [first, first + count) of eight rows into half `r` of a panel.
-  static KL_INLINE void UnpackGroup(const uint8_t* const rows[8], int64_t first, int count, int r,
+  // Blocks [first, first + count) of the rows of a vector into part `r` of a panel.
+  static KL_INLINE void UnpackGroup(const uint8_t* const* rows, int64_t first, int count, int r,
                                     const Panel& panel) {
+    RowVector v[8];
     for (int j = 0; j < count; ++j) {
-      __m256i v[8];
 #pragma GCC unroll 8
-      for (int i = 0; i < 8; ++i) v[i] = Type::Load(rows[i], j);
-      Transpose8x8(v);
-      __m256i* bytes = (__m256i*)panel.bytes + (first + j) * 16 + r;
-#pragma GCC unroll 8
-      for (int s = 0; s < 8; ++s) _mm256_store_si256(bytes + 2 * s, v[s]);
-    }
-    __m256i v[8];
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) v[i] = _mm256_castps_si256(Type::Scales(rows[i]));
-    Transpose8x8(v);
-    for (int j = 0; j < count; ++j) {
-      _mm256_store_si256((__m256i*)(panel.scales + (first + j) * 16 + 8 * r), v[j]);
-    }
-    if (kMinima) {
-#pragma GCC unroll 8
-      for (int i = 0; i < 8; ++i) v[i] = _mm256_castps_si256(Type::Minima(rows[i]));
-      Transpose8x8(v);
-      for (int j = 0; j < count; ++j) {
-        _mm256_store_si256((__m256i*)(panel.minima + (first + j) * 16 + 8 * r), v[j]);
+      for (int i = 0; i < 8; ++i) {
+        v[i] = LoadRows(i, [&](int k) { return LoadForProducts<Type>(rows[k], j); });
       }
+      TransposeRows(v);
+#pragma GCC unroll 8
+      for (int s = 0; s < 8; ++s) StoreRows(PanelBytesAt(panel, first + j, s, r), v[s]);
+    }
+    UnpackNumbers(
+        rows, [](const uint8_t* row) { return Type::Scales(row); }, panel.scales, first, r, count);
+    if (kMinima) {
+      UnpackNumbers(
+          rows, [](const uint8_t* row) { return Type::Minima(row); }, panel.minima, first, r,
+          count);
     }
     if (kKind == kHalved) {
 #pragma GCC unroll 8
-      for (int i = 0; i < 8; ++i) v[i] = Type::Halves(rows[i]);
-      Transpose8x8(v);  // dword lane i of vector j: both scales of block j of row i
+      for (int i = 0; i < 8; ++i) {
+        v[i] = LoadRows(i, [&](int k) { return Type::Halves(rows[k]); });
+      }
+      TransposeRows(v);  // dword lane i of vector j: both scales of block j of row i
       for (int j = 0; j < count; ++j) {
-        __m256i* halves = (__m256i*)(panel.halves + (first + j) * 64) + r;
-        _mm256_store_si256(halves, TwiceHalf<0>(v[j]));
-        _mm256_store_si256(halves + 2, TwiceHalf<1>(v[j]));
+        int32_t* halves = panel.halves + 2 * (first + j) * kEngineRows + kRowsPerVector * r;
+        StoreRows(halves, ScalesOfHalf<0>(v[j]));
+        StoreRows(halves + kEngineRows, ScalesOfHalf<1>(v[j]));
       }
     }
   }
 
-  // Unpacks `count` (1..16) rows; missing rows repeat the last.
+  // Unpacks `count` (1..kEngineRows) rows; missing rows repeat the last.
   static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row, int64_t count,
                                                       int64_t blocks, const Panel& panel) {
-    for (int r = 0; r < 2; ++r) {
-      const uint8_t* rows[8];
-      for (int i = 0; i < 8; ++i) {
-        rows[i] = first_row + Minimum(8 * r + i, count - 1) * RowBytes(blocks);
+    for (int r = 0; r < kPanelVectors; ++r) {
+      const uint8_t* rows[kRowsPerVector];
+      for (int i = 0; i < kRowsPerVector; ++i) {
+        rows[i] = first_row + Minimum(kRowsPerVector * r + i, count - 1) * RowBytes(blocks);
       }
       int64_t b = 0;
       for (; b + 8 <= blocks; b += 8) {
         UnpackGroup(rows, b, 8, r, panel);
-        for (int i = 0; i < 8; ++i) {
+        for (int i = 0; i < kRowsPerVector; ++i) {
           PrefetchNextPanel(rows[i], kGroupBytes, RowBytes(blocks));
           rows[i] += kGroupBytes;
         }
       }
       if (b < blocks) {
-        alignas(32) uint8_t padded[8][kGroupBytes];
+        alignas(32) uint8_t padded[kRowsPerVector][kGroupBytes];
         memset(padded, 0, sizeof padded);
-        for (int i = 0; i < 8; ++i) {
+        for (int i = 0; i < kRowsPerVector; ++i) {
           memcpy(padded[i], rows[i], RowBytes(blocks - b));
           rows[i] = padded[i];
         }

@@ -1,14 +1,8 @@
 // Which kernels an ARM processor gets: by what it says it has, and as qemu plays it.
 #include <map>
-#include <memory>
-#include <set>
 #include <string>
-#include <vector>
 
-#include "core/base/cpu_info.h"
-#include "core/plugin/registry.h"
-#include "gtest/gtest.h"
-#include "tests/support/kinglet_test.h"
+#include "tests/support/kernel_choice.h"
 
 namespace kinglet {
 namespace {
@@ -17,54 +11,9 @@ constexpr uint64_t kNeon = KL_CPU_NEON;
 constexpr uint64_t kDotprod = kNeon | KL_CPU_DOTPROD;
 constexpr uint64_t kI8mm = kDotprod | KL_CPU_I8MM;
 
-kl_tensor TensorOf(kl_dtype type, std::vector<int64_t> shape) {
-  kl_tensor tensor = {};
-  tensor.struct_size = sizeof tensor;
-  tensor.type = type;
-  tensor.rank = static_cast<int32_t>(shape.size());
-  for (size_t d = 0; d < shape.size(); ++d) tensor.shape[d] = shape[d];
-  return tensor;
-}
-
 // The plugin of this build on a processor with these features.
-class Plugins {
- public:
-  explicit Plugins(uint64_t features) {
-    RegistryOptions options;
-    options.cpu = ProbeCpu();
-    options.cpu.features = features;
-    options.use_plugin_folder = false;
-    for (const char* name : {"reference", "sparse_arm"}) {
-      options.extra_plugin_paths.push_back(TestPluginFolder() + "/" + name + "/libkinglet_" + name + ".so");
-    }
-    auto created = Registry::Create(options);
-    EXPECT_TRUE(created.ok()) << created.status();
-    if (created.ok()) registry_ = *std::move(created);
-  }
-
-  // The kernel for a product with weights of this type.
-  std::string Matmul(kl_dtype weights) const {
-    const kl_tensor x = TensorOf(KL_TYPE_F32, {4, 256});
-    const kl_tensor w = TensorOf(weights, {64, 256});
-    kl_tensor bias = {};
-    bias.struct_size = sizeof bias;
-    const kl_tensor y = TensorOf(KL_TYPE_F32, {4, 64});
-    const kl_tensor* operands[] = {&x, &w, &bias, &y};
-    kl_node node = {};
-    node.struct_size = sizeof node;
-    node.op = "matmul";
-    node.name = "test";
-    node.operands = operands;
-    node.operand_count = 4;
-    node.thread_count = 1;
-    const auto kernel = registry_->Resolve(node);
-    return kernel.ok() ? (*kernel)->name : kernel.status().ToString();
-  }
-
-  const Registry& registry() const { return *registry_; }
-
- private:
-  std::unique_ptr<Registry> registry_;
+struct Plugins : KernelChoice {
+  explicit Plugins(uint64_t features) : KernelChoice(features, "sparse_arm") {}
 };
 
 TEST(ChoiceTest, TheBestLevelThatTheProcessorHas) {
@@ -111,19 +60,8 @@ TEST(ChoiceTest, ThisProcessorGetsItsLevel) {
 }
 
 TEST(ChoiceTest, AForcedKernelThatTheProcessorCannotRunIsRefused) {
-  RegistryOptions options;
-  options.cpu = ProbeCpu();
-  options.cpu.features = kNeon;
-  options.use_plugin_folder = false;
-  options.extra_plugin_paths = {TestPluginFolder() + "/sparse_arm/libkinglet_sparse_arm.so"};
   for (const std::string level : {"dotprod", "i8mm"}) {
-    options.pinned_kernels = {{"matmul", "matmul_q4_0_" + level}};
-    const auto created = Registry::Create(options);
-    ASSERT_FALSE(created.ok());
-    const std::string message(created.status().message());
-    EXPECT_NE(message.find("matmul_q4_0_" + level), std::string::npos) << message;
-    EXPECT_NE(message.find("lacks"), std::string::npos) << message;
-    EXPECT_NE(message.find(level), std::string::npos) << message;
+    ExpectPinnedIsRefused(kNeon, "sparse_arm", "matmul_q4_0_" + level, level);
   }
 }
 

@@ -1,6 +1,8 @@
-// A token's result has the same bits alone, in a batch, packed or not, and for any split of units.
+// A token's result has the same bits alone, in a batch, packed or not, for any split of units, and
+// at every level of the processor.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -53,6 +55,31 @@ kl_attribute TextAttribute(const char* name, const char* value) {
   return ::testing::AssertionSuccess();
 }
 
+std::vector<const kl_kernel*> MatmulKernels() {
+  return SparseKernelsWithout("matmul", {"_head_", "_sparse_"});
+}
+
+// The kernel of `all` for the operands of `kernel` that needs least of the processor: its results
+// are those of every level.
+const kl_kernel* LowestLevelOf(const kl_kernel* kernel, const std::vector<const kl_kernel*>& all) {
+  const kl_kernel* lowest = kernel;
+  for (const kl_kernel* other : all) {
+    const bool same = std::equal(
+        kernel->operand_types, kernel->operand_types + kernel->operand_count, other->operand_types);
+    if (same && other->priority < lowest->priority) lowest = other;
+  }
+  return lowest;
+}
+
+TEST(Levels, EveryQuantisedProductHasSeveral) {
+  const std::vector<const kl_kernel*> kernels = MatmulKernels();
+  int compared = 0;
+  for (const kl_kernel* kernel : kernels) {
+    compared += LowestLevelOf(kernel, kernels) != kernel ? 1 : 0;
+  }
+  EXPECT_EQ(compared, 18);  // nine block types, two levels above the lowest
+}
+
 class MatmulSameBits : public ::testing::TestWithParam<const kl_kernel*> {};
 
 TEST_P(MatmulSameBits, AloneInABatchAndForAnySplit) {
@@ -70,15 +97,19 @@ TEST_P(MatmulSameBits, AloneInABatchAndForAnySplit) {
     const std::vector<float> x = Normal(&random, tokens * columns);
     const std::vector<float> bias = Normal(&random, rows);
     std::vector<float> batch(static_cast<size_t>(tokens * rows));
-    {
-      KernelRunner runner(kernel, nullptr, 0);
+    std::vector<float> lowest(batch.size());
+    const auto run = [&](const kl_kernel* one, bool pack, std::vector<float>* y) {
+      KernelRunner runner(one, nullptr, 0);
       ASSERT_EQ(KL_OK, runner.Prepare(
                            {F32({tokens, columns}, x), MakeTensor(type, {rows, columns}, w.data()),
-                            F32({rows}, bias), F32({tokens, rows}, batch)},
-                           true))
+                            F32({rows}, bias), F32({tokens, rows}, *y)},
+                           pack))
           << runner.message();
       ASSERT_EQ(KL_OK, runner.Run(&splits));
-    }
+    };
+    run(kernel, true, &batch);
+    run(LowestLevelOf(kernel, MatmulKernels()), false, &lowest);
+    ASSERT_TRUE(SameBits(lowest.data(), batch.data(), tokens * rows)) << "another level";
     for (const int64_t count : {1, 2, 3, 5, 32}) {
       SCOPED_TRACE("tokens at a time " + std::to_string(count));
       const bool pack = count % 2 == 1;
@@ -141,8 +172,9 @@ TEST_P(MoeSameBits, AloneInABatchAndForAnySplit) {
       const std::vector<int64_t> down_shape = c.transposed
                                                   ? std::vector<int64_t>{experts, neurons, length}
                                                   : std::vector<int64_t>{experts, length, neurons};
-      const auto run = [&](int64_t first, int64_t count, bool pack, float* y) {
-        KernelRunner runner(kernel, attributes, 2);
+      const auto run_one = [&](const kl_kernel* one, int64_t first, int64_t count, bool pack,
+                               float* y) {
+        KernelRunner runner(one, attributes, 2);
         const kl_code code = runner.Prepare(
             {MakeTensor(KL_TYPE_F32, {count, length}, x.data() + first * length),
              MakeTensor(KL_TYPE_I32, {count, chosen}, ids.data() + first * chosen),
@@ -154,8 +186,15 @@ TEST_P(MoeSameBits, AloneInABatchAndForAnySplit) {
             pack);
         return code != KL_OK ? code : runner.Run(&splits);
       };
+      const auto run = [&](int64_t first, int64_t count, bool pack, float* y) {
+        return run_one(kernel, first, count, pack, y);
+      };
       std::vector<float> batch(static_cast<size_t>(tokens * length));
       ASSERT_EQ(KL_OK, run(0, tokens, true, batch.data()));
+      std::vector<float> lowest(batch.size());
+      ASSERT_EQ(KL_OK, run_one(LowestLevelOf(kernel, SparseKernels("moe_ffn")), 0, tokens, false,
+                               lowest.data()));
+      ASSERT_TRUE(SameBits(lowest.data(), batch.data(), tokens * length)) << "another level";
       for (const int64_t count : {1, 2, 7}) {
         for (int64_t t = 0; t + count <= tokens; t += count) {
           std::vector<float> y(static_cast<size_t>(count * length));
@@ -219,8 +258,8 @@ TEST_P(SegmentsSameBits, AloneInABatchAndForAnySplit) {
         const void* parts[3];
         for (int s = 0; s < 3; ++s)
           parts[s] = missing < 0 || s == missing ? nullptr : segments[s].data();
-        const auto run = [&](int64_t first, int64_t count, float* y) {
-          KernelRunner runner(kernel, attributes, 2);
+        const auto run_one = [&](const kl_kernel* one, int64_t first, int64_t count, float* y) {
+          KernelRunner runner(one, attributes, 2);
           kl_tensor rows = MakeTensor(type, {3, 3 * neurons[0], length}, segments[0].data());
           rows.data = nullptr;
           rows.parts = parts;
@@ -231,8 +270,15 @@ TEST_P(SegmentsSameBits, AloneInABatchAndForAnySplit) {
                              false);
           return code != KL_OK ? code : runner.Run(&splits);
         };
+        const auto run = [&](int64_t first, int64_t count, float* y) {
+          return run_one(kernel, first, count, y);
+        };
         std::vector<float> batch = h;
         ASSERT_EQ(KL_OK, run(0, tokens, batch.data()));
+        std::vector<float> lowest = h;
+        ASSERT_EQ(KL_OK, run_one(LowestLevelOf(kernel, SparseKernels("ffn_segments")), 0, tokens,
+                                 lowest.data()));
+        ASSERT_TRUE(SameBits(lowest.data(), batch.data(), tokens * length)) << "another level";
         EXPECT_EQ(batch == h, missing < 0);
         for (const int64_t count : {1, 2, 7}) {
           for (int64_t t = 0; t + count <= tokens; t += count) {

@@ -11,6 +11,7 @@
 // Order of q inside a group:
 //   natural      byte 32*j + c       = column c of block j   (rows as they are in the file)
 //   interleaved  byte 32*(c/4) + 4*j + c%4                   (rows in the K8 layout)
+// where an instruction set may order the vectors of 32 bytes in its own way.
 #ifndef PLUGINS_COMMON_KERNELS_ACTIVATION_GROUP_H_
 #define PLUGINS_COMMON_KERNELS_ACTIVATION_GROUP_H_
 

@@ -10,7 +10,8 @@
 //   Dot(row, columns, activation, ahead)    fetches `ahead` meanwhile
 //   PanelBytes(columns)                     worker scratch for MultiplyRows
 //   MultiplyRows(first_row, rows, columns, activations, count, panel, store)
-//                                           up to 16 rows, store(t, y16); the bits of Dot
+//                                           up to kEngineRows rows, store(t, y) of kEngineRows
+//                                           products; the bits of Dot
 // Operators are written on engines, an instruction set provides them. Here is what makes one of
 // quantised rows:
 //   kTokensForPanel, RowBytes(blocks), PanelBytes(blocks)
@@ -21,11 +22,14 @@
 #define PLUGINS_COMMON_KERNELS_ENGINE_H_
 
 #include "plugins/common/kernels/activation_group.h"
+#include "plugins/common/kernels/isa.h"
 
 namespace {
 
-// Rows that MultiplyRows takes at once.
-constexpr int64_t kEngineRows = 16;
+// What store() is given, to where it fits.
+KL_INLINE void CopyRows(const float* from, float* to) {
+  memcpy(to, from, kEngineRows * sizeof(float));
+}
 
 template <class Rows>
 struct QuantisedEngine {

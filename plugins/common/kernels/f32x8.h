@@ -37,4 +37,26 @@
 #error "an instruction set that plugins/common/kernels does not know"
 #endif
 
+namespace {
+
+// Where lanes never meet it does not matter how many there are: FWide has kWideLanes, as many as
+// the level gives.
+#if defined(__AVX512F__)
+using FWide = __m512;
+constexpr int kWideLanes = 16;
+KL_INLINE FWide LoadWide(const float* p) { return _mm512_loadu_ps(p); }
+KL_INLINE void StoreWide(float* p, FWide v) { _mm512_storeu_ps(p, v); }
+KL_INLINE FWide SplatWide(float value) { return _mm512_set1_ps(value); }
+KL_INLINE FWide MultiplyAddWide(FWide a, FWide b, FWide c) { return _mm512_fmadd_ps(a, b, c); }
+#else
+using FWide = F8;
+constexpr int kWideLanes = 8;
+KL_INLINE FWide LoadWide(const float* p) { return Load8(p); }
+KL_INLINE void StoreWide(float* p, FWide v) { Store8(p, v); }
+KL_INLINE FWide SplatWide(float value) { return Splat8(value); }
+KL_INLINE FWide MultiplyAddWide(FWide a, FWide b, FWide c) { return MultiplyAdd(a, b, c); }
+#endif
+
+}  // namespace
+
 #endif  // PLUGINS_COMMON_KERNELS_F32X8_H_

@@ -272,19 +272,14 @@ struct FfnSegments {
       const int64_t rows = Minimum(kEngineRows, count - half);
       const uint64_t at = (uint64_t)half * row_bytes;
       Engine::MultiplyRows(gate + at, rows, self.length, vectors, tokens, panel,
-                           [&](int64_t t, const float* y16) { Keep16(y16, gates[t] + half); });
+                           [&](int64_t t, const float* y) { CopyRows(y, gates[t] + half); });
       Engine::MultiplyRows(up + at, rows, self.length, vectors, tokens, panel,
-                           [&](int64_t t, const float* y16) { Keep16(y16, ups[t] + half); });
+                           [&](int64_t t, const float* y) { CopyRows(y, ups[t] + half); });
     }
     for (int64_t t = 0; t < tokens; ++t) {
       CombineBlock(self.activation, gates[t], ups[t], count, target + t * self.hidden);
     }
     return (uint64_t)(2 * count);
-  }
-
-  static void Keep16(const float* from, float* to) {
-    Store8(to, Load8(from));
-    Store8(to + 8, Load8(from + 8));
   }
 
   // One token; up rows of neurons that are off are not read. Returns how many were.
@@ -366,7 +361,9 @@ KL_INLINE constexpr kl_kernel SegmentsKernel(const char* name, const kl_dtype* t
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_FFN_SEGMENTS(plugin, stem, type, kernel_tolerance)                      \
+#define KL_FFN_SEGMENTS(plugin, stem, type, kernel_tolerance) \
+  KL_FFN_SEGMENTS_TABLE(plugin, stem, type, kernel_tolerance)
+#define KL_FFN_SEGMENTS_TABLE(plugin, stem, type, kernel_tolerance)                \
   namespace {                                                                      \
   const kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_F32, type::kType, KL_TYPE_F32};  \
   const kl_kernel kKernel = SegmentsKernel<type>(#stem, kTypes, kernel_tolerance); \

@@ -370,8 +370,9 @@ struct HeadMatmul {
 
 }  // namespace
 
-// A kernel file, all but its includes.
-#define KL_HEAD_MATMUL(plugin, stem, ...)                                         \
+// A kernel file, all but its includes; the stem may be KL_AT_LEVEL(..).
+#define KL_HEAD_MATMUL(plugin, stem, ...) KL_HEAD_MATMUL_(plugin, stem, __VA_ARGS__)
+#define KL_HEAD_MATMUL_(plugin, stem, ...)                                        \
   namespace {                                                                     \
   using Head = __VA_ARGS__;                                                       \
   constexpr kl_kernel MakeKernel(const kl_dtype* types) {                         \

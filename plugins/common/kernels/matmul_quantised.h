@@ -1,13 +1,14 @@
 // op "matmul" with quantised weights: y[t][n] = dot(w[n], x[t]) + bias[n].
 //
-// Phase 0 quantises the activations to 8 bits (units: tokens), phase 1 multiplies (units: 16 rows).
-// A few tokens read the rows as a stream; from Engine::kVectorsForPanel on 16 rows are unpacked
-// into a panel in the worker's scratch and multiplied with all tokens. Both give the same bits.
+// Phase 0 quantises the activations to 8 bits (units: tokens), phase 1 multiplies (units:
+// kEngineRows rows). A few tokens read the rows as a stream; from Engine::kVectorsForPanel on the
+// rows of a unit are unpacked into a panel in the worker's scratch and multiplied with all tokens. Both give the same bits.
 //
 // An engine knows one way that rows lie in memory, for one instruction set (see engine.h).
 #ifndef PLUGINS_COMMON_KERNELS_MATMUL_QUANTISED_H_
 #define PLUGINS_COMMON_KERNELS_MATMUL_QUANTISED_H_
 
+#include "plugins/common/kernels/engine.h"
 #include "plugins/common/kernels/k8_layout.h"
 #include "plugins/common/kernels/matmul_shapes.h"
 
@@ -105,10 +106,14 @@ struct QuantisedMatmul {
         const int64_t n = unit * kRowsPerUnit;
         const int64_t row_count = Minimum(kRowsPerUnit, self->rows - n);
         Engine::MultiplyRows(weights + (uint64_t)n * row_bytes, row_count, columns, pass, count,
-                             run->worker_scratch, [&](int64_t t, const float* y16) {
+                             run->worker_scratch, [&](int64_t t, const float* products) {
                                float* out = y + (first + t) * self->rows + n;
+                               if (bias == nullptr && row_count == kRowsPerUnit) {
+                                 CopyRows(products, out);
+                                 return;
+                               }
                                for (int64_t i = 0; i < row_count; ++i) {
-                                 out[i] = bias != nullptr ? y16[i] + bias[n + i] : y16[i];
+                                 out[i] = bias != nullptr ? products[i] + bias[n + i] : products[i];
                                }
                              });
       }

@@ -12,7 +12,7 @@ namespace {
 enum MatmulOperand { kMatmulX = 0, kMatmulWeights = 1, kMatmulBias = 2, kMatmulY = 3 };
 
 // Rows of one unit of work. Outputs never depend on how units are shared out.
-constexpr int64_t kRowsPerUnit = 16;
+constexpr int64_t kRowsPerUnit = kEngineRows;
 
 struct MatmulState {
   int64_t columns;

@@ -1,6 +1,6 @@
 // Phase 2 of op "moe_ffn" with down [E, D, F]: y[t] = sum over i of weights[t][i] * down_e(h).
 //
-// Units of 16 rows of down (elements of y). Every element of y is a chain of fused multiply-adds
+// Units of kEngineRows rows of down (elements of y). Every element of y is a chain of fused multiply-adds
 // in order of i, each of one expert's product, so it has the same bits for every batch size and
 // number of threads.
 #ifndef PLUGINS_COMMON_KERNELS_MOE_DOWN_H_
@@ -18,6 +18,7 @@ constexpr int64_t kDownSlotsPerPass = 128;
 template <class Engine>
 struct RowMajorDown {
   static constexpr int64_t kVectorsForPanel = Engine::kVectorsForPanel;
+  static constexpr int64_t kUnitsOfALine = 1;
   static KL_INLINE uint64_t MatrixBytes(int64_t outputs, int64_t neurons) {
     return (uint64_t)outputs * Engine::RowBytes(neurons);
   }
@@ -27,7 +28,7 @@ struct RowMajorDown {
     const uint8_t* at = matrix + (uint64_t)row * Engine::RowBytes(neurons);
     return Engine::Dot(at, neurons, vector, at + kPrefetchAhead);
   }
-  // Outputs [first, first + count <= 16) of `vector_count` vectors.
+  // Outputs [first, first + count <= kEngineRows) of `vector_count` vectors.
   template <class Store>
   static KL_INLINE void Multiply(const uint8_t* matrix, int64_t, int64_t neurons, int64_t first,
                                  int64_t count, const void* const* vectors, int64_t vector_count,
@@ -41,6 +42,7 @@ struct RowMajorDown {
 template <class NeuronMajor>
 struct NeuronMajorDown {
   static constexpr int64_t kVectorsForPanel = 1;
+  static constexpr int64_t kUnitsOfALine = 2 * kChunkOutputs / kEngineRows;
   static KL_INLINE uint64_t MatrixBytes(int64_t outputs, int64_t neurons) {
     return (uint64_t)(neurons / kGroupNeurons) * NeuronMajor::GroupBytes(outputs);
   }
@@ -56,9 +58,20 @@ struct NeuronMajorDown {
   }
 };
 
-KL_INLINE uint64_t DownScratchBytes(uint64_t panel_bytes, int64_t slots) {
+// Products that one worker keeps at a time: they should stay in the L2 cache.
+constexpr int64_t kDownProductFloats = 128 << 10;
+
+// Units that share an expert's cache lines, `most` of them at best.
+KL_INLINE int64_t DownUnitsTogether(int64_t most, int64_t slots) {
+  int64_t units = most;
+  while (units > 1 && units * slots * kEngineRows > kDownProductFloats) units /= 2;
+  return units;
+}
+
+KL_INLINE uint64_t DownScratchBytes(uint64_t panel_bytes, int64_t slots, int64_t units_of_a_line) {
   return (uint64_t)RoundUp((int64_t)panel_bytes, 64) +
-         (uint64_t)slots * kEngineRows * sizeof(float);
+         (uint64_t)(DownUnitsTogether(units_of_a_line, slots) * slots * kEngineRows) *
+             sizeof(float);
 }
 
 // Rows [first, first + rows) for one token.
@@ -82,57 +95,65 @@ static inline void StreamDownRows(const kl_run* run, const MoeState& self, int64
   }
 }
 
-// One unit for many tokens.
+// Units [first_unit, first_unit + units) for many tokens, expert by expert: one that is laid out neuron
+// by neuron has the outputs of several units in the same cache lines.
 template <class Down>
 static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeGroups& groups,
-                             int64_t tokens, int64_t first, int64_t rows) {
+                             int64_t tokens, int64_t first_unit, int64_t units) {
   const kl_tensor* down = run->operands[kMoeDown];
   const float* weights = (const float*)run->operands[kMoeWeights]->data;
   const uint8_t* h = (const uint8_t*)run->scratch + self.h_at;
-  float* products = (float*)((uint8_t*)run->worker_scratch +
-                             RoundUp((int64_t)Down::PanelBytes(self.neurons), 64));
+  const int64_t slots_of_all = tokens * self.chosen;
+  float* all_products = (float*)((uint8_t*)run->worker_scratch +
+                                 RoundUp((int64_t)Down::PanelBytes(self.neurons), 64));
   for (int32_t a = 0; a < *groups.active_count; ++a) {
     const uint8_t* matrix =
         ExpertAt(down, groups.expert[a], Down::MatrixBytes(self.length, self.neurons));
     const int32_t* slots = groups.slots + groups.start[a];
     const int64_t slot_count = groups.start[a + 1] - groups.start[a];
-    if constexpr (Down::kVectorsForPanel > 1) {
-      if (slot_count < Down::kVectorsForPanel) {
-        for (int64_t s = 0; s < slot_count; ++s) {
-          for (int64_t r = 0; r < rows; ++r) {
-            products[slots[s] * kEngineRows + r] =
-                Down::Dot(matrix, first + r, self.neurons, h + (uint64_t)slots[s] * self.h_bytes);
+    for (int64_t u = 0; u < units; ++u) {
+      const int64_t first = (first_unit + u) * kEngineRows;
+      const int64_t rows = Minimum(kEngineRows, self.length - first);
+      float* products = all_products + u * slots_of_all * kEngineRows;
+      if constexpr (Down::kVectorsForPanel > 1) {
+        if (slot_count < Down::kVectorsForPanel) {
+          for (int64_t s = 0; s < slot_count; ++s) {
+            for (int64_t r = 0; r < rows; ++r) {
+              products[slots[s] * kEngineRows + r] =
+                  Down::Dot(matrix, first + r, self.neurons, h + (uint64_t)slots[s] * self.h_bytes);
+            }
           }
+          continue;
         }
-        continue;
       }
-    }
-    for (int64_t pass = 0; pass < slot_count; pass += kDownSlotsPerPass) {
-      const void* vectors[kDownSlotsPerPass];
-      const int64_t some = Minimum(kDownSlotsPerPass, slot_count - pass);
-      for (int64_t s = 0; s < some; ++s) {
-        vectors[s] = h + (uint64_t)slots[pass + s] * self.h_bytes;
+      for (int64_t pass = 0; pass < slot_count; pass += kDownSlotsPerPass) {
+        const void* vectors[kDownSlotsPerPass];
+        const int64_t some = Minimum(kDownSlotsPerPass, slot_count - pass);
+        for (int64_t s = 0; s < some; ++s) {
+          vectors[s] = h + (uint64_t)slots[pass + s] * self.h_bytes;
+        }
+        Down::Multiply(matrix, self.length, self.neurons, first, rows, vectors, some,
+                       run->worker_scratch, [&](int64_t s, const float* y) {
+                         CopyRows(y, products + slots[pass + s] * kEngineRows);
+                       });
       }
-      Down::Multiply(matrix, self.length, self.neurons, first, rows, vectors, some,
-                     run->worker_scratch, [&](int64_t s, const float* y16) {
-                       float* out = products + slots[pass + s] * kEngineRows;
-                       Store8(out, Load8(y16));
-                       Store8(out + 8, Load8(y16 + 8));
-                     });
     }
   }
-  for (int64_t t = 0; t < tokens; ++t) {
-    F8 low = Zero8();
-    F8 high = Zero8();
-    for (int64_t i = 0; i < self.chosen; ++i) {
-      const int64_t slot = t * self.chosen + i;
-      const F8 w = Splat8(weights[slot]);
-      low = MultiplyAdd(w, Load8(products + slot * kEngineRows), low);
-      high = MultiplyAdd(w, Load8(products + slot * kEngineRows + 8), high);
+  for (int64_t u = 0; u < units; ++u) {
+    const int64_t first = (first_unit + u) * kEngineRows;
+    const int64_t rows = Minimum(kEngineRows, self.length - first);
+    const float* products = all_products + u * slots_of_all * kEngineRows;
+    for (int64_t t = 0; t < tokens; ++t) {
+      float* y = (float*)run->operands[kMoeY]->data + t * self.length + first;
+      for (int64_t r = 0; r < rows; r += 8) {
+        F8 sum = Zero8();
+        for (int64_t i = 0; i < self.chosen; ++i) {
+          const int64_t slot = t * self.chosen + i;
+          sum = MultiplyAdd(Splat8(weights[slot]), Load8(products + slot * kEngineRows + r), sum);
+        }
+        StoreFirst(y + r, rows - r, sum);
+      }
     }
-    float* y = (float*)run->operands[kMoeY]->data + t * self.length + first;
-    StoreFirst(y, rows, low);
-    StoreFirst(y + 8, rows - 8, high);
   }
 }
 
@@ -141,17 +162,22 @@ static inline void ComputePanelsDown(const kl_run* run) {
   const MoeState& self = *(const MoeState*)run->state;
   const int64_t tokens = RowsOf(run->operands[kMoeX]);
   const int64_t slots = tokens * self.chosen;
-  const int64_t end = Minimum(run->end * kEngineRows, self.length);
   const MoeGroups groups =
       GroupsAt((uint8_t*)run->scratch + self.groups_at, MostActive(self, slots), slots);
-  for (int64_t n = run->begin * kEngineRows; n < end; n += kEngineRows) {
-    PanelDown<Down>(run, self, groups, tokens, n, Minimum(kEngineRows, end - n));
+  // Up to the end of a cache line's outputs.
+  const int64_t together = DownUnitsTogether(Down::kUnitsOfALine, slots);
+  for (int64_t unit = run->begin; unit < run->end;) {
+    const int64_t units = Minimum(together - unit % together, run->end - unit);
+    PanelDown<Down>(run, self, groups, tokens, unit, units);
+    unit += units;
   }
   // All rows of all experts at hand; neuron by neuron or not, an expert's rows share its bytes
   // alike.
-  kl_count_weight_bytes(
-      run, (uint64_t)*groups.active_count * Down::MatrixBytes(self.length, self.neurons) /
-               (uint64_t)self.length * (uint64_t)Maximum(0, end - run->begin * kEngineRows));
+  const int64_t outputs =
+      Minimum(run->end * kEngineRows, self.length) - run->begin * kEngineRows;
+  kl_count_weight_bytes(run, (uint64_t)*groups.active_count *
+                                 Down::MatrixBytes(self.length, self.neurons) /
+                                 (uint64_t)self.length * (uint64_t)Maximum(0, outputs));
 }
 
 template <class Engine>

@@ -125,7 +125,8 @@ struct MoeFfn {
     const uint64_t hidden = HiddenScratchBytes(Up::File::PanelBytes(self->length));
     const uint64_t down = self->transposed
                               ? TransposedScratchBytes(self->chosen)
-                              : DownScratchBytes(Down::File::PanelBytes(self->neurons), slots);
+                              : DownScratchBytes(Down::File::PanelBytes(self->neurons), slots,
+                                                 DownUnitsOfALine());
     uint64_t most = hidden > down ? hidden : down;
     if (Down::kNeuronMajorDown && StreamedScratchBytes(*self) > most) {
       most = StreamedScratchBytes(*self);
@@ -134,6 +135,12 @@ struct MoeFfn {
     return KL_OK;
   }
 
+  static constexpr int64_t DownUnitsOfALine() {
+    if constexpr (Down::kNeuronMajorDown) {
+      return NeuronMajorDown<typename Down::NeuronMajor>::kUnitsOfALine;
+    }
+    return 1;
+  }
   static bool NeuronMajorDownOf(const kl_run* run, const MoeState& self) {
     return Down::kNeuronMajorDown && !self.transposed &&
            run->operands[kMoeDown]->layout == KL_LAYOUT_PACKED;
@@ -265,7 +272,9 @@ KL_INLINE constexpr kl_kernel MoeKernel(const char* name, const kl_dtype* types,
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_MOE_FFN(plugin, stem, up, down, kernel_tolerance)                      \
+#define KL_MOE_FFN(plugin, stem, up, down, kernel_tolerance) \
+  KL_MOE_FFN_TABLE(plugin, stem, up, down, kernel_tolerance)
+#define KL_MOE_FFN_TABLE(plugin, stem, up, down, kernel_tolerance)                \
   namespace {                                                                     \
   const kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_I32, KL_TYPE_F32, up::kType,    \
                              up::kType,   down::kType, KL_TYPE_F32};              \

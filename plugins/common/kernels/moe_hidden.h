@@ -2,7 +2,7 @@
 //
 // A unit is 32 neurons of one expert for all its slots. A few slots: the gate rows of all
 // units at hand are streamed, then the up rows of the neurons that are not zero. More slots: both
-// matrices in panels of 16 rows (skipping neurons does not pay there: few are zero for all slots).
+// matrices in panels of kEngineRows rows (skipping neurons does not pay there: few are zero for all slots).
 // Either way h has the same bits.
 #ifndef PLUGINS_COMMON_KERNELS_MOE_HIDDEN_H_
 #define PLUGINS_COMMON_KERNELS_MOE_HIDDEN_H_
@@ -96,10 +96,8 @@ static inline void PanelHidden(const HiddenWork& work, const int32_t* slots, int
       const int64_t rows = Minimum(kEngineRows, count - half);
       const uint64_t at = (uint64_t)(first + half) * row_bytes;
       const auto keep = [&](float* products) {
-        return [=](int64_t s, const float* y16) {
-          float* out = products + s * kNeuronsPerUnit + half;
-          Store8(out, Load8(y16));
-          Store8(out + 8, Load8(y16 + 8));
+        return [=](int64_t s, const float* y) {
+          CopyRows(y, products + s * kNeuronsPerUnit + half);
         };
       };
       Engine::MultiplyRows(work.gate + at, rows, self.length, x, some, work.panel,

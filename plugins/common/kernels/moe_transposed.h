@@ -35,19 +35,22 @@ KL_INLINE void AddTile(const float* tile, int64_t stride, int64_t columns, const
                        int64_t neurons, float* sums) {
   const int active = ActiveMask(h, neurons);
   if (active == 0) return;
+  constexpr int kVectors = 64 / kWideLanes;
   for (int64_t c = 0; c < columns; c += 64) {
-    F8 sum[8];
+    FWide sum[kVectors];
 #pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) sum[i] = Load8(sums + c + 8 * i);
+    for (int i = 0; i < kVectors; ++i) sum[i] = LoadWide(sums + c + kWideLanes * i);
     for (int left = active; left != 0; left &= left - 1) {
       const int j = __builtin_ctz((unsigned)left);
-      const F8 v = Splat8(h[j]);
+      const FWide v = SplatWide(h[j]);
       const float* row = tile + j * stride + c;
 #pragma GCC unroll 8
-      for (int i = 0; i < 8; ++i) sum[i] = MultiplyAdd(v, Load8(row + 8 * i), sum[i]);
+      for (int i = 0; i < kVectors; ++i) {
+        sum[i] = MultiplyAddWide(v, LoadWide(row + kWideLanes * i), sum[i]);
+      }
     }
 #pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) Store8(sums + c + 8 * i, sum[i]);
+    for (int i = 0; i < kVectors; ++i) StoreWide(sums + c + kWideLanes * i, sum[i]);
   }
 }
 

@@ -1,4 +1,0 @@
-// op "matmul", weights Q6_K, the head of a language model; see matmul_head.h.
-#include "plugins/sparse_arm/matmul_head_neon.h"
-
-KL_HEAD_MATMUL(sparse_arm, matmul_q6_k_head_i8mm, FileHead<TypeQ6_K>);

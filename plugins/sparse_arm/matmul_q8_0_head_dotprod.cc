@@ -1,4 +1,0 @@
-// op "matmul", weights Q8_0, the head of a language model; see matmul_head.h.
-#include "plugins/sparse_arm/matmul_head_neon.h"
-
-KL_HEAD_MATMUL(sparse_arm, matmul_q8_0_head_dotprod, K8Head<K8Q8_0>);

@@ -1,5 +1,0 @@
-// op "ffn_segments", rows Q4_0; see ffn_segments.h.
-#include "plugins/common/kernels/ffn_segments.h"
-#include "plugins/sparse_x86/moe_formats_avx2.h"
-
-KL_FFN_SEGMENTS(sparse_x86, ffn_segments_q4_0_avx2, MoeQ4_0, 0.1f);

@@ -1,5 +1,0 @@
-// op "matmul", weights Q4_0, in the K8 layout; see matmul_k8_avx2.h.
-#include "plugins/common/table.h"
-#include "plugins/sparse_x86/matmul_k8_avx2.h"
-
-KL_K8_MATMUL(matmul_q4_0_avx2, "matmul_q4_0_avx2", K8Q4_0);

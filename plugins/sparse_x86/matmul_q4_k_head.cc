@@ -1,0 +1,4 @@
+// op "matmul", weights Q4_K, the head of a language model; see matmul_head.h.
+#include "plugins/sparse_x86/matmul_head_avx2.h"
+
+KL_HEAD_MATMUL(sparse_x86, KL_AT_LEVEL(matmul_q4_k_head), K8Head<K8Q4_K>);

@@ -1,4 +1,0 @@
-// op "matmul", weights Q4_K, the head of a language model; see matmul_head.h.
-#include "plugins/sparse_x86/matmul_head_avx2.h"
-
-KL_HEAD_MATMUL(sparse_x86, matmul_q4_k_head_avx2, K8Head<K8Q4_K>);

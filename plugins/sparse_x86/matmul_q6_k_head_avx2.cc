@@ -1,4 +1,0 @@
-// op "matmul", weights Q6_K, the head of a language model; see matmul_head.h.
-#include "plugins/sparse_x86/matmul_head_avx2.h"
-
-KL_HEAD_MATMUL(sparse_x86, matmul_q6_k_head_avx2, FileHead<TypeQ6_K>);

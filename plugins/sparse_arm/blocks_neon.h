@@ -200,11 +200,12 @@ struct TypeQ6_K {  // d s (q - 32), s for each 16 columns
   static constexpr kl_dtype kType = KL_TYPE_Q6_K;
   static constexpr int kTraits = kNarrowWeights | kHalvedScales;
   static constexpr int kGroupBytes = 210;
+  static constexpr int kOffset = 32;
   static KL_INLINE int8x16x2_t Load(const uint8_t* super, int j) {
     const int n = j / 4;
     const int m = j % 4;
     const uint8x16x2_t low = LoadBits(super + 64 * n + 32 * (m % 2), 4 * (m / 2), 15);
-    return TakeOff(WithHighBits(low, LoadBits(super + 128 + 32 * n, 2 * m, 3)), 32);
+    return TakeOff(WithHighBits(low, LoadBits(super + 128 + 32 * n, 2 * m, 3)), kOffset);
   }
   static KL_INLINE F8 Scales(const uint8_t* super) {
     return Splat8(HalfToFloat(LoadU16(super + 208)));
@@ -212,6 +213,46 @@ struct TypeQ6_K {  // d s (q - 32), s for each 16 columns
   static KL_INLINE F8 Minima(const uint8_t*) { return Zero8(); }
   static KL_INLINE int Half(const uint8_t* super, int j, int h) {
     return (int8_t)super[192 + 2 * j + h];
+  }
+  // Four blocks share their bytes: blocks 4n and 4n + 1 have the low nibbles, the next two the high
+  // ones, and a byte of high bits has two of each. Weights stay unsigned.
+  static KL_INLINE F8 Integers(const uint8_t* super, const ActivationGroup& a) {
+    const uint8x16_t six_bits = vdupq_n_u8(0x3f);
+    const uint8x16_t upper_two = vdupq_n_u8(0x30);
+    const int16x8_t scales = vreinterpretq_s16_u8(vld1q_u8(super + 192));
+    const int16x8_t half_scales[2] = {vshrq_n_s16(vshlq_n_s16(scales, 8), 8),
+                                      vshrq_n_s16(scales, 8)};
+    int32x4_t sums[2];
+#pragma GCC unroll 2
+    for (int n = 0; n < 2; ++n) {
+      int32x4_t half[2];
+#pragma GCC unroll 2
+      for (int h = 0; h < 2; ++h) {
+        const uint8x16_t first = vld1q_u8(super + 64 * n + 16 * h);
+        const uint8x16_t second = vld1q_u8(super + 64 * n + 32 + 16 * h);
+        const uint8x16_t high = vld1q_u8(super + 128 + 32 * n + 16 * h);
+        const uint8x16_t odd_high = vshrq_n_u8(high, 2);
+        uint8x16_t w[4];
+        w[2] = vsriq_n_u8(vandq_u8(high, upper_two), first, 4);
+        w[3] = vsriq_n_u8(vandq_u8(odd_high, upper_two), second, 4);
+        w[0] = vandq_u8(vsliq_n_u8(first, high, 4), six_bits);
+        w[1] = vandq_u8(vsliq_n_u8(second, odd_high, 4), six_bits);
+        int32x4_t p[4];
+#pragma GCC unroll 4
+        for (int m = 0; m < 4; ++m) {
+          const int at = 128 * n + 32 * m + 16 * h;
+          p[m] = Products16<true>(vreinterpretq_s8_u8(w[m]), vld1q_s8(a.natural + at),
+                                  vld1q_s32(HalvedInit(a) + at / 4));
+        }
+        half[h] = SumEach4(p[0], p[1], p[2], p[3]);
+      }
+      const int32x4_t low_scales =
+          n == 0 ? vmovl_s16(vget_low_s16(half_scales[0])) : vmovl_high_s16(half_scales[0]);
+      const int32x4_t high_scales =
+          n == 0 ? vmovl_s16(vget_low_s16(half_scales[1])) : vmovl_high_s16(half_scales[1]);
+      sums[n] = vmlaq_s32(vmulq_s32(half[0], low_scales), half[1], high_scales);
+    }
+    return {vcvtq_f32_s32(sums[0]), vcvtq_f32_s32(sums[1])};
   }
 };
 

@@ -6,6 +6,8 @@
 //   Scales(group)       lane j: scale of block j
 //   Minima(group)       lane j: what d_sum of block j is multiplied with  (kWithMinima)
 //   Half(group, j, h)   integer scale of half h of block j                (kHalvedScales)
+//   Integers(group, a)  lane j: product of block j, times its scales      (kHalvedScales)
+//   kOffset             that Integers() leaves to the activations' init   (kHalvedScales)
 // and FileRows<Type> makes of it what QuantisedEngine asks for.
 #ifndef PLUGINS_SPARSE_ARM_FILE_ROWS_NEON_H_
 #define PLUGINS_SPARSE_ARM_FILE_ROWS_NEON_H_
@@ -14,6 +16,30 @@
 
 namespace {
 
+// What types with and without halved scales do differently.
+template <class Type, bool kHalved>
+struct FileGroup {
+  static constexpr ActivationForm kForm = {kNatural, 0, false};
+  // Lane j: product of block j.
+  static KL_INLINE F8 Integers(const uint8_t* group, const ActivationGroup& a) {
+    int32x4_t p[8];
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; ++j) {
+      p[j] = Products32<(Type::kTraits & kNarrowWeights) != 0>(Type::Load(group, j),
+                                                               a.natural + 32 * j);
+    }
+    return {vcvtq_f32_s32(SumEach4(p[0], p[1], p[2], p[3])),
+            vcvtq_f32_s32(SumEach4(p[4], p[5], p[6], p[7]))};
+  }
+};
+template <class Type>
+struct FileGroup<Type, true> {
+  static constexpr ActivationForm kForm = {kNatural, Type::kOffset, true};
+  static KL_INLINE F8 Integers(const uint8_t* group, const ActivationGroup& a) {
+    return Type::Integers(group, a);
+  }
+};
+
 template <class Type>
 struct FileRows {
   static constexpr kl_dtype kType = Type::kType;
@@ -21,7 +47,7 @@ struct FileRows {
   static constexpr bool kNarrow = (Type::kTraits & kNarrowWeights) != 0;
   static constexpr bool kMinima = (Type::kTraits & kWithMinima) != 0;
   static constexpr bool kHalved = (Type::kTraits & kHalvedScales) != 0;
-  static constexpr ActivationForm kForm = {kNatural, 0, false};
+  static constexpr ActivationForm kForm = FileGroup<Type, kHalved>::kForm;
   // From here on, unpacking a panel costs less than multiplying rows one by one.
   static constexpr int64_t kTokensForPanel = 4;
 
@@ -34,22 +60,8 @@ struct FileRows {
     ::QuantiseBlock(x, kForm, group, j);
   }
 
-  // Four sums whose total is the product of block j.
-  static KL_INLINE int32x4_t MultiplyBlock(const uint8_t* group, int j, const int8_t* q) {
-    const int8x16x2_t w = Type::Load(group, j);
-    if (!kHalved) return Products32<kNarrow>(w, q);
-    const int32x4_t zero = vdupq_n_s32(0);
-    const int32x4_t low = Products16<kNarrow>(w.val[0], vld1q_s8(q), zero);
-    const int32x4_t high = Products16<kNarrow>(w.val[1], vld1q_s8(q + 16), zero);
-    return vmlaq_n_s32(vmulq_n_s32(low, Type::Half(group, j, 0)), high, Type::Half(group, j, 1));
-  }
-
   static KL_INLINE F8 AddGroup(const uint8_t* group, const ActivationGroup& a, F8 sum) {
-    int32x4_t p[8];
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; ++j) p[j] = MultiplyBlock(group, j, a.natural + 32 * j);
-    const F8 integers = {vcvtq_f32_s32(SumEach4(p[0], p[1], p[2], p[3])),
-                         vcvtq_f32_s32(SumEach4(p[4], p[5], p[6], p[7]))};
+    const F8 integers = FileGroup<Type, kHalved>::Integers(group, a);
     sum = MultiplyAdd(integers, Type::Scales(group) * Load8(a.d), sum);
     if (kMinima) sum = MultiplyAdd(Type::Minima(group), Load8(a.d_sum), sum);
     return sum;
@@ -110,11 +122,11 @@ struct FileRows {
       const int8x16x2_t w = Type::Load(group, j);
       PutColumns(panel, first + j, row, 0, w.val[0]);
       PutColumns(panel, first + j, row, 1, w.val[1]);
-      panel.scales[16 * (first + j) + row] = scales[j];
-      if (kMinima) panel.minima[16 * (first + j) + row] = minima[j];
+      PutScale(panel, first + j, row, scales[j]);
+      if (kMinima) PutMinimum(panel, first + j, row, minima[j]);
       if (kHalved) {
-        panel.halves[32 * (first + j) + row] = (int16_t)Type::Half(group, j, 0);
-        panel.halves[32 * (first + j) + 16 + row] = (int16_t)Type::Half(group, j, 1);
+        PutHalf(panel, first + j, row, 0, Type::Half(group, j, 0));
+        PutHalf(panel, first + j, row, 1, Type::Half(group, j, 1));
       }
     }
   }

@@ -6,7 +6,7 @@
 Compiles kernel files with the cross compiler and the flags of third_party/bazel/isa.bzl, takes the
 innermost loop with the most multiply-accumulates of each function, and asks llvm-mca for cycles.
 Run from the repository's root. Needs g++-aarch64-linux-gnu (third_party/install.sh --aarch64) and
-llvm (--dev); writes nothing but what --asm asks for.
+llvm-19 (apt-get install llvm-19: the one of --dev has no models of these processors); writes nothing but what --asm asks for.
 
 Columns:
   cycles / 32   cycles for 32 weights of one row and one token
@@ -17,6 +17,7 @@ Columns:
 """
 import argparse
 import collections
+import functools
 import os
 import re
 import subprocess
@@ -24,31 +25,39 @@ import sys
 
 FLAGS = ["-std=c++17", "-O2", "-DNDEBUG", "-fPIC", "-fno-exceptions", "-ffp-contract=off",
          "-ffunction-sections", "-fvisibility=hidden", "-fno-omit-frame-pointer",
-         "-fstack-protector", "-I."]
+         "-fstack-protector", "-mtune=cortex-a55", "-fno-peephole2", "-I."]
 LEVELS = {
     "neon": [],
     "dotprod": ["-march=armv8.2-a+dotprod"],
     "i8mm": ["-march=armv8.2-a+dotprod+i8mm"],
 }
-CPUS = {"cortex-a55": ("neon", "dotprod"),
-        "cortex-a76": ("neon", "dotprod"),
-        "cortex-x2": ("neon", "dotprod", "i8mm")}
+# Processor: llvm's model of it, the levels of interest. Neoverse N1 is a Cortex-A76; of the models with i8mm, Neoverse V2 is
+# nearest to a Cortex-X2: four vector units.
+CPUS = {"cortex-a55": ("cortex-a55", ("neon", "dotprod")),
+        "cortex-a76": ("neoverse-n1", ("neon", "dotprod")),
+        "cortex-x2": ("neoverse-v2", ("neon", "dotprod", "i8mm"))}
 # File stem, a part of the function's name, what it is, bytes of 32 weights.
 LOOPS = [
-    ("moe_ffn_q4_0", "12StreamHidden.*6K8Rows.*6K8Q4_0", "q4_0, one token", 18),
-    ("moe_ffn_q8_0", "12StreamHidden.*6K8Rows.*6K8Q8_0", "q8_0, one token", 34),
-    ("moe_ffn_q4_k", "12StreamHidden.*6K8Rows.*6K8Q4_K", "q4_K, one token", 18),
-    ("moe_ffn_q6_k", "12StreamHidden.*8FileRows.*8TypeQ6_K", "q6_K, one token", 26.25),
+    ("matmul_q4_0", "8MultiplyIS9_EE", "q4_0, one token", 18),
+    ("matmul_q8_0", "8MultiplyIS9_EE", "q8_0, one token", 34),
+    ("matmul_q4_k", "8MultiplyIS9_EE", "q4_K, one token", 18),
+    ("matmul_q6_k", "8MultiplyIS5_EE", "q6_K, one token", 26.25),
     ("matmul_q4_0", "MultiplyPanelTileILi1ELi%TE", "q4_0, %T tokens", 0),
     ("matmul_q8_0", "MultiplyPanelTileILi0ELi%TE", "q8_0, %T tokens", 0),
+    ("matmul_q4_k", "MultiplyPanelTileILi3ELi%TE", "q4_K, %T tokens", 0),
+    ("matmul_q6_k", "MultiplyPanelTileILi5ELi%TE", "q6_K, %T tokens", 0),
     ("moe_ffn_q4_0", "11NeuronMajor8AddGroup", "q4_0 down, active neurons", 18),
+    ("attention_f16", "10ScoreChunkINS_6F16RowEEE", "attention, 6 queries x 2 keys", 0),
+    ("attention_f16", "8SumChunkINS_6F16RowEEE", "attention, 6 queries x 16 columns", 0),
 ]
+ONE_LEVEL = {"moe_ffn_q4_0", "attention_f16"}  # the same code at every level
 # Multiply-accumulates of one instruction.
 PRODUCTS = [(r"smmla", 32), (r"sdot", 16), (r"sml[as]l2?|smull2?", 8), (r"fmla", 4)]
 MULTIPLY = re.compile(r"(smmla|sdot|smlal2?|smull2?|fmla)$")
 LOAD = re.compile(r"(ld1r?|ldp|ldr|ldu?rb?|ldrh|ld1)$")
 
 
+@functools.lru_cache(maxsize=None)
 def compile_to_asm(stem, level):
     source = "plugins/sparse_arm/%s_%s.cc" % (stem, level)
     command = ["aarch64-linux-gnu-g++", *FLAGS, *LEVELS[level], "-S", "-o", "-", source]
@@ -105,7 +114,7 @@ def innermost_loops(lines):
 
 def mca(lines, cpu):
     text = "\n".join(l for l in lines if not re.match(r"\s*(\.(?!L)|//|#)", l)) + "\n"
-    command = ["llvm-mca", "-mtriple=aarch64", "-mcpu=" + cpu, "-mattr=+dotprod,+i8mm,+fp-armv8",
+    command = ["llvm-mca-19", "-mtriple=aarch64", "-mcpu=" + cpu, "-mattr=+dotprod,+i8mm,+fp-armv8",
                "-iterations=50", "-resource-pressure=true", "-instruction-info=false"]
     out = subprocess.run(command, input=text, check=True, capture_output=True, text=True).stdout
     cycles = int(re.search(r"Total Cycles:\s+(\d+)", out).group(1)) / 50
@@ -126,9 +135,9 @@ def main():
     print("|---|---|---|---|---|---|---|---|---|")
     for stem, pattern, title, bytes_of_32 in LOOPS:
         for level in LEVELS:
-            if stem == "moe_ffn_q4_0" and "AddGroup" in pattern and level != "neon":
-                continue  # the same code at every level
-            tokens = "2" if level == "neon" else "4"
+            if stem in ONE_LEVEL and level != "neon":
+                continue
+            tokens = "4" if level == "dotprod" else "2"
             wanted = re.compile(pattern.replace("%T", tokens))
             bodies = [body for name, lines in functions_of(compile_to_asm(stem, level)).items()
                       if wanted.search(name) for body in innermost_loops(lines)]
@@ -143,11 +152,11 @@ def main():
                     file.write("\n".join(body) + "\n")
             code = [l for l in body if mnemonic(l) and not mnemonic(l).startswith(".")]
             needed = [l for l in code if MULTIPLY.match(mnemonic(l)) or LOAD.match(mnemonic(l))]
-            for cpu, levels in CPUS.items():
+            for cpu, (model, levels) in CPUS.items():
                 if level not in levels:
                     continue
-                cycles, _, port = mca(code, cpu)
-                _, bound, _ = mca(needed, cpu)
+                cycles, _, port = mca(code, model)
+                _, bound, _ = mca(needed, model)
                 blocks = products / 32
                 drawn = "%.1f" % (bytes_of_32 * blocks / cycles) if bytes_of_32 else "-"
                 print("| %s | %s | %.1f | %s | %.2f | %.2f | %.2f | %s | %s |" % (

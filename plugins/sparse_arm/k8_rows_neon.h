@@ -7,6 +7,7 @@
 
 #include "plugins/common/kernels/k8_layout.h"
 #include "plugins/sparse_arm/blocks_neon.h"
+#include "plugins/sparse_arm/k8_products_neon.h"
 
 namespace {
 
@@ -50,89 +51,32 @@ struct K8Rows {
     ::QuantiseBlock(x, kForm, group, j);
   }
 
-  // Products of 256 columns: lane j of the pair belongs to block j. Half `h` of each vector.
-#if KL_ARM_DOTPROD
-  static KL_INLINE int32x4_t MultiplyHalf(const uint8_t* packed, const ActivationGroup& a, int h) {
-    const int8_t* q = a.q + 16 * h;
-    const uint8_t* p = packed + 16 + 16 * h;
-    if (!kNibbles) {
-      int32x4_t even = vdupq_n_s32(0);
-      int32x4_t odd = vdupq_n_s32(0);
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
-        even = vdotq_s32(even, vld1q_s8((const int8_t*)p + 64 * i), vld1q_s8(q + 64 * i));
-        odd = vdotq_s32(odd, vld1q_s8((const int8_t*)p + 64 * i + 32), vld1q_s8(q + 64 * i + 32));
-      }
-      return vaddq_s32(even, odd);
-    }
-    const uint8x16_t low_half = vdupq_n_u8(15);
-    int32x4_t even = vld1q_s32(a.init + 4 * h);
-    int32x4_t odd = vdupq_n_s32(0);
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
-      const uint8x16_t v = vld1q_u8(p + 32 * i);
-      const int8x16_t low = vreinterpretq_s8_u8(vandq_u8(v, low_half));
-      const int8x16_t high = vreinterpretq_s8_u8(vshrq_n_u8(v, 4));
-      even = vdotq_s32(even, low, vld1q_s8(q + 64 * i));
-      odd = vdotq_s32(odd, high, vld1q_s8(q + 64 * i + 32));
-    }
-    return vaddq_s32(even, odd);
+  static KL_INLINE F8 AddGroup(const K8Sums& sums, const uint8_t* packed, const ActivationGroup& a,
+                               F8 sum) {
+    const F8 integers = {TakeBiasOff(sums.half[0]), TakeBiasOff(sums.half[1])};
+    sum = MultiplyAdd(integers, Format::Scales(packed) * Load8(a.d), sum);
+    if (kMinima) sum = MultiplyAdd(Format::Minima(packed), Load8(a.d_sum), sum);
+    return sum;
   }
-#else
-  static KL_INLINE int32x4_t MultiplyHalf(const uint8_t* packed, const ActivationGroup& a, int h) {
-    const int8_t* q = a.q + 16 * h;
-    const uint8_t* p = packed + 16 + 16 * h;
-    if (!kNibbles) {
-      int32x4_t first = vdupq_n_s32(0);  // two lanes each of blocks 0 and 1
-      int32x4_t second = vdupq_n_s32(0);
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
-        const int8x16_t v = vld1q_s8((const int8_t*)p + 64 * i);
-        const int8x16_t w = vld1q_s8((const int8_t*)p + 64 * i + 32);
-        const int8x16_t x = vld1q_s8(q + 64 * i);
-        const int8x16_t z = vld1q_s8(q + 64 * i + 32);
-        // Two products of any bytes fit: 2 * 128 * 127.
-        const int16x8_t low = vmull_s8(vget_low_s8(v), vget_low_s8(x));
-        const int16x8_t high = vmull_high_s8(v, x);
-        first = vpadalq_s16(first, vmlal_s8(low, vget_low_s8(w), vget_low_s8(z)));
-        second = vpadalq_s16(second, vmlal_high_s8(high, w, z));
-      }
-      return vpaddq_s32(first, second);
-    }
-    const uint8x16_t low_half = vdupq_n_u8(15);
-    // Eight products of a nibble fit 16 bits: 8 * 15 * 127 = 15,240.
-    int16x8_t first = vdupq_n_s16(0);
-    int16x8_t second = vdupq_n_s16(0);
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
-      const uint8x16_t v = vld1q_u8(p + 32 * i);
-      const int8x16_t low = vreinterpretq_s8_u8(vandq_u8(v, low_half));
-      const int8x16_t high = vreinterpretq_s8_u8(vshrq_n_u8(v, 4));
-      const int8x16_t x = vld1q_s8(q + 64 * i);
-      const int8x16_t z = vld1q_s8(q + 64 * i + 32);
-      first = vmlal_s8(first, vget_low_s8(low), vget_low_s8(x));
-      second = vmlal_high_s8(second, low, x);
-      first = vmlal_s8(first, vget_low_s8(high), vget_low_s8(z));
-      second = vmlal_high_s8(second, high, z);
-    }
-    return vaddq_s32(vpaddq_s32(vpaddlq_s16(first), vpaddlq_s16(second)),
-                     vld1q_s32(a.init + 4 * h));
-  }
-#endif
 
+  // A group's floats are added while the next group's products are under way.
   static KL_INLINE float Dot(const uint8_t* row, int64_t blocks, const ActivationGroup* a,
                              const uint8_t* ahead) {
+    using Products = K8Products<kNibbles>;
     F8 sum = Zero8();
     const int64_t groups = blocks / 8;
+    K8First first = Products::Load(row + 16, a->q);
+    K8Sums before = {};
     for (int64_t g = 0; g < groups; ++g, row += kGroupBytes, ahead += kGroupBytes, ++a) {
 #pragma GCC unroll 8
       for (int line = 0; line < kGroupBytes; line += 64) Prefetch(ahead + line);
-      const F8 integers = {vcvtq_f32_s32(MultiplyHalf(row, *a, 0)),
-                           vcvtq_f32_s32(MultiplyHalf(row, *a, 1))};
-      sum = MultiplyAdd(integers, Format::Scales(row) * Load8(a->d), sum);
-      if (kMinima) sum = MultiplyAdd(Format::Minima(row), Load8(a->d_sum), sum);
+      const int64_t step = g + 1 < groups ? 1 : 0;  // the last group loads itself again
+      const K8Sums sums = Products::Multiply(row + 16, a->q, row + step * kGroupBytes + 16,
+                                             a[step].q, a->init, &first);
+      if (g > 0) sum = AddGroup(before, row - kGroupBytes, a[-1], sum);
+      before = sums;
     }
-    return SumAcross(sum);
+    return SumAcross(AddGroup(before, row - kGroupBytes, a[-1], sum));
   }
 
   // Eight blocks of one row into a panel.
@@ -166,8 +110,8 @@ struct K8Rows {
     if (kMinima) Store8(minima, Format::Minima(packed));
 #pragma GCC unroll 8
     for (int j = 0; j < 8; ++j) {
-      panel.scales[16 * (block + j) + row] = scales[j];
-      if (kMinima) panel.minima[16 * (block + j) + row] = minima[j];
+      PutScale(panel, block + j, row, scales[j]);
+      if (kMinima) PutMinimum(panel, block + j, row, minima[j]);
     }
   }
 

@@ -122,8 +122,10 @@ struct NeuronMajor : NeuronMajorLayout {
     const bool high = first % kChunkOutputs >= 32;
     const uint8_t* group = matrix;
     for (int64_t g = 0; g < groups; ++g, group += GroupBytes(outputs)) {
-      Store8(panel.scales + 16 * g, LoadHalf8(group + 2 * first));
-      Store8(panel.scales + 16 * g + 8, LoadHalf8(group + 2 * first + 16));
+      float scales[kPanelRows];
+      Store8(scales, LoadHalf8(group + 2 * first));
+      Store8(scales + 8, LoadHalf8(group + 2 * first + 16));
+      for (int r = 0; r < kPanelRows; ++r) PutScale(panel, g, r, scales[r]);
       const uint8_t* row = group + ScaleBytes(outputs) + first / kChunkOutputs * 32 + first % 32;
       for (int part = 0; part < 2; ++part) {
         // Byte r of v[j]: neuron 16 * part + j of output first + r, and after the transpose byte j

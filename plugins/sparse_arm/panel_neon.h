@@ -1,14 +1,15 @@
 // Many tokens: 16 rows are unpacked once for all tokens of a batch, then multiplied in tiles.
 //
-//   bytes   [block][512] int8                   see tile_neon.h
+//   bytes   [block][512] int8                   see tile_neon.h, also for the order of the floats
 //   scales  [block][16] f32, and where the type has them
 //   minima  [block][16] f32                     added as minimum * (scale * sum of activations)
-//   halves  [block][2][16] int16                integer scale of columns 0..15 and 16..31
+//   halves  [block][2][16] f32                  whole-numbered scales of columns 0..15 and 16..31
 //
 // Numbers: every output keeps eight partial sums, one for the blocks j, j + 8, j + 16, ...; each
 // block adds fma(integer dot product, weight scale * activation scale). They are summed at the end
-// in the order of SumAcross. The one-token kernels hold the same eight sums in the lanes of an F8:
-// an output has the same bits whatever the number of tokens, and the bits that x86 gives.
+// in the order of SumAcross. A tile takes them one after the other, so that each stays in
+// registers. The one-token kernels hold the same eight sums in the lanes of an F8: an output has
+// the same bits whatever the number of tokens, and the bits that x86 gives.
 #ifndef PLUGINS_SPARSE_ARM_PANEL_NEON_H_
 #define PLUGINS_SPARSE_ARM_PANEL_NEON_H_
 
@@ -22,16 +23,18 @@ struct Panel {
   int8_t* bytes;
   float* scales;
   float* minima;
-  int16_t* halves;
+  float* halves;
 };
 
-KL_INLINE uint64_t PanelBytes(int64_t blocks) { return (uint64_t)blocks * (512 + 2 * 64 + 64); }
+KL_INLINE uint64_t PanelBytes(int64_t blocks) {
+  return (uint64_t)blocks * (512 + 4 * kFactorsOfBlock * sizeof(float));
+}
 KL_INLINE Panel PanelAt(void* memory, int64_t blocks) {
   Panel panel;
   panel.bytes = (int8_t*)memory;
   panel.scales = (float*)(panel.bytes + blocks * 512);
-  panel.minima = panel.scales + blocks * 16;
-  panel.halves = (int16_t*)(panel.minima + blocks * 16);
+  panel.minima = panel.scales + blocks * kFactorsOfBlock;
+  panel.halves = panel.minima + blocks * kFactorsOfBlock;
   return panel;
 }
 
@@ -63,67 +66,122 @@ KL_INLINE void PutBlocks(const Panel& panel, int64_t block, int64_t row, int ste
   vst1q_lane_s32((int32_t*)(bytes + 1536), v, 3);
 }
 
+// Scale and minimum of a row in a block, and the two scales of its halves.
+KL_INLINE void PutScale(const Panel& panel, int64_t block, int64_t row, float scale) {
+  PutFactor(panel.scales + block * kFactorsOfBlock, row, scale);
+}
+KL_INLINE void PutMinimum(const Panel& panel, int64_t block, int64_t row, float minimum) {
+  PutFactor(panel.minima + block * kFactorsOfBlock, row, minimum);
+}
+KL_INLINE void PutHalf(const Panel& panel, int64_t block, int64_t row, int half, int scale) {
+  PutFactor(panel.halves + (2 * block + half) * kFactorsOfBlock, row, (float)scale);
+}
+
+// sums[v] for a tile of kTokens tokens and the rows from `row` on: block `first` and every eighth
+// after it.
+template <int kTraits, int kTokens>
+KL_INLINE void SumEveryEighth(const Panel& panel, int64_t row, int64_t first, int64_t blocks,
+                              const ActivationGroup* const* tokens, float* sums) {
+  constexpr bool kNarrow = (kTraits & kNarrowWeights) != 0;
+  constexpr bool kMinima = (kTraits & kWithMinima) != 0;
+  constexpr bool kHalved = (kTraits & kHalvedScales) != 0;
+  constexpr int kVectors = TileVectors(kTokens);
+  constexpr int kFactors = kTokenFactors < kTokens ? kTokenFactors : kTokens;
+  const int64_t factors_row = row * (kFactorsOfBlock / kPanelRows);
+  float32x4_t sum[kVectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < kVectors; ++v) sum[v] = vdupq_n_f32(0.0f);
+  const int8_t* w = panel.bytes + first * 512 + PanelOffset(row, 0);
+  const float* scales = panel.scales + first * kFactorsOfBlock + factors_row;
+  const float* minima = panel.minima + first * kFactorsOfBlock + factors_row;
+  const float* halves = panel.halves + 2 * first * kFactorsOfBlock + factors_row;
+  const ActivationGroup* group[kTokens];
+#pragma GCC unroll 4
+  for (int t = 0; t < kTokens; ++t) group[t] = tokens[t];
+  FirstRows rows = LoadFirstRows(w);
+  for (int64_t b = first; b < blocks; b += 8) {
+    const int8_t* next = b + 8 < blocks ? w + 8 * 512 : w;
+    const int8_t* q[kTokens];
+    const float* d[kTokens];
+    const float* d_sum[kTokens];
+#pragma GCC unroll 4
+    for (int t = 0; t < kTokens; ++t) {
+      q[t] = group[t]->natural + 32 * first;
+      d[t] = group[t]->d;
+      d_sum[t] = group[t]->d_sum;
+      ++group[t];
+    }
+    float32x4_t numbers[kVectors];
+    int32x4_t integers[kVectors];
+    if (kHalved) {
+      // Whole numbers below 2^24: exact.
+      MultiplyTile<kNarrow, kTokens, 0, 1>(w, next, q, &rows, integers);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) {
+        numbers[v] = vmulq_f32(TakeBiasOff(integers[v]), FactorsOf(halves, v));
+      }
+      MultiplyTile<kNarrow, kTokens, 1, 2>(w, next, q, &rows, integers);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) {
+        numbers[v] =
+            vfmaq_f32(numbers[v], TakeBiasOff(integers[v]), FactorsOf(halves + kFactorsOfBlock, v));
+      }
+    } else {
+      MultiplyTile<kNarrow, kTokens, 0, 2>(w, next, q, &rows, integers);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) numbers[v] = TakeBiasOff(integers[v]);
+    }
+    TokenFactor scale[kFactors];
+    TokenFactor total[kFactors];
+#pragma GCC unroll 4
+    for (int t = 0; t < kFactors; ++t) {
+      scale[t] = TokenFactorOf<kTokens>(d, first, t);
+      if (kMinima) total[t] = TokenFactorOf<kTokens>(d_sum, first, t);
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      sum[v] = vfmaq_f32(sum[v], numbers[v], Times(FactorsOf(scales, v), scale[TokenOf(v)]));
+      if (kMinima) sum[v] = AddTimes(sum[v], FactorsOf(minima, v), total[TokenOf(v)]);
+    }
+    w = next;
+    scales += 8 * kFactorsOfBlock;
+    minima += 8 * kFactorsOfBlock;
+    halves += 16 * kFactorsOfBlock;
+  }
+#pragma GCC unroll 8
+  for (int v = 0; v < kVectors; ++v) vst1q_f32(sums + 4 * v, sum[v]);
+}
+
 // y[t][row] for kTokens tokens and 16 rows. kTraits: of WeightTraits.
 template <int kTraits, int kTokens>
 static inline __attribute__((noinline)) void MultiplyPanelTile(const Panel& panel, int64_t blocks,
                                                                const ActivationGroup* const* tokens,
                                                                float* y) {
-  constexpr bool kNarrow = (kTraits & kNarrowWeights) != 0;
-  constexpr bool kMinima = (kTraits & kWithMinima) != 0;
-  constexpr bool kHalved = (kTraits & kHalvedScales) != 0;
-  alignas(64) float sums[8][kTokens][16];
-  memset(sums, 0, sizeof sums);
-  const int8_t* w = panel.bytes;
-  const float* scales = panel.scales;
-  for (int64_t b = 0; b < blocks; ++b, w += 512, scales += 16) {
-    const int64_t j = b % 8;
-    const ActivationGroup* group[kTokens];
-    const int8_t* q[kTokens];
-#pragma GCC unroll 4
-    for (int t = 0; t < kTokens; ++t) {
-      group[t] = tokens[t] + b / 8;
-      q[t] = group[t]->natural + 32 * j;
+  constexpr int kVectors = TileVectors(kTokens);
+  for (int64_t row = 0; row < kPanelRows; row += kPanelTileRows) {
+    alignas(64) float sums[8][4 * kVectors];
+    for (int64_t j = 0; j < 8; ++j) {
+      SumEveryEighth<kTraits, kTokens>(panel, row, j, blocks, tokens, sums[j]);
     }
-    int32x4_t integers[kTokens][4];
-    if (kHalved) {
-      int32x4_t high[kTokens][4];
-      MultiplyTile<kNarrow, kTokens, 0, 1>(w, q, integers);
-      MultiplyTile<kNarrow, kTokens, 1, 2>(w, q, high);
-#pragma GCC unroll 4
-      for (int r = 0; r < 4; ++r) {
-        const int32x4_t first = vmovl_s16(vld1_s16(panel.halves + 32 * b + 4 * r));
-        const int32x4_t second = vmovl_s16(vld1_s16(panel.halves + 32 * b + 16 + 4 * r));
-#pragma GCC unroll 4
-        for (int t = 0; t < kTokens; ++t) {
-          integers[t][r] = vmlaq_s32(vmulq_s32(integers[t][r], first), high[t][r], second);
-        }
-      }
-    } else {
-      MultiplyTile<kNarrow, kTokens, 0, 2>(w, q, integers);
-    }
-#pragma GCC unroll 4
-    for (int r = 0; r < 4; ++r) {
-      const float32x4_t scale = vld1q_f32(scales + 4 * r);
-      const float32x4_t minimum = vld1q_f32(panel.minima + 16 * b + 4 * r);
-#pragma GCC unroll 4
-      for (int t = 0; t < kTokens; ++t) {
-        float* place = &sums[j][t][4 * r];
-        float32x4_t v = vfmaq_f32(vld1q_f32(place), vcvtq_f32_s32(integers[t][r]),
-                                  vmulq_n_f32(scale, group[t]->d[j]));
-        if (kMinima) v = vfmaq_n_f32(v, minimum, group[t]->d_sum[j]);
-        vst1q_f32(place, v);
-      }
-    }
-  }
-  for (int t = 0; t < kTokens; ++t) {
-#pragma GCC unroll 2
-    for (int r = 0; r < 2; ++r) {
-      F8 lane[8];
+    float32x4_t total[kVectors];
 #pragma GCC unroll 8
-      for (int j = 0; j < 8; ++j) lane[j] = Load8(&sums[j][t][8 * r]);
-      const F8 even = (lane[0] + lane[4]) + (lane[2] + lane[6]);
-      const F8 odd = (lane[1] + lane[5]) + (lane[3] + lane[7]);
-      Store8(y + 16 * t + 8 * r, even + odd);
+    for (int v = 0; v < kVectors; ++v) {
+      float32x4_t lane[8];
+#pragma GCC unroll 8
+      for (int j = 0; j < 8; ++j) lane[j] = vld1q_f32(&sums[j][4 * v]);
+      total[v] = vaddq_f32(vaddq_f32(vaddq_f32(lane[0], lane[4]), vaddq_f32(lane[2], lane[6])),
+                           vaddq_f32(vaddq_f32(lane[1], lane[5]), vaddq_f32(lane[3], lane[7])));
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+#if KL_ARM_I8MM
+      // Two vectors are four rows of both tokens.
+      if (v % 2 == 1) continue;
+      vst1q_f32(y + 2 * v, vuzp1q_f32(total[v], total[v + 1]));
+      if (kTokens == 2) vst1q_f32(y + kPanelRows + 2 * v, vuzp2q_f32(total[v], total[v + 1]));
+#else
+      vst1q_f32(y + kPanelRows * TokenOf(v) + row + v % (kPanelTileRows / 4) * 4, total[v]);
+#endif
     }
   }
 }

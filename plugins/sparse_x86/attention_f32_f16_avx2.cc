@@ -1,5 +1,4 @@
-// op "attention", f32 keys and f16 values; see attention_avx2.h.
-#include "plugins/common/table.h"
-#include "plugins/sparse_x86/attention_avx2.h"
+// op "attention", f32 keys and f16 values; see attention.h.
+#include "plugins/common/kernels/attention.h"
 
-KL_ATTENTION(attention_f32_f16_avx2, "attention_f32_f16_avx2", F32Row, F16Row);
+KL_ATTENTION(sparse_x86, attention_f32_f16_avx2, F32Row, F16Row);

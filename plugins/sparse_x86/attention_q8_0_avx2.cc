@@ -1,5 +1,4 @@
-// op "attention", q8_0 cache; see attention_avx2.h.
-#include "plugins/common/table.h"
-#include "plugins/sparse_x86/attention_avx2.h"
+// op "attention", q8_0 cache; see attention.h.
+#include "plugins/common/kernels/attention.h"
 
-KL_ATTENTION(attention_q8_0_avx2, "attention_q8_0_avx2", Q8Row, Q8Row);
+KL_ATTENTION(sparse_x86, attention_q8_0_avx2, Q8Row, Q8Row);

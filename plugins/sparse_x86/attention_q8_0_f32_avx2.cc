@@ -1,5 +1,4 @@
-// op "attention", q8_0 keys and f32 values; see attention_avx2.h.
-#include "plugins/common/table.h"
-#include "plugins/sparse_x86/attention_avx2.h"
+// op "attention", q8_0 keys and f32 values; see attention.h.
+#include "plugins/common/kernels/attention.h"
 
-KL_ATTENTION(attention_q8_0_f32_avx2, "attention_q8_0_f32_avx2", Q8Row, F32Row);
+KL_ATTENTION(sparse_x86, attention_q8_0_f32_avx2, Q8Row, F32Row);

@@ -1,17 +1,19 @@
 // op "attention" over a cache, full or ring: grouped queries, optional sliding window.
 //
 //   q f32 [T, Hq*L]   k, v f32 [T, Hkv*L]   positions i32 [T], consecutive
-//   k_cache, v_cache f16 or f32 [Hkv, rows, L]     y f32 [T, Hq*L]
+//   k_cache, v_cache f32, f16 or q8_0 [Hkv, rows, L]     y f32 [T, Hq*L]
 //
-// Phase 0 stores k and v at row position % rows (units: tokens). Phase 1 attends (units: blocks of
-// 16 tokens of one query head; neighbouring units of one kv head are computed together). Keys are
-// visited in tiles of 32 positions whose borders are multiples of 32: a tile is widened to f32 once
-// for all queries that see it, then each query updates its own maximum, sum and weighted values
-// (online softmax, arXiv 2205.14135). What a query computes depends on its own position only, so
-// its output has the same bits for every batch size and number of threads.
+// A query walks through chunks of 256 positions whose borders are multiples of 256. In each it has
+// its own maximum, sum of weights and sum of weighted values; these are merged in the order of the
+// chunks (online softmax, arXiv 2205.14135). Nothing in a chunk depends on what came before or on
+// other queries, so an output has the same bits for every batch size and number of threads.
 //
-// Used by sparse_arm. sparse_x86 has kernels of its own, in blocks of queries and chunks of 256
-// keys, which are to replace these.
+// Many tokens: phase 0 stores k and v at row position % rows (units: tokens), phase 1 attends.
+//   Units are blocks of tokens x the query heads of one kv head: up to 96 queries share each tile
+//   of 32 keys or values, which is widened to f32 once.
+// One token: phase 0 attends, a unit being a kv head x one chunk; the new row is read from a copy
+//   and stored by one of the units. Phase 1, if there are several chunks, merges them for each
+//   head. Keys and values are read where they lie.
 //
 // Shapes: L a multiple of 8, at most 256; others are refused.
 #ifndef PLUGINS_COMMON_KERNELS_ATTENTION_H_
@@ -19,52 +21,63 @@
 
 #include <math.h>
 
-#include "plugins/common/kernels/activation_functions.h"
+#include "plugins/common/kernels/attention_chunk.h"
 #include "plugins/common/kernels/entry.h"
 #include "plugins/common/table.h"
 
 namespace {
 
-enum { kQ, kK, kV, kPositions, kKCache, kVCache, kY };
-
 constexpr int64_t kLargestHead = 256;
-constexpr int64_t kTokensPerUnit = 16;
-constexpr int64_t kTileKeys = 32;
-constexpr int64_t kLargestGroup = 8;  // query heads computed together
+constexpr int64_t kMostTokens = 32;  // of a unit: more would see too many keys in vain
 
-struct State {
-  int64_t length;  // L
-  int64_t window;
-  int64_t query_heads;
-  int64_t kv_heads;
-  int64_t rows;
-  float scale;
+// How a run is shared out. Units are (kv head, chunk, part) of one token, else (block, kv head,
+// part).
+struct Shares {
+  int64_t block_tokens;
+  int64_t block_count;
+  int64_t first_chunk;
+  int64_t chunk_count;  // that are computed apart from each other; 1 for many tokens
+  int64_t part_heads;   // query heads of a unit
+  int64_t part_count;   // of the query heads of a kv head
 };
 
-// One query on its way through the keys. Followed by L weighted values in the worker's scratch.
-struct Query {
-  const float* q;
-  float* y;
-  float* values;
-  int64_t first;  // positions that it sees
-  int64_t last;
-  float maximum;
-  float total;
-};
-
-struct WorkerScratch {
-  float* keys;    // [32][L]
-  float* values;  // [32][L]
-  float* sums;    // [group * 16][L]
-};
-
-WorkerScratch WorkerScratchAt(void* memory, int64_t length) {
-  WorkerScratch scratch;
-  scratch.keys = (float*)memory;
-  scratch.values = scratch.keys + kTileKeys * length;
-  scratch.sums = scratch.values + kTileKeys * length;
-  return scratch;
+int64_t FirstSeen(const State& self, int64_t position) {
+  return self.window > 0 ? Maximum(0, position - self.window + 1) : 0;
 }
+
+// Whether all that these tokens see is there once the last one is stored.
+bool CacheHolds(const State& self, const int32_t* positions, int64_t tokens) {
+  return positions[0] >= 0 && positions[tokens - 1] - FirstSeen(self, positions[0]) < self.rows &&
+         positions[tokens - 1] - positions[0] == tokens - 1;
+}
+
+// Requires CacheHolds().
+Shares SharesOf(const State& self, const int32_t* positions, int64_t tokens) {
+  const int64_t group = self.query_heads / self.kv_heads;
+  Shares shares;
+  shares.block_tokens = Maximum(1, Minimum(kMostTokens, kMostQueries / group));
+  shares.block_count = CeilDivide(tokens, shares.block_tokens);
+  shares.first_chunk = 0;
+  shares.chunk_count = 1;
+  if (tokens == 1) {
+    shares.first_chunk = FirstSeen(self, positions[0]) / kChunkKeys;
+    shares.chunk_count = positions[0] / kChunkKeys - shares.first_chunk + 1;
+  }
+  const int64_t units = shares.block_count * shares.chunk_count * self.kv_heads;
+  const int64_t parts = Maximum(CeilDivide(self.threads, units), CeilDivide(group, kMostQueries));
+  shares.part_heads = CeilDivide(group, Minimum(group, parts));
+  shares.part_count = CeilDivide(group, shares.part_heads);
+  return shares;
+}
+
+// What one query has of one chunk, for phase 1 of one token: L sums, the maximum, the total.
+int64_t PartialLength(const State& self) { return self.length + 8; }
+float* PartialAt(const kl_run* run, const State& self, int64_t chunk, int64_t head) {
+  return (float*)run->scratch + (chunk * self.query_heads + head) * PartialLength(self);
+}
+
+// Floats that a row of any type fits in.
+int64_t NewestLength(const State& self) { return RoundUp(self.length, 32); }
 
 kl_code Supports(const kl_node* node, kl_error* error) {
   const int64_t length = kl_attribute_int(node, "head_length", 0);
@@ -72,6 +85,17 @@ kl_code Supports(const kl_node* node, kl_error* error) {
   return kl_fail(error, KL_UNSUPPORTED,
                  "%s (attention): head_length %lld is no multiple of 8 up to %lld", NameOf(node),
                  (long long)length, (long long)kLargestHead);
+}
+
+// [kv_heads, rows, length], rows filled up to whole blocks.
+kl_code ExpectCache(const kl_node* node, int operand, const State& self, kl_error* error) {
+  const kl_tensor* cache = node->operands[operand];
+  const int64_t block = kl_dtype_info_of(cache->type).block_elements;
+  KL_TRY(ExpectSame(node, "rank of a cache", 3, cache->rank, error));
+  KL_TRY(ExpectSame(node, "heads of a cache", self.kv_heads, cache->shape[0], error));
+  KL_TRY(ExpectSame(node, "rows of a cache", self.rows, cache->shape[1], error));
+  return ExpectSame(node, "row length of a cache", RoundUp(self.length, block), cache->shape[2],
+                    error);
 }
 
 kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements* requirements,
@@ -84,7 +108,6 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   self->scale = (float)kl_attribute_float(node, "scale", 1.0 / sqrt((double)self->length));
   const kl_tensor* cache = node->operands[kKCache];
   KL_TRY(ExpectSame(node, "rank of the cache", 3, cache->rank, error));
-  KL_TRY(ExpectSame(node, "head length of the cache", self->length, cache->shape[2], error));
   self->kv_heads = cache->shape[0];
   self->rows = cache->shape[1];
   const int64_t tokens = RowsOf(node->operands[kQ]);
@@ -95,9 +118,10 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
                    NameOf(node), (long long)LastOf(node->operands[kQ]), (long long)self->kv_heads,
                    (long long)self->length);
   }
+  self->threads = Maximum(1, node->thread_count);
   self->query_heads = LastOf(node->operands[kQ]) / self->length;
-  KL_TRY(ExpectSame(node, "elements of v_cache", kl_element_count(cache),
-                    kl_element_count(node->operands[kVCache]), error));
+  KL_TRY(ExpectCache(node, kKCache, *self, error));
+  KL_TRY(ExpectCache(node, kVCache, *self, error));
   KL_TRY(ExpectSame(node, "row length of k", self->kv_heads * self->length,
                     LastOf(node->operands[kK]), error));
   KL_TRY(ExpectSame(node, "row length of v", self->kv_heads * self->length,
@@ -114,220 +138,165 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
                    "%lld rows",
                    NameOf(node), (long long)self->window, (long long)tokens, (long long)self->rows);
   }
-  requirements->worker_scratch_bytes =
-      (uint64_t)((2 * kTileKeys + kLargestGroup * kTokensPerUnit) * self->length) * sizeof(float);
+  // Tile, weights, sums of a chunk, sums of all chunks, the newest key and value.
+  const int64_t floats = kTileKeys * self->length + kMostQueries * kChunkKeys +
+                         2 * kMostQueries * self->length + 2 * NewestLength(*self);
+  requirements->worker_scratch_bytes = (uint64_t)floats * sizeof(float);
+  const int64_t seen = self->window > 0 ? Minimum(self->window, self->rows) : self->rows;
+  const int64_t partials = (seen / kChunkKeys + 2) * self->query_heads;
+  requirements->scratch_bytes = (uint64_t)(partials * PartialLength(*self)) * sizeof(float);
   return KL_OK;
 }
 
 void Work(const kl_run* run, kl_work* work) {
-  const State* self = (const State*)run->state;
-  const int64_t tokens = RowsOf(run->operands[kQ]);
-  work->phase_count = tokens > 0 ? 2 : 0;
-  work->unit_count[0] = tokens;
-  work->unit_count[1] = CeilDivide(tokens, kTokensPerUnit) * self->query_heads;
-}
-
-// One element type of the cache.
-struct CacheF16 {
-  static constexpr kl_dtype kType = KL_TYPE_F16;
-  static constexpr int kBytes = 2;
-  // Rounds to nearest even.
-  static KL_INLINE void Store(F8 v, uint8_t* p) { StoreHalf8(p, v); }
-  static KL_INLINE F8 Load(const uint8_t* p) { return LoadHalf8(p); }
-};
-struct CacheF32 {
-  static constexpr kl_dtype kType = KL_TYPE_F32;
-  static constexpr int kBytes = 4;
-  static KL_INLINE void Store(F8 v, uint8_t* p) { Store8((float*)p, v); }
-  static KL_INLINE F8 Load(const uint8_t* p) { return Load8((const float*)p); }
-};
-
-template <class Cache>
-KL_INLINE uint8_t* CacheRow(const State& self, const kl_tensor* cache, int64_t head,
-                            int64_t position) {
-  const int64_t row = head * self.rows + position % self.rows;
-  return (uint8_t*)cache->data + row * self.length * Cache::kBytes;
-}
-
-template <class Cache>
-KL_INLINE void StoreRow(const float* source, uint8_t* destination, int64_t length) {
-  for (int64_t i = 0; i < length; i += 8) {
-    Cache::Store(Load8(source + i), destination + i * Cache::kBytes);
-  }
-}
-
-template <class Cache>
-KL_INLINE void WidenRow(const uint8_t* source, float* destination, int64_t length) {
-  for (int64_t i = 0; i < length; i += 8) {
-    Store8(destination + i, Cache::Load(source + i * Cache::kBytes));
-  }
-}
-
-template <class Cache>
-kl_code Store(const kl_run* run, const State& self) {
-  const float* k = (const float*)run->operands[kK]->data;
-  const float* v = (const float*)run->operands[kV]->data;
-  const int32_t* positions = (const int32_t*)run->operands[kPositions]->data;
-  for (int64_t t = run->begin; t < run->end; ++t) {
-    if (positions[t] < 0 || (self.window == 0 && positions[t] >= self.rows)) {
-      return KL_INVALID_ARGUMENT;
-    }
-    for (int64_t h = 0; h < self.kv_heads; ++h) {
-      const int64_t at = (t * self.kv_heads + h) * self.length;
-      StoreRow<Cache>(k + at, CacheRow<Cache>(self, run->operands[kKCache], h, positions[t]),
-                      self.length);
-      StoreRow<Cache>(v + at, CacheRow<Cache>(self, run->operands[kVCache], h, positions[t]),
-                      self.length);
-    }
-  }
-  return KL_OK;
-}
-
-// scores[j] = dot(q, keys[j]) for 8 keys, lanes along the head.
-F8 ScoreEight(const float* q, const float* keys, int64_t length) {
-  F8 sum[8];
-#pragma GCC unroll 8
-  for (int j = 0; j < 8; ++j) sum[j] = Zero8();
-  for (int64_t i = 0; i < length; i += 8) {
-    const F8 v = Load8(q + i);
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; ++j) {
-      sum[j] = MultiplyAdd(v, Load8(keys + j * length + i), sum[j]);
-    }
-  }
-  return SumEach8(sum);
-}
-
-// values += sum over keys [from, to) of weights[j] * tile[j], 64 elements of the head at a time.
-template <int kVectors>
-KL_INLINE void AddValues(const float* weights, const float* tile, int64_t from, int64_t to,
-                         int64_t length, F8 correction, float* values) {
-  F8 sum[kVectors];
-#pragma GCC unroll 8
-  for (int i = 0; i < kVectors; ++i) {
-    sum[i] = Load8(values + 8 * i) * correction;
-  }
-  for (int64_t j = from; j < to; ++j) {
-    const F8 w = Splat8(weights[j]);
-#pragma GCC unroll 8
-    for (int i = 0; i < kVectors; ++i) {
-      sum[i] = MultiplyAdd(w, Load8(tile + j * length + 8 * i), sum[i]);
-    }
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < kVectors; ++i) Store8(values + 8 * i, sum[i]);
-}
-
-// One query meets the tile of positions [start, start + 32).
-void MeetTile(const State& self, const WorkerScratch& scratch, int64_t start, Query* query) {
-  const int64_t from = Maximum(query->first - start, 0);
-  const int64_t to = Minimum(query->last - start + 1, kTileKeys);
-  if (from >= to) return;
-  const F8 scale = Splat8(self.scale);
-  const F8 hidden = Splat8(-__builtin_inff());
-  alignas(32) float weights[kTileKeys];
-  F8 largest = hidden;
-  for (int64_t j = from / 8 * 8; j < to; j += 8) {
-    F8 s = ScoreEight(query->q, scratch.keys + j * self.length, self.length) * scale;
-    s = Select(FirstLanes8(from - j), hidden, Select(FirstLanes8(to - j), s, hidden));
-    largest = Maximum(largest, s);
-    Store8(weights + j, s);
-  }
-  const float before = query->maximum;
-  const float tile_maximum = MaximumAcross(largest);
-  if (tile_maximum > query->maximum) query->maximum = tile_maximum;
-  const F8 maximum = Splat8(query->maximum);
-  // The first tile finds -inf: e^-inf = 0.
-  const F8 correction = Exp(Splat8(before - query->maximum));
-  F8 total = Zero8();
-  for (int64_t j = from / 8 * 8; j < to; j += 8) {
-    const F8 e = Exp(Load8(weights + j) - maximum);
-    total = total + e;
-    Store8(weights + j, e);
-  }
-  query->total = query->total * FirstLane(correction) + SumAcross(total);
-  int64_t i = 0;
-  for (; i + 64 <= self.length; i += 64) {
-    AddValues<8>(weights, scratch.values + i, from, to, self.length, correction, query->values + i);
-  }
-  for (; i + 32 <= self.length; i += 32) {
-    AddValues<4>(weights, scratch.values + i, from, to, self.length, correction, query->values + i);
-  }
-  for (; i < self.length; i += 8) {
-    AddValues<1>(weights, scratch.values + i, from, to, self.length, correction, query->values + i);
-  }
-}
-
-int64_t FirstSeen(const State& self, int64_t position) {
-  return self.window > 0 ? Maximum(0, position - self.window + 1) : 0;
-}
-
-// Query heads [head, head + heads) of one kv head, tokens [token, token + tokens).
-template <class Cache>
-void Attend(const kl_run* run, const State& self, int64_t head, int64_t heads, int64_t token,
-            int64_t tokens) {
-  const int32_t* positions = (const int32_t*)run->operands[kPositions]->data;
-  const WorkerScratch scratch = WorkerScratchAt(run->worker_scratch, self.length);
-  const int64_t kv_head = head / (self.query_heads / self.kv_heads);
-  Query queries[kLargestGroup * kTokensPerUnit];
-  int64_t count = 0;
-  for (int64_t t = token; t < token + tokens; ++t) {
-    for (int64_t h = head; h < head + heads; ++h) {
-      const int64_t at = (t * self.query_heads + h) * self.length;
-      Query* query = &queries[count];
-      query->q = (const float*)run->operands[kQ]->data + at;
-      query->y = (float*)run->operands[kY]->data + at;
-      query->values = scratch.sums + count * self.length;
-      query->last = positions[t];
-      query->first = FirstSeen(self, query->last);
-      query->maximum = -__builtin_inff();
-      query->total = 0.0f;
-      memset(query->values, 0, (size_t)self.length * sizeof(float));
-      ++count;
-    }
-  }
-  // Positions are consecutive: the first token sees the earliest key, the last token the latest.
-  const int64_t earliest = FirstSeen(self, positions[token]);
-  const int64_t latest = positions[token + tokens - 1];
-  for (int64_t start = earliest / kTileKeys * kTileKeys; start <= latest; start += kTileKeys) {
-    for (int64_t j = 0; j < kTileKeys; ++j) {
-      float* key = scratch.keys + j * self.length;
-      float* value = scratch.values + j * self.length;
-      if (start + j < earliest || start + j > latest) {
-        // Not stored, or overwritten in a ring: zeros, which no query looks at.
-        memset(key, 0, (size_t)self.length * sizeof(float));
-        memset(value, 0, (size_t)self.length * sizeof(float));
-      } else {
-        WidenRow<Cache>(CacheRow<Cache>(self, run->operands[kKCache], kv_head, start + j), key,
-                        self.length);
-        WidenRow<Cache>(CacheRow<Cache>(self, run->operands[kVCache], kv_head, start + j), value,
-                        self.length);
-      }
-    }
-    for (int64_t i = 0; i < count; ++i) MeetTile(self, scratch, start, &queries[i]);
-  }
-  for (int64_t i = 0; i < count; ++i) {
-    const F8 scale = Splat8(1.0f / queries[i].total);
-    for (int64_t l = 0; l < self.length; l += 8) {
-      Store8(queries[i].y + l, Load8(queries[i].values + l) * scale);
-    }
-  }
-}
-
-template <class Cache>
-kl_code Run(const kl_run* run) {
   const State& self = *(const State*)run->state;
-  if (run->phase == 0) return Store<Cache>(run, self);
+  const int64_t tokens = RowsOf(run->operands[kQ]);
+  const int32_t* positions = (const int32_t*)run->operands[kPositions]->data;
+  if (tokens == 0) return OnePhase(work, 0);
+  if (!CacheHolds(self, positions, tokens)) return OnePhase(work, 1);  // which fails
+  const Shares shares = SharesOf(self, positions, tokens);
+  const int64_t units = shares.block_count * shares.chunk_count * self.kv_heads * shares.part_count;
+  if (tokens == 1) {
+    work->phase_count = shares.chunk_count > 1 ? 2 : 1;
+    work->unit_count[0] = units;
+    work->unit_count[1] = self.query_heads;
+  } else {
+    work->phase_count = 2;
+    work->unit_count[0] = tokens;
+    work->unit_count[1] = units;
+  }
+}
+
+template <class Keys, class Values>
+void StoreHead(const kl_run* run, const State& self, int64_t token, int64_t head) {
+  const int64_t position = ((const int32_t*)run->operands[kPositions]->data)[token];
+  const int64_t at = (token * self.kv_heads + head) * self.length;
+  Keys::StoreRow((const float*)run->operands[kK]->data + at, self.length,
+                 CacheRow<Keys>(self, run->operands[kKCache], head, position));
+  Values::StoreRow((const float*)run->operands[kV]->data + at, self.length,
+                   CacheRow<Values>(self, run->operands[kVCache], head, position));
+}
+
+// Queries of tokens [token, token + tokens) and heads [head, head + heads), which share a kv head.
+void FillBlock(const kl_run* run, const State& self, int64_t token, int64_t tokens, int64_t head,
+               int64_t heads, Block* block) {
+  const int32_t* positions = (const int32_t*)run->operands[kPositions]->data;
+  block->self = &self;
+  block->kv_head = head / (self.query_heads / self.kv_heads);
+  block->count = tokens * heads;
+  block->earliest = FirstSeen(self, positions[token]);
+  block->latest = positions[token + tokens - 1];
+  block->newest[0] = block->newest[1] = nullptr;
+  block->tile = (float*)run->worker_scratch;
+  block->weights = block->tile + kTileKeys * self.length;
+  block->sums = block->weights + kMostQueries * kChunkKeys;
+  for (int64_t i = 0; i < block->count; ++i) {
+    const int64_t t = token + i / heads;
+    block->q[i] = (const float*)run->operands[kQ]->data +
+                  (t * self.query_heads + head + i % heads) * self.length;
+    block->queries[i].last = positions[t];
+    block->queries[i].first = FirstSeen(self, positions[t]);
+  }
+}
+float* AllSums(const Block& block) { return block.sums + kMostQueries * block.self->length; }
+
+template <class Keys, class Values>
+void AttendMany(const kl_run* run, const State& self, const Shares& shares, int64_t unit) {
   const int64_t tokens = RowsOf(run->operands[kQ]);
   const int64_t group = self.query_heads / self.kv_heads;
-  int64_t unit = run->begin;
-  while (unit < run->end) {
-    const int64_t token = unit / self.query_heads * kTokensPerUnit;
-    const int64_t head = unit % self.query_heads;
-    // As many of the following units as share kv head and tokens.
-    const int64_t heads = Minimum(Minimum(run->end - unit, group - head % group), kLargestGroup);
-    Attend<Cache>(run, self, head, heads, token, Minimum(kTokensPerUnit, tokens - token));
-    unit += heads;
+  const int64_t part = unit % shares.part_count;
+  const int64_t kv_head = unit / shares.part_count % self.kv_heads;
+  // Later blocks see more keys: from both ends in turn, so that neighbouring units add up.
+  const int64_t turn = unit / shares.part_count / self.kv_heads;
+  const int64_t index = turn % 2 == 0 ? turn / 2 : shares.block_count - 1 - turn / 2;
+  const int64_t token = index * shares.block_tokens;
+  const int64_t head = part * shares.part_heads;
+  const int64_t heads = Minimum(shares.part_heads, group - head);
+  Block block;
+  FillBlock(run, self, token, Minimum(shares.block_tokens, tokens - token), kv_head * group + head,
+            heads, &block);
+  float* all_sums = AllSums(block);
+  float maximum[kMostQueries], total[kMostQueries] = {};
+  for (int64_t chunk = block.earliest / kChunkKeys; chunk <= block.latest / kChunkKeys; ++chunk) {
+    AttendChunk<Keys, Values>(run, chunk, &block);
+    for (int64_t i = 0; i < block.count; ++i) {
+      const Query& query = block.queries[i];
+      Merge(block.sums + i * self.length, query.maximum, query.total, self.length,
+            all_sums + i * self.length, &maximum[i], &total[i]);
+    }
+  }
+  for (int64_t i = 0; i < block.count; ++i) {
+    const int64_t at = (token + i / heads) * self.query_heads + kv_head * group + head + i % heads;
+    WriteOutput(all_sums + i * self.length, total[i], self.length,
+                (float*)run->operands[kY]->data + at * self.length);
+  }
+}
+
+template <class Keys, class Values>
+void AttendOne(const kl_run* run, const State& self, const Shares& shares, int64_t unit) {
+  const int64_t group = self.query_heads / self.kv_heads;
+  const int64_t part = unit % shares.part_count;
+  const int64_t chunk = unit / shares.part_count % shares.chunk_count;
+  const int64_t kv_head = unit / shares.part_count / shares.chunk_count;
+  const int64_t head = kv_head * group + part * shares.part_heads;
+  const int64_t heads = Minimum(shares.part_heads, group - part * shares.part_heads);
+  Block block;
+  FillBlock(run, self, 0, 1, head, heads, &block);
+  if (chunk == shares.chunk_count - 1) {
+    // Other parts read the newest row at this moment: each from a copy of its own.
+    float* key = AllSums(block) + kMostQueries * self.length;
+    float* value = key + NewestLength(self);
+    const int64_t at = kv_head * self.length;
+    Keys::StoreRow((const float*)run->operands[kK]->data + at, self.length, (uint8_t*)key);
+    Values::StoreRow((const float*)run->operands[kV]->data + at, self.length, (uint8_t*)value);
+    block.newest[0] = (const uint8_t*)key;
+    block.newest[1] = (const uint8_t*)value;
+    if (part == 0) StoreHead<Keys, Values>(run, self, 0, kv_head);
+  }
+  AttendChunk<Keys, Values>(run, shares.first_chunk + chunk, &block);
+  for (int64_t i = 0; i < heads; ++i) {
+    const Query& query = block.queries[i];
+    const float* sums = block.sums + i * self.length;
+    if (shares.chunk_count == 1) {
+      WriteOutput(sums, query.total, self.length,
+                  (float*)run->operands[kY]->data + (head + i) * self.length);
+      continue;
+    }
+    float* partial = PartialAt(run, self, chunk, head + i);
+    memcpy(partial, sums, (size_t)self.length * sizeof(float));
+    partial[self.length] = query.maximum;
+    partial[self.length + 1] = query.total;
+  }
+}
+
+void MergeHead(const kl_run* run, const State& self, const Shares& shares, int64_t head) {
+  float* all_sums = (float*)run->worker_scratch;
+  float maximum = 0.0f, total = 0.0f;
+  for (int64_t chunk = 0; chunk < shares.chunk_count; ++chunk) {
+    const float* partial = PartialAt(run, self, chunk, head);
+    Merge(partial, partial[self.length], partial[self.length + 1], self.length, all_sums, &maximum,
+          &total);
+  }
+  WriteOutput(all_sums, total, self.length, (float*)run->operands[kY]->data + head * self.length);
+}
+
+template <class Keys, class Values>
+kl_code Run(const kl_run* run) {
+  const State& self = *(const State*)run->state;
+  const int64_t tokens = RowsOf(run->operands[kQ]);
+  const int32_t* positions = (const int32_t*)run->operands[kPositions]->data;
+  if (!CacheHolds(self, positions, tokens)) return KL_INVALID_ARGUMENT;
+  const Shares shares = SharesOf(self, positions, tokens);
+  for (int64_t unit = run->begin; unit < run->end; ++unit) {
+    if (tokens == 1 && run->phase == 0) {
+      AttendOne<Keys, Values>(run, self, shares, unit);
+    } else if (tokens == 1) {
+      MergeHead(run, self, shares, unit);
+    } else if (run->phase == 0) {
+      for (int64_t h = 0; h < self.kv_heads; ++h) StoreHead<Keys, Values>(run, self, unit, h);
+    } else {
+      AttendMany<Keys, Values>(run, self, shares, unit);
+    }
   }
   return KL_OK;
 }
@@ -335,12 +304,12 @@ kl_code Run(const kl_run* run) {
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_ATTENTION(plugin, stem, cache)                                                     \
+#define KL_ATTENTION(plugin, stem, keys, values)                                              \
   namespace {                                                                                 \
-  const kl_dtype kTypes[] = {KL_TYPE_F32,  KL_TYPE_F32,  KL_TYPE_F32, KL_TYPE_I32,            \
-                             cache::kType, cache::kType, KL_TYPE_F32};                        \
-  const kl_kernel kKernel = SimpleKernel("attention", #stem, kTypes, 7, sizeof(State), 1e-5f, \
-                                         Prepare, Work, Run<cache>, Supports);                \
+  const kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_F32,   KL_TYPE_F32, KL_TYPE_I32,            \
+                             keys::kType, values::kType, KL_TYPE_F32};                        \
+  const kl_kernel kKernel = SimpleKernel("attention", #stem, kTypes, 7, sizeof(State), 2e-5f, \
+                                         Prepare, Work, Run<keys, values>, Supports);         \
   const kl_kernel* const kKernels[] = {&kKernel};                                             \
   }                                                                                           \
   KL_TABLE(plugin, stem) = {nullptr, kKernels, 1}

@@ -16,6 +16,9 @@
 //   LoadHalf8(p) StoreHalf8(p, v) LoadBrain8(p)        f16 (to nearest even) and bf16 in memory
 //   FloatToHalf(x) HalfToFloat(h)                      one number
 //   StoreBytes16(p, a, b)       sixteen numbers within -128..127 as signed bytes, rounded as Round does
+//   LoadBytes8(p)               eight signed bytes
+//   StoreTruncated32(p, v[4])   numbers within -128..127 as signed bytes, rounded towards zero
+//   CopySign(a, v)              a >= 0 with the sign of v
 //   Below8(a, b) NotZero8(v) FirstLanes8(n)            masks: all ones or all zeros
 //   Select(mask, a, b) Keep(mask, v)                   a or b; v or 0
 //   MaskBits(mask) FirstLane(v)                        bit i: lane i of a mask; lane 0
@@ -24,6 +27,11 @@
 //                               p0 p0 p1 p1 ..; v1 v0 v3 v2 ..; -v0 v1 -v2 v3 ..
 //   KeepInRegisters(&v)         the compiler then does not repeat its load
 //   Prefetch(p) PrefetchL2(p)   the line at p, into the L1 or L2 cache
+//
+// F4 is half of an F8, for sums of four vectors: it has *, and
+//
+//   SumEach4(a, b, c, d)        lane j: sum of vector j, in the order of SumEach8
+//   SplatF4(v) StoreF4(p, v) StoreLow2(p, v) StoreHigh2(p, v)
 //
 // Thread safety: pure functions.
 #ifndef PLUGINS_COMMON_KERNELS_F32X8_H_

@@ -84,6 +84,21 @@ KL_INLINE void StoreBytes16(int8_t* p, F8 a, F8 b) {
                                                 _mm256_extracti128_si256(words, 1)));
 }
 
+KL_INLINE F8 LoadBytes8(const void* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p)));
+}
+KL_INLINE void StoreTruncated32(void* p, const F8 v[4]) {
+  const __m256i low = _mm256_packs_epi32(_mm256_cvttps_epi32(v[0]), _mm256_cvttps_epi32(v[1]));
+  const __m256i high = _mm256_packs_epi32(_mm256_cvttps_epi32(v[2]), _mm256_cvttps_epi32(v[3]));
+  // Packing works within halves: dwords 0 4 1 5 2 6 3 7 are in order again.
+  _mm256_storeu_si256((__m256i*)p,
+                      _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high),
+                                                  _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
+}
+KL_INLINE F8 CopySign(F8 a, F8 v) {
+  return _mm256_or_ps(a, _mm256_and_ps(v, _mm256_set1_ps(-0.0f)));
+}
+
 KL_INLINE int MaskBits(F8 mask) { return _mm256_movemask_ps(mask); }
 KL_INLINE float FirstLane(F8 v) { return _mm256_cvtss_f32(v); }
 KL_INLINE F8 LoadTwice4(const float* p) {
@@ -94,6 +109,17 @@ KL_INLINE F8 SwapPairs(F8 v) { return _mm256_permute_ps(v, 0xb1); }
 KL_INLINE F8 NegateEven(F8 v) {
   return _mm256_xor_ps(v, _mm256_setr_ps(-0.0f, 0.0f, -0.0f, 0.0f, -0.0f, 0.0f, -0.0f, 0.0f));
 }
+
+using F4 = __m128;
+
+KL_INLINE F4 SumEach4(F8 a, F8 b, F8 c, F8 d) {
+  const __m256 sums = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+  return _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1));
+}
+KL_INLINE F4 SplatF4(float value) { return _mm_set1_ps(value); }
+KL_INLINE void StoreF4(float* p, F4 v) { _mm_storeu_ps(p, v); }
+KL_INLINE void StoreLow2(float* p, F4 v) { _mm_storel_pi((__m64*)p, v); }
+KL_INLINE void StoreHigh2(float* p, F4 v) { _mm_storeh_pi((__m64*)p, v); }
 
 KL_INLINE void KeepInRegisters(F8* v) { asm("" : "+x"(*v)); }
 KL_INLINE void Prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }

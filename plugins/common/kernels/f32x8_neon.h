@@ -85,23 +85,6 @@ KL_INLINE float SumAcross(F8 v) {
   return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
 }
 KL_INLINE float MaximumAcross(F8 v) { return vmaxvq_f32(vmaxq_f32(v.low, v.high)); }
-KL_INLINE F8 SumEach8(const F8 v[8]) {
-  F8 sum;
-  float32x4_t half[2];
-#pragma GCC unroll 2
-  for (int i = 0; i < 2; ++i) {
-    const F8* four = v + 4 * i;
-    const float32x4_t low =
-        vpaddq_f32(vpaddq_f32(four[0].low, four[1].low), vpaddq_f32(four[2].low, four[3].low));
-    const float32x4_t high =
-        vpaddq_f32(vpaddq_f32(four[0].high, four[1].high), vpaddq_f32(four[2].high, four[3].high));
-    half[i] = vaddq_f32(low, high);
-  }
-  sum.low = half[0];
-  sum.high = half[1];
-  return sum;
-}
-
 KL_INLINE F8 LoadHalf8(const void* p) {
   const float16x8_t v = vreinterpretq_f16_u8(vld1q_u8((const uint8_t*)p));
   return {vcvt_f32_f16(vget_low_f16(v)), vcvt_high_f32_f16(v)};
@@ -130,6 +113,23 @@ KL_INLINE void StoreBytes16(int8_t* p, F8 a, F8 b) {
   vst1q_s8(p, vcombine_s8(vqmovn_s16(first), vqmovn_s16(second)));
 }
 
+KL_INLINE F8 LoadBytes8(const void* p) {
+  const int16x8_t v = vmovl_s8(vld1_s8((const int8_t*)p));
+  return {vcvtq_f32_s32(vmovl_s16(vget_low_s16(v))), vcvtq_f32_s32(vmovl_high_s16(v))};
+}
+KL_INLINE int8x8_t Truncate(F8 v) {
+  return vqmovn_s16(
+      vcombine_s16(vqmovn_s32(vcvtq_s32_f32(v.low)), vqmovn_s32(vcvtq_s32_f32(v.high))));
+}
+KL_INLINE void StoreTruncated32(void* p, const F8 v[4]) {
+  vst1q_s8((int8_t*)p, vcombine_s8(Truncate(v[0]), Truncate(v[1])));
+  vst1q_s8((int8_t*)p + 16, vcombine_s8(Truncate(v[2]), Truncate(v[3])));
+}
+KL_INLINE F8 CopySign(F8 a, F8 v) {
+  const uint32x4_t sign = vdupq_n_u32(0x80000000u);
+  return {vbslq_f32(sign, v.low, a.low), vbslq_f32(sign, v.high, a.high)};
+}
+
 KL_INLINE int MaskBits(F8 mask) {
   const uint32x4_t low = {1, 2, 4, 8};
   const uint32x4_t high = {16, 32, 64, 128};
@@ -147,6 +147,21 @@ KL_INLINE F8 NegateEven(F8 v) {
   return {vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(v.low), signs)),
           vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(v.high), signs))};
 }
+
+using F4 = float32x4_t;  // the compiler gives it *
+
+KL_INLINE F4 SumEach4(F8 a, F8 b, F8 c, F8 d) {
+  const float32x4_t low = vpaddq_f32(vpaddq_f32(a.low, b.low), vpaddq_f32(c.low, d.low));
+  const float32x4_t high = vpaddq_f32(vpaddq_f32(a.high, b.high), vpaddq_f32(c.high, d.high));
+  return vaddq_f32(low, high);
+}
+KL_INLINE F8 SumEach8(const F8 v[8]) {
+  return {SumEach4(v[0], v[1], v[2], v[3]), SumEach4(v[4], v[5], v[6], v[7])};
+}
+KL_INLINE F4 SplatF4(float value) { return vdupq_n_f32(value); }
+KL_INLINE void StoreF4(float* p, F4 v) { vst1q_f32(p, v); }
+KL_INLINE void StoreLow2(float* p, F4 v) { vst1_f32(p, vget_low_f32(v)); }
+KL_INLINE void StoreHigh2(float* p, F4 v) { vst1_f32(p, vget_high_f32(v)); }
 
 KL_INLINE void KeepInRegisters(F8* v) { asm("" : "+w"(v->low), "+w"(v->high)); }
 KL_INLINE void Prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }

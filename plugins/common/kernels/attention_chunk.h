@@ -1,12 +1,13 @@
 // What a block of queries does in one chunk of 256 positions: scores, weights, weighted values; and
-// how the chunks of a query are merged. See attention_avx2.h.
+// how the chunks of a query are merged. See attention.h.
 //
 // Memory is the caller's; one worker at a time works on a block.
-#ifndef PLUGINS_SPARSE_X86_ATTENTION_CHUNK_AVX2_H_
-#define PLUGINS_SPARSE_X86_ATTENTION_CHUNK_AVX2_H_
+#ifndef PLUGINS_COMMON_KERNELS_ATTENTION_CHUNK_H_
+#define PLUGINS_COMMON_KERNELS_ATTENTION_CHUNK_H_
 
 #include "core/abi/kernel.h"
-#include "plugins/sparse_x86/attention_tiles_avx2.h"
+#include "plugins/common/kernels/activation_functions.h"
+#include "plugins/common/kernels/attention_tiles.h"
 
 namespace {
 
@@ -90,7 +91,7 @@ KL_INLINE int64_t SeenTo(const Block& block, int64_t begin, int64_t n, int64_t s
 template <class Keys>
 void ScoreChunk(const Block& block, const kl_tensor* cache, int64_t chunk) {
   const int64_t length = block.self->length;
-  const __m128 scale = _mm_set1_ps(block.self->scale);
+  const F4 scale = SplatF4(block.self->scale);
   const bool widen = block.count > kFewQueries;
   const uint8_t* rows[kTileKeys];
   for (int64_t start = chunk; start < chunk + kChunkKeys; start += kTileKeys) {
@@ -117,7 +118,7 @@ void ScoreChunk(const Block& block, const kl_tensor* cache, int64_t chunk) {
 void WeighChunk(Block* block, int64_t chunk) {
   const int64_t begin = Maximum(block->earliest - chunk, 0) / 8 * 8;
   const int64_t end = Minimum(block->latest - chunk + 1, kChunkKeys);
-  const __m256 hidden = _mm256_set1_ps(-__builtin_inff());
+  const F8 hidden = Splat8(-__builtin_inff());
   for (int64_t i = 0; i < block->count; ++i) {
     Query* query = &block->queries[i];
     float* weights = block->weights + i * kChunkKeys;
@@ -126,28 +127,27 @@ void WeighChunk(Block* block, int64_t chunk) {
     query->total = 0.0f;
     int64_t j = begin;
     const int64_t start = from < to ? from / 8 * 8 : end;
-    for (; j < start; j += 8) _mm256_storeu_ps(weights + j, _mm256_setzero_ps());
+    for (; j < start; j += 8) Store8(weights + j, Zero8());
     if (from >= to) continue;
-    __m256 largest = hidden;
+    F8 largest = hidden;
     for (; j < to; j += 8) {
-      __m256 s = _mm256_loadu_ps(weights + j);
+      F8 s = Load8(weights + j);
       if (j < from || j + 8 > to) {
-        const __m256i seen = _mm256_andnot_si256(FirstLanes(from - j), FirstLanes(to - j));
-        s = _mm256_blendv_ps(hidden, s, _mm256_castsi256_ps(seen));
-        _mm256_storeu_ps(weights + j, s);
+        s = Select(FirstLanes8(from - j), hidden, Select(FirstLanes8(to - j), s, hidden));
+        Store8(weights + j, s);
       }
-      largest = _mm256_max_ps(largest, s);
+      largest = Maximum(largest, s);
     }
     query->maximum = MaximumAcross(largest);
-    const __m256 maximum = _mm256_set1_ps(query->maximum);
-    __m256 total = _mm256_setzero_ps();
+    const F8 maximum = Splat8(query->maximum);
+    F8 total = Zero8();
     for (j = start; j < to; j += 8) {
-      const __m256 e = Exp(_mm256_sub_ps(_mm256_loadu_ps(weights + j), maximum));
-      total = _mm256_add_ps(total, e);
-      _mm256_storeu_ps(weights + j, e);
+      const F8 e = Exp(Load8(weights + j) - maximum);
+      total = total + e;
+      Store8(weights + j, e);
     }
     query->total = SumAcross(total);
-    for (; j < end; j += 8) _mm256_storeu_ps(weights + j, _mm256_setzero_ps());
+    for (; j < end; j += 8) Store8(weights + j, Zero8());
   }
 }
 
@@ -196,25 +196,22 @@ void Merge(const float* sums, float maximum, float total, int64_t length, float*
     return;
   }
   const float larger = maximum > *all_maximum ? maximum : *all_maximum;
-  const __m256 before = Exp(_mm256_set1_ps(*all_maximum - larger));
-  const __m256 now = Exp(_mm256_set1_ps(maximum - larger));
+  const F8 before = Exp(Splat8(*all_maximum - larger));
+  const F8 now = Exp(Splat8(maximum - larger));
   for (int64_t l = 0; l < length; l += 8) {
-    const __m256 kept = _mm256_mul_ps(_mm256_loadu_ps(all_sums + l), before);
-    _mm256_storeu_ps(all_sums + l, _mm256_fmadd_ps(_mm256_loadu_ps(sums + l), now, kept));
+    Store8(all_sums + l, MultiplyAdd(Load8(sums + l), now, Load8(all_sums + l) * before));
   }
-  *all_total = _mm_cvtss_f32(
-      _mm_fmadd_ss(_mm_set_ss(total), _mm256_castps256_ps128(now),
-                   _mm_mul_ss(_mm_set_ss(*all_total), _mm256_castps256_ps128(before))));
+  *all_total = FirstLane(MultiplyAdd(Splat8(total), now, Splat8(*all_total) * before));
   *all_maximum = larger;
 }
 
 void WriteOutput(const float* sums, float total, int64_t length, float* y) {
-  const __m256 scale = _mm256_set1_ps(1.0f / total);
+  const F8 scale = Splat8(1.0f / total);
   for (int64_t l = 0; l < length; l += 8) {
-    _mm256_storeu_ps(y + l, _mm256_mul_ps(_mm256_loadu_ps(sums + l), scale));
+    Store8(y + l, Load8(sums + l) * scale);
   }
 }
 
 }  // namespace
 
-#endif  // PLUGINS_SPARSE_X86_ATTENTION_CHUNK_AVX2_H_
+#endif  // PLUGINS_COMMON_KERNELS_ATTENTION_CHUNK_H_

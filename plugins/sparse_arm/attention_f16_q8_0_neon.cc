@@ -1,0 +1,4 @@
+// op "attention", f16 keys and q8_0 values; see attention.h.
+#include "plugins/common/kernels/attention.h"
+
+KL_ATTENTION(sparse_arm, attention_f16_q8_0_neon, F16Row, Q8Row);

@@ -1,0 +1,4 @@
+// op "attention", q8_0 keys and f32 values; see attention.h.
+#include "plugins/common/kernels/attention.h"
+
+KL_ATTENTION(sparse_arm, attention_q8_0_f32_neon, Q8Row, F32Row);

@@ -1,4 +1,4 @@
 // op "conv2d"; see conv2d_direct.h.
-#include "plugins/sparse_x86/conv2d_direct.h"
+#include "plugins/common/kernels/conv2d_direct.h"
 
-KL_CONV2D_DIRECT(conv2d_direct_f32_avx512);
+KL_CONV2D_DIRECT(sparse_x86, conv2d_direct_f32_avx512);

@@ -1,4 +1,4 @@
 // op "conv2d"; see conv2d_pointwise.h.
-#include "plugins/sparse_x86/conv2d_pointwise.h"
+#include "plugins/common/kernels/conv2d_pointwise.h"
 
-KL_CONV2D_POINTWISE(conv2d_pointwise_f32_avx2);
+KL_CONV2D_POINTWISE(sparse_x86, conv2d_pointwise_f32_avx2);

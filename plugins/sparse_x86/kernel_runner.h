@@ -57,6 +57,7 @@ class AlignedBytes {
   uint64_t bytes_ = 0;
 };
 
+#if defined(__x86_64__)
 // Whether this processor runs `kernel`, as a host would find.
 inline bool CpuHas(const kl_kernel* kernel) {
   const uint64_t needs = kernel->cpu_features;
@@ -72,6 +73,7 @@ inline bool CpuHas(const kl_kernel* kernel) {
   if ((needs & KL_CPU_AVX512_VNNI) != 0 && !__builtin_cpu_supports("avx512vnni")) return false;
   return (needs & KL_CPU_AVX_VNNI) == 0 || __builtin_cpu_supports("avxvnni");
 }
+#endif
 
 inline kl_tensor MakeTensor(kl_dtype type, std::vector<int64_t> shape, const void* data) {
   kl_tensor tensor = {};

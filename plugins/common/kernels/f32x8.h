@@ -9,11 +9,13 @@
 //   MultiplyAdd(a, b, c)        a * b + c, rounded once
 //   MultiplySubtract(a, b, c)   a * b - c, rounded once
 //   Minimum(a, b) Maximum(a, b) Absolute(v) Round(v)   Round: to nearest, ties to even
+//   SquareRoot(v)
 //   SumAcross(v)                ((0+4)+(2+6)) + ((1+5)+(3+7))
 //   MaximumAcross(v)
 //   SumEach8(v[8])              lane j: sum of vector j, ((0+1)+(2+3)) + ((4+5)+(6+7))
 //   LoadHalf8(p) StoreHalf8(p, v) LoadBrain8(p)        f16 (to nearest even) and bf16 in memory
 //   FloatToHalf(x) HalfToFloat(h)                      one number
+//   StoreBytes16(p, a, b)       sixteen numbers within -128..127 as signed bytes, rounded as Round does
 //   LoadBytes8(p)               eight signed bytes
 //   StoreTruncated32(p, v[4])   numbers within -128..127 as signed bytes, rounded towards zero
 //   CopySign(a, v)              a >= 0 with the sign of v

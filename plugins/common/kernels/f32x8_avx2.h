@@ -36,6 +36,7 @@ KL_INLINE F8 Absolute(F8 v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v);
 KL_INLINE F8 Round(F8 v) {
   return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
+KL_INLINE F8 SquareRoot(F8 v) { return _mm256_sqrt_ps(v); }
 KL_INLINE F8 TwoToThe(F8 n) {
   return _mm256_castsi256_ps(
       _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
@@ -76,6 +77,12 @@ KL_INLINE F8 LoadBrain8(const void* p) {
 KL_INLINE float HalfToFloat(uint16_t half) { return _cvtsh_ss(half); }
 
 KL_INLINE uint16_t FloatToHalf(float value) { return _cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT); }
+KL_INLINE void StoreBytes16(int8_t* p, F8 a, F8 b) {
+  const __m256i words = _mm256_permute4x64_epi64(
+      _mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b)), 0xD8);
+  _mm_storeu_si128((__m128i*)p, _mm_packs_epi16(_mm256_castsi256_si128(words),
+                                                _mm256_extracti128_si256(words, 1)));
+}
 
 KL_INLINE F8 LoadBytes8(const void* p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p)));

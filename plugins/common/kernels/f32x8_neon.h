@@ -58,6 +58,7 @@ KL_INLINE F8 Minimum(F8 a, F8 b) { return {vminq_f32(a.low, b.low), vminq_f32(a.
 KL_INLINE F8 Maximum(F8 a, F8 b) { return {vmaxq_f32(a.low, b.low), vmaxq_f32(a.high, b.high)}; }
 KL_INLINE F8 Absolute(F8 v) { return {vabsq_f32(v.low), vabsq_f32(v.high)}; }
 KL_INLINE F8 Round(F8 v) { return {vrndnq_f32(v.low), vrndnq_f32(v.high)}; }
+KL_INLINE F8 SquareRoot(F8 v) { return {vsqrtq_f32(v.low), vsqrtq_f32(v.high)}; }
 KL_INLINE F8 TwoToThe(F8 n) {
   const int32x4_t bias = vdupq_n_s32(127);
   return {vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n.low), bias), 23)),
@@ -103,6 +104,13 @@ KL_INLINE float HalfToFloat(uint16_t half) {
 
 KL_INLINE uint16_t FloatToHalf(float value) {
   return vget_lane_u16(vreinterpret_u16_f16(vcvt_f16_f32(vdupq_n_f32(value))), 0);
+}
+KL_INLINE void StoreBytes16(int8_t* p, F8 a, F8 b) {
+  const int16x8_t first =
+      vcombine_s16(vqmovn_s32(vcvtnq_s32_f32(a.low)), vqmovn_s32(vcvtnq_s32_f32(a.high)));
+  const int16x8_t second =
+      vcombine_s16(vqmovn_s32(vcvtnq_s32_f32(b.low)), vqmovn_s32(vcvtnq_s32_f32(b.high)));
+  vst1q_s8(p, vcombine_s8(vqmovn_s16(first), vqmovn_s16(second)));
 }
 
 KL_INLINE F8 LoadBytes8(const void* p) {

@@ -1,0 +1,4 @@
+// op "conv2d"; see conv2d_depthwise.h.
+#include "plugins/common/kernels/conv2d_depthwise.h"
+
+KL_CONV2D_DEPTHWISE(sparse_arm, conv2d_depthwise_f32_neon);

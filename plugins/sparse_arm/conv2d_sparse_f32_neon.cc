@@ -1,0 +1,4 @@
+// op "conv2d"; see conv2d_sparse.h.
+#include "plugins/common/kernels/conv2d_sparse.h"
+
+KL_CONV2D_SPARSE(sparse_arm, conv2d_sparse_f32_neon);

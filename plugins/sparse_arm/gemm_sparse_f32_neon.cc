@@ -1,0 +1,4 @@
+// op "gemm"; see gemm_sparse.h.
+#include "plugins/common/kernels/gemm_sparse.h"
+
+KL_GEMM_SPARSE(sparse_arm, gemm_sparse_f32_neon);

@@ -1,0 +1,4 @@
+// op "matmul"; see matmul_sparse.h.
+#include "plugins/common/kernels/matmul_sparse.h"
+
+KL_MATMUL_SPARSE(sparse_arm, matmul_sparse_f32_neon);

@@ -1,0 +1,4 @@
+// op "matmul", weights Q4_0, one row and one token at a time; see one_row_neon.h.
+#include "tests/arm/instructions/one_row_neon.h"
+
+KL_ONE_ROW_MATMUL(matmul_q4_0_one_row_dotprod, TypeQ4_0);

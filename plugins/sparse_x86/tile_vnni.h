@@ -6,7 +6,7 @@
 #ifndef PLUGINS_SPARSE_X86_TILE_VNNI_H_
 #define PLUGINS_SPARSE_X86_TILE_VNNI_H_
 
-#include "plugins/sparse_x86/vector.h"
+#include "plugins/common/kernels/vector.h"
 
 namespace {
 

@@ -56,13 +56,7 @@ kl_code Run(const kl_run* run) {
   for (int64_t i = FirstElement(run); i < end; ++i) {
     const int64_t channel = i / s->inner % s->channels;
     const float scale = static_cast<float>(ScaleAt(run->operands[kScale], channel));
-    const double code = std::nearbyint(static_cast<double>(x[i] / scale)) +
-                        ZeroPointAt(run->operands[kZeroPoint], channel);
-    // NaN becomes the lowest code.
-    const int32_t kept = !(code > range.low) ? range.low
-                         : code > range.high ? range.high
-                                             : static_cast<int32_t>(code);
-    StoreCode(y, i, kept);
+    StoreCode(y, i, QuantizeNumber(x[i], scale, ZeroPointAt(run->operands[kZeroPoint], channel), range));
   }
   return KL_OK;
 }

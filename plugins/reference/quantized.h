@@ -73,6 +73,16 @@ inline int32_t Requantize(int32_t sum, double factor, bool fixed_point, int32_t 
                               : static_cast<int32_t>(real);
 }
 
+// dequantize_linear and quantize_linear of one element.
+inline float DequantizeCode(int64_t code, int32_t zero_point, double scale) {
+  return static_cast<float>(static_cast<double>(code - zero_point) * scale);
+}
+inline int32_t QuantizeNumber(float x, float scale, int32_t zero_point, CodeRange range) {
+  const double code = std::nearbyint(static_cast<double>(x / scale)) + zero_point;
+  // NaN becomes the lowest code.
+  return !(code > range.low) ? range.low : code > range.high ? range.high : static_cast<int32_t>(code);
+}
+
 // Element `i` of scales, or the only one.
 inline double ScaleAt(const kl_tensor* scale, int64_t i) {
   return static_cast<const float*>(scale->data)[kl_element_count(scale) == 1 ? 0 : i];

@@ -216,6 +216,7 @@ absl::StatusOr<uint64_t> Program::PlaceValues(const kl_planner& planner) {
     const int32_t request = lifetimes.request_of[v];
     if (request < 0) continue;
     offsets_[v] = placed.offsets[request];
+    if (requests[request].bytes == 0) continue;
     blocks_.push_back({plan.values[v].name, offsets_[v], requests[request].bytes, requests[request].first_node,
                        requests[request].last_node});
   }

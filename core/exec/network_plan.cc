@@ -89,6 +89,9 @@ class NetworkPlanner {
     candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
                                     [&](const PatchCandidate& c) { return c.stage.node_count > independent; }),
                      candidates.end());
+    // Those with room for whole tiles everywhere, as published, before those that fit because tiles at the border are cut off.
+    std::stable_partition(candidates.begin(), candidates.end(),
+                          [&](const PatchCandidate& c) { return c.nominal_bytes <= limit_bytes_; });
     for (const PatchCandidate& candidate : candidates) {
       if (candidate.ideal_bytes > limit_bytes_) continue;
       absl::StatusOr<RunnablePlan> made = Try(whole, candidate);

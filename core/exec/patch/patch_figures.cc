@@ -4,6 +4,7 @@
 #include <functional>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include "core/abi/dtype.h"
 #include "core/exec/extents.h"
@@ -129,6 +130,38 @@ uint64_t IdealPeakBytes(const Plan& plan) {
     }
   }
   return LowerBoundBytes(lifetimes.requests);
+}
+
+uint64_t NominalPeakBytes(const Plan& plan, const Stage& stage, const Grid& grid, uint64_t ideal_bytes) {
+  const std::optional<StageTile> all = TileOf(plan, stage, WholeOf(plan, stage));
+  if (!all.has_value()) return ideal_bytes;
+  const Region largest = PatchOf(plan, stage, grid, 0);
+  const std::vector<Size> sizes =
+      NominalSizes(plan, stage, *all, {largest.rows.length(), largest.columns.length()});
+  // The stage alone, on an image that is one tile large: no padding.
+  Plan tile;
+  tile.values = plan.values;
+  tile.outputs = {stage.output};
+  constexpr int64_t kNoPads[] = {0, 0, 0, 0};
+  for (size_t n = 0; n < stage.node_count; ++n) {
+    const NodeTile& part = all->nodes[n];
+    const kl_value y = plan.nodes[n].operands[part.local.output];
+    std::vector<int64_t>& shape = tile.values[y].shape;
+    shape[static_cast<size_t>(part.output_axes.rows)] = sizes[y].rows;
+    shape[static_cast<size_t>(part.output_axes.columns)] = sizes[y].columns;
+    for (const ImageOperand& image : part.local.images) {
+      const kl_value x = plan.nodes[n].operands[image.operand];
+      tile.values[x].shape[static_cast<size_t>(image.axes.rows)] = sizes[x].rows;
+      tile.values[x].shape[static_cast<size_t>(image.axes.columns)] = sizes[x].columns;
+    }
+    PlanNode node;
+    node.op = plan.nodes[n].op;
+    node.operands = plan.nodes[n].operands;
+    node.attributes = WithPads(plan.nodes[n].attributes, kNoPads);
+    tile.nodes.push_back(std::move(node));
+  }
+  const kl_tensor output = ShapedTensor(plan.values[stage.output], Extents());
+  return std::max(ideal_bytes, IdealPeakBytes(tile) + kl_tensor_bytes(&output));
 }
 
 }  // namespace kinglet

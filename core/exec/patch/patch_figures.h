@@ -36,6 +36,11 @@ int64_t MacsOf(const Plan& plan, size_t node);
 // their residual's memory, elementwise operators in their input's. Kernels' scratch, inputs and weights not counted.
 uint64_t IdealPeakBytes(const Plan& plan);
 
+// The same with every tile as large as one away from the border: the stage's output beside one such tile of each value, or
+// what the rest of the network needs. What patches are said to need in arXiv 2110.15352; tiles at the border are smaller, so
+// that IdealPeakBytes() of the patched plan may be less.
+uint64_t NominalPeakBytes(const Plan& plan, const Stage& stage, const Grid& grid, uint64_t ideal_bytes);
+
 }  // namespace kinglet
 
 #endif  // KINGLET_CORE_EXEC_PATCH_PATCH_FIGURES_H_

@@ -16,7 +16,9 @@ std::vector<PatchCandidate> FindPatchCandidates(const PinnedPlan& plan) {
       const std::optional<PinnedPlan> patched = MakePatchedPlan(plan, stage, grid);
       if (!patched.has_value()) continue;
       const PatchFigures figures = FiguresOf(plan.plan, stage, grid);
-      candidates.push_back({stage, grid, figures.patched_stage_macs - figures.stage_macs, IdealPeakBytes(patched->plan)});
+      const uint64_t ideal_bytes = IdealPeakBytes(patched->plan);
+      candidates.push_back({stage, grid, figures.patched_stage_macs - figures.stage_macs, ideal_bytes,
+                            NominalPeakBytes(plan.plan, stage, grid, ideal_bytes)});
     }
   }
   std::stable_sort(candidates.begin(), candidates.end(), [](const PatchCandidate& a, const PatchCandidate& b) {

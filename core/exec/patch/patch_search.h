@@ -16,8 +16,9 @@ constexpr int64_t kLargestGrid = 4;
 struct PatchCandidate {
   Stage stage;
   Grid grid;
-  int64_t macs = 0;          // of the stage by patches, in all less those of the stage as it is
-  uint64_t ideal_bytes = 0;  // IdealPeakBytes(): no plan of it needs less
+  int64_t macs = 0;            // of the stage by patches, less those of the stage as it is
+  uint64_t ideal_bytes = 0;    // IdealPeakBytes(): no plan of it needs less
+  uint64_t nominal_bytes = 0;  // NominalPeakBytes(): not less than ideal_bytes
 };
 
 // Every stage of `plan` in every grid of 2 to kLargestGrid rows and columns alike. The best first: least extra compute, then

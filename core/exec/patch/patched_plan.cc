@@ -18,14 +18,6 @@ kl_attribute Ints(const char* name, const std::vector<int64_t>& values) {
   return attribute;
 }
 
-AttributeSet WithPads(const AttributeSet& from, const int64_t* pads) {
-  std::vector<kl_attribute> attributes(from.data(), from.data() + from.size());
-  for (kl_attribute& attribute : attributes) {
-    if (std::strcmp(attribute.name, "pads") == 0) attribute.ints = pads;
-  }
-  return AttributeSet(attributes.data(), static_cast<uint32_t>(attributes.size()));
-}
-
 PlanNode CopyOf(const PlanNode& from) {
   PlanNode node;
   node.op = from.op;
@@ -145,6 +137,14 @@ class Patcher {
 };
 
 }  // namespace
+
+AttributeSet WithPads(const AttributeSet& from, const int64_t* pads) {
+  std::vector<kl_attribute> attributes(from.data(), from.data() + from.size());
+  for (kl_attribute& attribute : attributes) {
+    if (std::strcmp(attribute.name, "pads") == 0) attribute.ints = pads;
+  }
+  return AttributeSet(attributes.data(), static_cast<uint32_t>(attributes.size()));
+}
 
 Region PatchOf(const Plan& plan, const Stage& stage, const Grid& grid, int64_t index) {
   const Region whole = WholeOf(plan, stage);

@@ -29,6 +29,9 @@ struct Grid {
   int64_t columns = 1;
 };
 
+// Attributes with other pads, where they have any.
+AttributeSet WithPads(const AttributeSet& from, const int64_t* pads);
+
 // The patch `index` (row by row) of the stage's output.
 Region PatchOf(const Plan& plan, const Stage& stage, const Grid& grid, int64_t index);
 

@@ -12,7 +12,8 @@
 namespace kinglet {
 namespace {
 
-PinnedPlan CopyOf(const PinnedPlan& from) { return MakeJoinedPlan(from, [](size_t) { return false; }, nullptr); }
+// The plan as it runs without a limit.
+PinnedPlan OrdinaryPlan(const PinnedPlan& from) { return MakeJoinedPlan(from, [](size_t) { return false; }, nullptr); }
 
 bool IsExact(const kl_kernel& kernel) { return kernel.tolerance == 0; }
 
@@ -27,10 +28,10 @@ class NetworkPlanner {
   absl::StatusOr<NetworkPlan> Plan(const PinnedPlan& graph) {
     NetworkPlan plan;
     plan.memory.limit_bytes = limit_bytes_;
-    KL_ASSIGN_OR_RETURN(plan.runnable, Make(CopyOf(graph)));
+    KL_ASSIGN_OR_RETURN(plan.runnable, Make(OrdinaryPlan(graph)));
     plan.memory.ordinary_arena_bytes = plan.runnable.arena_bytes();
     plan.memory.layer_bytes = IdealPeakBytes(MakeJoinedPlan(graph, [](size_t) { return true; }, nullptr).plan);
-    plan.memory.ideal_bytes = IdealPeakBytes(graph.plan);
+    plan.memory.ideal_bytes = IdealPeakBytes(plan.runnable.pinned->plan);
     for (size_t n = 0; n < graph.plan.nodes.size(); ++n) plan.memory.network_macs += MacsOf(graph.plan, n);
     if (limit_bytes_ == 0 || Note(plan.runnable.arena_bytes(), "as it is")) return plan;
     KL_RETURN_IF_ERROR(Join(&plan));

@@ -1,7 +1,7 @@
 // Which plan a network runs on, when the memory of its activations is limited.
 //
-//   ordinary   the plan of the file: fits -> it runs as it is
-//   joined     quantised nodes do not pass through f32 (joined_plan.h), projections go into their residual
+//   ordinary   the plan of the file, quantised pools joined (joined_plan.h): fits -> it runs as it is
+//   joined     additions of quantised values do not pass through f32 either, projections go into their residual
 //   patches    the first blocks run patch by patch as well (patch_search.h): of what fits, the least extra compute
 //
 // All of them give the same bits: the kernels are those that were chosen for the ordinary plan.

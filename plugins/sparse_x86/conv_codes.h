@@ -329,9 +329,10 @@ KL_INLINE void StoreCodes(const CodesScaling& scaling, const CodesResidual& resi
       codes[i] = _mm256_add_epi32(_mm256_cvtps_epi32(code), scaling.zero);
     } else {
       const __m256i other = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)(r + 8 * i)));
-      const __m256 b = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(other, residual.r_zero)), residual.r_scale);
+      __m256 b = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(other, residual.r_zero)), residual.r_scale);
       __m256 a = _mm256_mul_ps(code, residual.c_scale);
-      KL_KEEP(a);  // product and sum are rounded each, as in the reference: no fused multiply-add
+      KL_KEEP(b);
+      KL_KEEP(a);  // products and sum are rounded each, as in the reference: no fused multiply-add
       const __m256 sum = _mm256_div_ps(_mm256_add_ps(a, b), residual.y_scale);
       codes[i] = _mm256_add_epi32(_mm256_cvtps_epi32(RoundAndClamp(sum, residual.low, residual.high)), residual.y_zero);
     }

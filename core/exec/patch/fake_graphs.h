@@ -51,6 +51,7 @@ class FakeGraph {
   }
   kl_value Weight(std::vector<int64_t> shape, kl_dtype type = KL_TYPE_I8) { return Add(ValueKind::kWeight, std::move(shape), type); }
 
+  const std::vector<kl_value>& OperandsOfLast() const { return plan_.nodes.back().operands; }
   const std::vector<int64_t>& Shape(kl_value value) const { return plan_.values[static_cast<size_t>(value)].shape; }
 
   Plan Finish(kl_value output) {

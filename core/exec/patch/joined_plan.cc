@@ -62,15 +62,18 @@ class Joiner {
  private:
   const PlanNode& node(int64_t index) const { return plan_.nodes[static_cast<size_t>(index)]; }
 
-  // The node that makes `value`, if it is of this operator, exact, and nobody else reads the value; else kNobody.
+  // The node that makes `value`, if it is of this operator and nobody else reads the value; else kNobody.
+  int64_t OnlyExactMaker(kl_value value, const char* op) const {
+    const int64_t n = OnlyMaker(value, op);
+    return n >= 0 && is_exact_(static_cast<size_t>(n)) ? n : kNobody;
+  }
   int64_t OnlyMaker(kl_value value, const char* op) const {
     if (value == KL_NO_VALUE || reader_counts_[value] != 1) return kNobody;
     const int64_t n = makers_[value];
-    if (n < 0 || gone_[static_cast<size_t>(n)] || node(n).op != op || !is_exact_(static_cast<size_t>(n))) return kNobody;
-    return n;
+    return n < 0 || gone_[static_cast<size_t>(n)] || node(n).op != op ? kNobody : n;
   }
 
-  bool IsQuantize(size_t n) const { return node(static_cast<int64_t>(n)).op == "quantize_linear" && is_exact_(n); }
+  bool IsQuantize(size_t n) const { return node(static_cast<int64_t>(n)).op == "quantize_linear"; }
 
   // One scale and one zero point.
   bool IsPlain(const PlanNode& linear) const {
@@ -94,13 +97,13 @@ class Joiner {
   }
 
   std::optional<PlanNode> JoinAdd(size_t n) {
-    if (!IsQuantize(n)) return std::nullopt;
+    if (!IsQuantize(n) || !is_exact_(n)) return std::nullopt;
     const PlanNode& quantize = node(static_cast<int64_t>(n));
-    const int64_t add = OnlyMaker(quantize.operands[kLinearX], "add");
+    const int64_t add = OnlyExactMaker(quantize.operands[kLinearX], "add");
     if (add < 0 || !IsPlain(quantize)) return std::nullopt;
     int64_t sides[2];
     for (int i = 0; i < 2; ++i) {
-      sides[i] = OnlyMaker(node(add).operands[static_cast<size_t>(i)], "dequantize_linear");
+      sides[i] = OnlyExactMaker(node(add).operands[static_cast<size_t>(i)], "dequantize_linear");
       if (sides[i] < 0 || !IsPlain(node(sides[i]))) return std::nullopt;
     }
     const kl_value y = quantize.operands[kLinearY];
@@ -110,7 +113,7 @@ class Joiner {
     for (int i = 0; i < 2; ++i) {
       const PlanNode& mine = node(sides[i]);
       const kl_value r = node(sides[1 - i]).operands[kLinearX];
-      const int64_t conv = OnlyMaker(mine.operands[kLinearX], "conv2d_quantized");
+      const int64_t conv = OnlyExactMaker(mine.operands[kLinearX], "conv2d_quantized");
       if (conv <= best || plan_.values[r].type != plan_.values[y].type || plan_.values[r].shape != plan_.values[y].shape) continue;
       if (plan_.values[mine.operands[kLinearX]].type != plan_.values[y].type || !AreByteTypes(r, y)) continue;
       if (plan_.values[mine.operands[kLinearX]].shape != plan_.values[y].shape) continue;

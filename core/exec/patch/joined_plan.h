@@ -4,7 +4,8 @@
 //                                      \-> quantize                =>    in the memory of the residual
 //   dequantize -> global_average_pool -> quantize                  =>    global_average_pool_quantized
 //
-// The numbers stay the same bit for bit if every kernel concerned gives those of the reference: IsExact() asks.
+// A pool is joined in every plan: the last image of a network is nowhere in f32. An addition is joined where memory is short,
+// if the numbers stay the same bit for bit: if every kernel concerned gives those of the reference, which IsExact() says.
 #ifndef KINGLET_CORE_EXEC_PATCH_JOINED_PLAN_H_
 #define KINGLET_CORE_EXEC_PATCH_JOINED_PLAN_H_
 
@@ -20,8 +21,8 @@ namespace kinglet {
 // Whether the kernel of a node of the plan gives the reference's bits.
 using IsExactFunction = std::function<bool(size_t node)>;
 
-// The plan with everything joined that can be, its kernels as they were; joined nodes (`joined`, may be NULL: their indices)
-// have none yet. Borrows the constants of `from`.
+// The plan with all pools joined, and all additions of exact kernels; its kernels as they were. Joined nodes have none yet;
+// `joined` (may be NULL) gets their indices. Borrows the constants of `from`.
 PinnedPlan MakeJoinedPlan(const PinnedPlan& from, const IsExactFunction& is_exact, std::vector<size_t>* joined);
 
 }  // namespace kinglet

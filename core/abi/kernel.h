@@ -47,6 +47,7 @@ typedef struct kl_requirements {
   // does not allow it: a depthwise convolution that works in place, say. The output is not larger then; run() sees equal data
   // pointers where it was done. -1, which the host sets before it calls prepare(): none.
   int32_t in_place_operand;
+  int32_t reserved;
 } kl_requirements;
 
 #define KL_MAX_PHASES 4

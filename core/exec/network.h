@@ -24,7 +24,7 @@ struct NetworkOptions {
 class Network {
  public:
   // Errors: the file has no graph, an operator or shape that no kernel serves (by name of the node);
-  // ResourceExhausted for a limit that is too small: the message says what would do.
+  // OutOfRange (KL_OUT_OF_BUDGET) for a limit that is too small: the message says what would do.
   static absl::StatusOr<std::unique_ptr<Network>> Load(Runtime* runtime, std::unique_ptr<ModelSource> source,
                                                        const NetworkOptions& options = NetworkOptions());
 

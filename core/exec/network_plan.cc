@@ -128,7 +128,7 @@ class NetworkPlanner {
       if (candidate.ideal_bytes >= smallest_bytes_) break;
       Try(whole, candidate).IgnoreError();
     }
-    return absl::ResourceExhaustedError(absl::StrCat("an arena of ", limit_bytes_, " bytes is too small for the activations; ",
+    return absl::OutOfRangeError(absl::StrCat("an arena of ", limit_bytes_, " bytes is too small for the activations; ",
                                                      "the smallest that works is ", smallest_bytes_, " bytes, ",
                                                      smallest_what_));
   }

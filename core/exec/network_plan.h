@@ -51,7 +51,7 @@ struct NetworkPlan {
 
 // `graph` outlives the result. `limit_bytes`: of the arena (activations and kernels' scratch; inputs and weights come on
 // top), 0: none.
-// Errors: those of PreparedPlan and Program; ResourceExhausted, with the smallest limit that works, for one that is too small.
+// Errors: those of PreparedPlan and Program; OutOfRange (KL_OUT_OF_BUDGET), with the smallest limit that works, for one that is too small.
 absl::StatusOr<NetworkPlan> PlanNetwork(Runtime* runtime, const PinnedPlan& graph, uint64_t limit_bytes);
 
 }  // namespace kinglet

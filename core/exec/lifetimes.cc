@@ -6,8 +6,8 @@ namespace kinglet {
 namespace {
 
 bool IsPlanned(ValueKind kind) {
-  return kind == ValueKind::kActivation || kind == ValueKind::kTokenIds || kind == ValueKind::kPositions ||
-         kind == ValueKind::kOutputRows;
+  return kind == ValueKind::kActivation || kind == ValueKind::kTokenIds ||
+         kind == ValueKind::kPositions || kind == ValueKind::kOutputRows;
 }
 
 }  // namespace
@@ -32,7 +32,8 @@ Lifetimes LifetimesOf(const Plan& plan, const std::vector<uint64_t>& bytes) {
     }
   }
   for (const kl_value output : plan.outputs) {
-    if (lifetimes.request_of[output] >= 0) requests[lifetimes.request_of[output]].last_node = last_node;
+    if (lifetimes.request_of[output] >= 0)
+      requests[lifetimes.request_of[output]].last_node = last_node;
   }
   for (kl_memory_request& request : requests) {
     if (request.first_node > request.last_node) {  // a value nobody uses
@@ -43,15 +44,18 @@ Lifetimes LifetimesOf(const Plan& plan, const std::vector<uint64_t>& bytes) {
   return lifetimes;
 }
 
-void Lifetimes::Share(const Plan& plan, int32_t node, int32_t input, int32_t output, TakeOver kind) {
+void Lifetimes::Share(const Plan& plan, int32_t node, int32_t input, int32_t output,
+                      TakeOver kind) {
   const std::vector<kl_value>& operands = plan.nodes[node].operands;
   const kl_value from = operands[input], to = operands[output];
-  if (from == KL_NO_VALUE || to == KL_NO_VALUE || request_of[from] < 0 || request_of[to] < 0) return;
+  if (from == KL_NO_VALUE || to == KL_NO_VALUE || request_of[from] < 0 || request_of[to] < 0)
+    return;
   if (plan.values[from].kind != ValueKind::kActivation) return;
   if (kind == TakeOver::kSmaller && std::count(operands.begin(), operands.end(), from) > 1) return;
   const kl_memory_request& source = requests[request_of[from]];
   kl_memory_request& target = requests[request_of[to]];
-  const bool fits = kind == TakeOver::kSameSize ? source.bytes == target.bytes : target.bytes <= source.bytes;
+  const bool fits =
+      kind == TakeOver::kSameSize ? source.bytes == target.bytes : target.bytes <= source.bytes;
   if (fits && source.last_node == node) target.may_alias = request_of[from];
 }
 

@@ -13,7 +13,10 @@ namespace kinglet {
 namespace {
 
 // The plan as it runs without a limit.
-PinnedPlan OrdinaryPlan(const PinnedPlan& from) { return MakeJoinedPlan(from, [](size_t) { return false; }, nullptr); }
+PinnedPlan OrdinaryPlan(const PinnedPlan& from) {
+  return MakeJoinedPlan(
+      from, [](size_t) { return false; }, nullptr);
+}
 
 bool IsExact(const kl_kernel& kernel) { return kernel.tolerance == 0; }
 
@@ -23,16 +26,20 @@ bool IsPlaceIndependent(const kl_kernel& kernel) {
 
 class NetworkPlanner {
  public:
-  NetworkPlanner(Runtime* runtime, uint64_t limit_bytes) : runtime_(runtime), limit_bytes_(limit_bytes) {}
+  NetworkPlanner(Runtime* runtime, uint64_t limit_bytes)
+      : runtime_(runtime), limit_bytes_(limit_bytes) {}
 
   absl::StatusOr<NetworkPlan> Plan(const PinnedPlan& graph) {
     NetworkPlan plan;
     plan.memory.limit_bytes = limit_bytes_;
     KL_ASSIGN_OR_RETURN(plan.runnable, Make(OrdinaryPlan(graph)));
     plan.memory.ordinary_arena_bytes = plan.runnable.arena_bytes();
-    plan.memory.layer_bytes = IdealPeakBytes(MakeJoinedPlan(graph, [](size_t) { return true; }, nullptr).plan);
+    plan.memory.layer_bytes = IdealPeakBytes(MakeJoinedPlan(
+                                                 graph, [](size_t) { return true; }, nullptr)
+                                                 .plan);
     plan.memory.ideal_bytes = IdealPeakBytes(plan.runnable.pinned->plan);
-    for (size_t n = 0; n < graph.plan.nodes.size(); ++n) plan.memory.network_macs += MacsOf(graph.plan, n);
+    for (size_t n = 0; n < graph.plan.nodes.size(); ++n)
+      plan.memory.network_macs += MacsOf(graph.plan, n);
     if (limit_bytes_ == 0 || Note(plan.runnable.arena_bytes(), "as it is")) return plan;
     KL_RETURN_IF_ERROR(Join(&plan));
     if (Note(plan.runnable.arena_bytes(), "as it is")) return plan;
@@ -44,15 +51,18 @@ class NetworkPlanner {
     RunnablePlan made;
     made.pinned = std::make_unique<PinnedPlan>(std::move(plan));
     PinnedPlan& pinned = *made.pinned;
-    KL_ASSIGN_OR_RETURN(made.prepared, PreparedPlan::Create(pinned.plan, runtime_->registry(), Extents(),
-                                                            runtime_->thread_count(),
-                                                            pinned.kernels.empty() ? nullptr : &pinned.kernels));
+    KL_ASSIGN_OR_RETURN(
+        made.prepared,
+        PreparedPlan::Create(pinned.plan, runtime_->registry(), Extents(), runtime_->thread_count(),
+                             pinned.kernels.empty() ? nullptr : &pinned.kernels));
     const auto parallel_for = [this](int64_t count, kl_parallel_body body, void* context) {
       runtime_->ParallelFor(count, body, context);
     };
-    KL_RETURN_IF_ERROR(made.prepared->LoadWeights(/*budget=*/nullptr, parallel_for, /*progress=*/nullptr));
-    KL_ASSIGN_OR_RETURN(made.program, Program::Create(*made.prepared, runtime_->planner(), Extents(),
-                                                      [](kl_value) { return kl_tensor(); }));
+    KL_RETURN_IF_ERROR(
+        made.prepared->LoadWeights(/*budget=*/nullptr, parallel_for, /*progress=*/nullptr));
+    KL_ASSIGN_OR_RETURN(made.program,
+                        Program::Create(*made.prepared, runtime_->planner(), Extents(),
+                                        [](kl_value) { return kl_tensor(); }));
     pinned.kernels.clear();
     for (const PreparedNode& node : made.prepared->nodes()) pinned.kernels.push_back(node.kernel);
     return made;
@@ -71,10 +81,12 @@ class NetworkPlanner {
   absl::Status Join(NetworkPlan* plan) {
     const PinnedPlan& ordinary = *plan->runnable.pinned;
     std::vector<size_t> joined;
-    PinnedPlan wanted = MakeJoinedPlan(ordinary, [&](size_t n) { return IsExact(*ordinary.kernels[n]); }, &joined);
+    PinnedPlan wanted = MakeJoinedPlan(
+        ordinary, [&](size_t n) { return IsExact(*ordinary.kernels[n]); }, &joined);
     if (joined.empty()) return absl::OkStatus();
     KL_ASSIGN_OR_RETURN(RunnablePlan made, Make(std::move(wanted)));
-    const bool exact = std::all_of(joined.begin(), joined.end(), [&](size_t n) { return IsExact(*made.pinned->kernels[n]); });
+    const bool exact = std::all_of(joined.begin(), joined.end(),
+                                   [&](size_t n) { return IsExact(*made.pinned->kernels[n]); });
     if (!exact || made.arena_bytes() > plan->runnable.arena_bytes()) return absl::OkStatus();
     plan->runnable = std::move(made);
     plan->memory.joined = true;
@@ -85,12 +97,15 @@ class NetworkPlanner {
   absl::StatusOr<NetworkPlan> Patch(NetworkPlan plan) {
     const PinnedPlan& whole = *plan.runnable.pinned;
     size_t independent = 0;
-    while (independent < whole.kernels.size() && IsPlaceIndependent(*whole.kernels[independent])) ++independent;
+    while (independent < whole.kernels.size() && IsPlaceIndependent(*whole.kernels[independent]))
+      ++independent;
     std::vector<PatchCandidate> candidates = FindPatchCandidates(whole);
-    candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
-                                    [&](const PatchCandidate& c) { return c.stage.node_count > independent; }),
-                     candidates.end());
-    // Those with room for whole tiles everywhere, as published, before those that fit because tiles at the border are cut off.
+    candidates.erase(
+        std::remove_if(candidates.begin(), candidates.end(),
+                       [&](const PatchCandidate& c) { return c.stage.node_count > independent; }),
+        candidates.end());
+    // Those with room for whole tiles everywhere, as published, before those that fit because tiles
+    // at the border are cut off.
     std::stable_partition(candidates.begin(), candidates.end(),
                           [&](const PatchCandidate& c) { return c.nominal_bytes <= limit_bytes_; });
     for (const PatchCandidate& candidate : candidates) {
@@ -114,23 +129,25 @@ class NetworkPlanner {
     auto patched = MakePatchedPlan(whole, candidate.stage, candidate.grid);
     if (!patched.has_value()) return absl::InternalError("a stage that could be cut cannot be cut");
     KL_ASSIGN_OR_RETURN(RunnablePlan made, Make(*std::move(patched)));
-    Note(made.arena_bytes(), absl::StrCat("with the first ", candidate.stage.node_count, " nodes in ", candidate.grid.rows,
-                                          " x ", candidate.grid.columns, " patches"));
+    Note(made.arena_bytes(),
+         absl::StrCat("with the first ", candidate.stage.node_count, " nodes in ",
+                      candidate.grid.rows, " x ", candidate.grid.columns, " patches"));
     return made;
   }
 
   // Looks at what needs least, as long as it could need less than the best so far.
   absl::Status TooSmall(const PinnedPlan& whole, std::vector<PatchCandidate> candidates) {
-    std::stable_sort(candidates.begin(), candidates.end(), [](const PatchCandidate& a, const PatchCandidate& b) {
-      return a.ideal_bytes < b.ideal_bytes;
-    });
+    std::stable_sort(candidates.begin(), candidates.end(),
+                     [](const PatchCandidate& a, const PatchCandidate& b) {
+                       return a.ideal_bytes < b.ideal_bytes;
+                     });
     for (const PatchCandidate& candidate : candidates) {
       if (candidate.ideal_bytes >= smallest_bytes_) break;
       Try(whole, candidate).IgnoreError();
     }
-    return absl::OutOfRangeError(absl::StrCat("an arena of ", limit_bytes_, " bytes is too small for the activations; ",
-                                                     "the smallest that works is ", smallest_bytes_, " bytes, ",
-                                                     smallest_what_));
+    return absl::OutOfRangeError(
+        absl::StrCat("an arena of ", limit_bytes_, " bytes is too small for the activations; ",
+                     "the smallest that works is ", smallest_bytes_, " bytes, ", smallest_what_));
   }
 
   Runtime* const runtime_;
@@ -141,7 +158,8 @@ class NetworkPlanner {
 
 }  // namespace
 
-absl::StatusOr<NetworkPlan> PlanNetwork(Runtime* runtime, const PinnedPlan& graph, uint64_t limit_bytes) {
+absl::StatusOr<NetworkPlan> PlanNetwork(Runtime* runtime, const PinnedPlan& graph,
+                                        uint64_t limit_bytes) {
   return NetworkPlanner(runtime, limit_bytes).Plan(graph);
 }
 

@@ -62,8 +62,9 @@ struct PreparedNode {
 // Made once per model by one thread; immutable and thread safe afterwards. Borrows plan and registry.
 class PreparedPlan {
  public:
-  // Chooses kernels; those of `kernels` (by node, NULL: any; the whole NULL: any for all) are taken as they are. Errors: an operator that no plugin defines, operands that do not fit its definition, no kernel for
-  // a node (the message lists the candidates).
+  // Chooses kernels; those in `kernels` (by node; NULL: any) are taken as they are, `kernels` NULL: any for all nodes.
+  // Errors: an operator that no plugin defines, operands that do not fit its definition, no kernel for a node (the message
+  // lists the candidates), a kernel in `kernels` that refuses its node.
   static absl::StatusOr<std::unique_ptr<PreparedPlan>> Create(const Plan& plan, const Registry& registry,
                                                               const Extents& largest, int thread_count,
                                                               const std::vector<const kl_kernel*>* kernels = nullptr);

@@ -203,11 +203,14 @@ double Convolve(const kl_run* run, const Window& window, int64_t n, int64_t m,
   return sum;
 }
 
-float OutputAt(const kl_run* run, const NodeState& s, int64_t n, int64_t m, int64_t oh, int64_t ow) {
+float OutputAt(const kl_run* run, const NodeState& s, int64_t n, int64_t m, int64_t oh,
+               int64_t ow) {
   const kl_tensor* bias = run->operands[kBias];
-  const int64_t first_channel = m / (run->operands[kY]->shape[1] / s.group) * run->operands[kW]->shape[1];
+  const int64_t first_channel =
+      m / (run->operands[kY]->shape[1] / s.group) * run->operands[kW]->shape[1];
   double value = IsAbsent(bias) ? 0.0 : F32Row(bias, 0)[m];
-  value += Convolve(run, s.window, n, m, first_channel, s.window.First(0, oh), s.window.First(1, ow));
+  value +=
+      Convolve(run, s.window, n, m, first_channel, s.window.First(0, oh), s.window.First(1, ow));
   value = value < s.minimum ? s.minimum : value;
   return static_cast<float>(value > s.maximum ? s.maximum : value);
 }

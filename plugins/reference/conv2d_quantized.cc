@@ -92,11 +92,12 @@ kl_code Run(const kl_run* run) {
   const CodeLayer& layer = *static_cast<const CodeLayer*>(run->state);
   const kl_tensor* y = run->operands[kY];
   if (IsInPlace(run)) {
-    RunInPlace<uint8_t>(run, run->operands[kQX], y, layer.convolution.window, [&](int64_t n, int64_t m) {
-      return [&run, &layer, n, m, scale = ChannelScaleOf(run, m)](int64_t oh, int64_t ow) {
-        return static_cast<uint8_t>(CodeAt(run, kY, layer, scale, n, m, oh, ow));
-      };
-    });
+    RunInPlace<uint8_t>(
+        run, run->operands[kQX], y, layer.convolution.window, [&](int64_t n, int64_t m) {
+          return [&run, &layer, n, m, scale = ChannelScaleOf(run, m)](int64_t oh, int64_t ow) {
+            return static_cast<uint8_t>(CodeAt(run, kY, layer, scale, n, m, oh, ow));
+          };
+        });
     return KL_OK;
   }
   const int64_t outputs = y->shape[1], rows = y->shape[2], columns = y->shape[3];

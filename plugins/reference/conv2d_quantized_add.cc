@@ -11,12 +11,11 @@
 //   y_zero_point  type of y  []                    in
 //   y             type of r  [N, M, OH, OW]        out; may alias r
 //
-// So that the projection of a residual block needs no memory of its own: it goes into the residual's.
-// Attributes: those of conv2d_quantized.
-// Work:    one unit a row of y.
-// Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
-// Numbers: those of the operators that it stands for, one after the other.
-// Source:  arXiv 2110.15352, section 3.1; TinyEngine.
+// So that the projection of a residual block needs no memory of its own: it goes into the
+// residual's. Attributes: those of conv2d_quantized. Work:    one unit a row of y. Errors:
+// prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail. Numbers: those
+// of the operators that it stands for, one after the other. Source:  arXiv 2110.15352, section 3.1;
+// TinyEngine.
 #include "plugins/reference/quantized_window.h"
 
 namespace kinglet {
@@ -25,10 +24,11 @@ namespace {
 
 enum { kR = kQOperandCount, kRScale, kRZero, kYScale, kYZero, kY };
 
-constexpr kl_operand kOperands[] = {
-    Input("x"),       Input("x_scale"),      Input("x_zero_point"), Input("w"),       Input("w_scale"),
-    Input("w_zero_point"), Input("c_scale"), Input("c_zero_point"), OptionalInput("bias"), Input("r"),
-    Input("r_scale"), Input("r_zero_point"), Input("y_scale"),      Input("y_zero_point"), Result("y", kR)};
+constexpr kl_operand kOperands[] = {Input("x"),       Input("x_scale"),      Input("x_zero_point"),
+                                    Input("w"),       Input("w_scale"),      Input("w_zero_point"),
+                                    Input("c_scale"), Input("c_zero_point"), OptionalInput("bias"),
+                                    Input("r"),       Input("r_scale"),      Input("r_zero_point"),
+                                    Input("y_scale"), Input("y_zero_point"), Result("y", kR)};
 constexpr int64_t kOnes[] = {1, 1}, kPads[] = {1, 1, 1, 1}, kNoPads[] = {0, 0, 0, 0};
 constexpr kl_attribute kSame[] = {IntsAttribute("strides", kOnes), IntsAttribute("pads", kPads),
                                   IntsAttribute("dilations", kOnes)};
@@ -77,9 +77,11 @@ kl_code Run(const kl_run* run) {
   const CodeLayer& layer = *static_cast<const CodeLayer*>(run->state);
   const kl_tensor* r = run->operands[kR];
   const kl_tensor* y = run->operands[kY];
-  const double c_scale = ScaleAt(run->operands[kQYScale], 0), r_scale = ScaleAt(run->operands[kRScale], 0);
+  const double c_scale = ScaleAt(run->operands[kQYScale], 0),
+               r_scale = ScaleAt(run->operands[kRScale], 0);
   const float y_scale = static_cast<float>(ScaleAt(run->operands[kYScale], 0));
-  const int32_t r_zero = ZeroPointAt(run->operands[kRZero], 0), y_zero = ZeroPointAt(run->operands[kYZero], 0);
+  const int32_t r_zero = ZeroPointAt(run->operands[kRZero], 0),
+                y_zero = ZeroPointAt(run->operands[kYZero], 0);
   const CodeRange range = CodesOf(y->type);
   const int64_t outputs = y->shape[1], rows = y->shape[2], columns = y->shape[3];
   for (int64_t unit = run->begin; unit < run->end; ++unit) {
@@ -96,8 +98,8 @@ kl_code Run(const kl_run* run) {
   return KL_OK;
 }
 
-constexpr kl_kernel kKernel = ReferenceKernel(kOp, "conv2d_quantized_add_reference", sizeof(CodeLayer),
-                                              Prepare, Work, Run);
+constexpr kl_kernel kKernel =
+    ReferenceKernel(kOp, "conv2d_quantized_add_reference", sizeof(CodeLayer), Prepare, Work, Run);
 constexpr const kl_kernel* kKernels[] = {&kKernel};
 
 }  // namespace

@@ -24,10 +24,12 @@ enum { kX, kXScale, kXZero, kYScale, kYZero, kY };
 
 constexpr kl_operand kOperands[] = {Input("x"),       Input("x_scale"),      Input("x_zero_point"),
                                     Input("y_scale"), Input("y_zero_point"), Result("y")};
-constexpr kl_case_operand kPlanes[] = {
-    Codes(KL_TYPE_I8, {S(3), S(1), S(2), 5}), Constant(KL_TYPE_F32, {}, 0.03),
-    Constant(KL_TYPE_I8, {}, -7),             Constant(KL_TYPE_F32, {}, 0.01),
-    Constant(KL_TYPE_U8, {}, 99),             Output({S(3), S(1), 1, 1}, KL_TYPE_U8)};
+constexpr kl_case_operand kPlanes[] = {Codes(KL_TYPE_I8, {S(3), S(1), S(2), 5}),
+                                       Constant(KL_TYPE_F32, {}, 0.03),
+                                       Constant(KL_TYPE_I8, {}, -7),
+                                       Constant(KL_TYPE_F32, {}, 0.01),
+                                       Constant(KL_TYPE_U8, {}, 99),
+                                       Output({S(3), S(1), 1, 1}, KL_TYPE_U8)};
 constexpr kl_op_case kCases[] = {
     Case("planes", kPlanes, {{Fixed(1), Range(1, 70), Range(1, 12), Range(1, 3)}}, 2),
 };
@@ -58,10 +60,12 @@ kl_code Run(const kl_run* run) {
   const int64_t pixels = x->shape[2] * x->shape[3];
   const double x_scale = ScaleAt(run->operands[kXScale], 0);
   const float y_scale = static_cast<float>(ScaleAt(run->operands[kYScale], 0));
-  const int32_t x_zero = ZeroPointAt(run->operands[kXZero], 0), y_zero = ZeroPointAt(run->operands[kYZero], 0);
+  const int32_t x_zero = ZeroPointAt(run->operands[kXZero], 0),
+                y_zero = ZeroPointAt(run->operands[kYZero], 0);
   for (int64_t unit = run->begin; unit < run->end; ++unit) {
     double sum = 0.0;
-    for (int64_t i = 0; i < pixels; ++i) sum += DequantizeCode(WholeAt(x, unit * pixels + i), x_zero, x_scale);
+    for (int64_t i = 0; i < pixels; ++i)
+      sum += DequantizeCode(WholeAt(x, unit * pixels + i), x_zero, x_scale);
     const float mean = static_cast<float>(sum / static_cast<double>(pixels));
     StoreCode(y, unit, QuantizeNumber(mean, y_scale, y_zero, CodesOf(y->type)));
   }

@@ -1,12 +1,14 @@
 // Depthwise convolutions whose output takes over the memory of their input.
 //
 //   plane of x   [ row 0 | row 1 | row 2 | ...          ]
-//   plane of y   [ 0 | 1 | 2 | ...]                         its rows are not longer, and there are not more of them
+//   plane of y   [ 0 | 1 | 2 | ...]                         its rows are not longer, and there are
+//   not more of them
 //
-// A plane is computed from top to bottom. A row of y is written once no row below it needs what it overwrites: at most
-// pad_top rows wait, in a buffer on the stack. Where planes of y are smaller they are moved together afterwards, in order.
-// Planes do not depend on each other: one unit each, then one unit that moves them.
-// Source: arXiv 2110.15352, section 3.1. Thread safety: pure functions.
+// A plane is computed from top to bottom. A row of y is written once no row below it needs what it
+// overwrites: at most pad_top rows wait, in a buffer on the stack. Where planes of y are smaller
+// they are moved together afterwards, in order. Planes do not depend on each other: one unit each,
+// then one unit that moves them. Source: arXiv 2110.15352, section 3.1. Thread safety: pure
+// functions.
 #ifndef KINGLET_PLUGINS_REFERENCE_IN_PLACE_H_
 #define KINGLET_PLUGINS_REFERENCE_IN_PLACE_H_
 
@@ -19,16 +21,19 @@ namespace reference {
 constexpr uint64_t kInPlaceBytes = 4096;
 
 // Tells the host that y may take over x, where the node is a depthwise convolution that can.
-inline void OfferInPlace(const kl_node* node, uint32_t x_operand, uint32_t y_operand, const Window& window,
-                         int64_t group, kl_requirements* requirements) {
+inline void OfferInPlace(const kl_node* node, uint32_t x_operand, uint32_t y_operand,
+                         const Window& window, int64_t group, kl_requirements* requirements) {
   const kl_tensor* x = node->operands[x_operand];
   const kl_tensor* y = node->operands[y_operand];
   const uint64_t row_bytes = kl_row_bytes(y->type, static_cast<uint64_t>(y->shape[3]));
   const bool depthwise = group == x->shape[1] && group == y->shape[1];
-  const bool same_width = kl_dtype_info_of(x->type).block_bytes == kl_dtype_info_of(y->type).block_bytes;
+  const bool same_width =
+      kl_dtype_info_of(x->type).block_bytes == kl_dtype_info_of(y->type).block_bytes;
   const bool shrinks = y->shape[2] <= x->shape[2] && y->shape[3] <= x->shape[3];
   const uint64_t waiting = static_cast<uint64_t>(window.pads[0] + 1);
-  if (!depthwise || !same_width || !shrinks || row_bytes == 0 || waiting > kInPlaceBytes / row_bytes) return;
+  if (!depthwise || !same_width || !shrinks || row_bytes == 0 ||
+      waiting > kInPlaceBytes / row_bytes)
+    return;
   if (KL_HAS_FIELD(requirements, kl_requirements, in_place_operand)) {
     requirements->in_place_operand = static_cast<int32_t>(x_operand);
   }
@@ -44,13 +49,15 @@ inline void InPlaceWork(const kl_tensor* x, const kl_tensor* y, kl_work* work) {
 
 // outputs(n, m) gives a function (oh, ow) -> T of the plane's outputs, which reads the plane of x.
 template <typename T, typename Outputs>
-void RunInPlace(const kl_run* run, const kl_tensor* x, const kl_tensor* y, const Window& window, Outputs outputs) {
+void RunInPlace(const kl_run* run, const kl_tensor* x, const kl_tensor* y, const Window& window,
+                Outputs outputs) {
   const int64_t from_pixels = x->shape[2] * x->shape[3], to_pixels = y->shape[2] * y->shape[3];
   const int64_t rows = y->shape[2], columns = y->shape[3], channels = y->shape[1];
   T* const data = static_cast<T*>(y->data);
   if (run->phase == 1) {
     for (int64_t p = 1; p < y->shape[0] * channels; ++p) {
-      std::memmove(data + p * to_pixels, data + p * from_pixels, static_cast<size_t>(to_pixels) * sizeof(T));
+      std::memmove(data + p * to_pixels, data + p * from_pixels,
+                   static_cast<size_t>(to_pixels) * sizeof(T));
     }
     return;
   }

@@ -2,9 +2,9 @@
 //
 //   y = dest, but y[begin_0 + i_0, begin_1 + i_1, ..] = x[i_0, i_1, ..]
 //
-//   dest  any type       [..]              in, optional: without it the rest of y is what it was before, anything
-//   x     the same type  [..]              in; of the same rank, not larger
-//   y     the same type  like dest         out; may alias dest
+//   dest  any type       [..]              in, optional: without it the rest of y is what it was
+//   before, anything x     the same type  [..]              in; of the same rank, not larger y the
+//   same type  like dest         out; may alias dest
 //
 // Attributes: begins (ints, one for each dimension).
 // Work:    one unit a row of y.
@@ -53,7 +53,8 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   if (!IsAbsent(node->operands[kDest])) check.SameShape(kY, kDest);
   if (check.ok()) ParseInts(node, "begins", static_cast<uint32_t>(x->rank), 0, s->begins, &check);
   for (int32_t d = 0; d < x->rank && check.ok(); ++d) {
-    check.RequireOperand(kY, x->shape[d] <= y->shape[d] && s->begins[d] <= y->shape[d] - x->shape[d],
+    check.RequireOperand(kY,
+                         x->shape[d] <= y->shape[d] && s->begins[d] <= y->shape[d] - x->shape[d],
                          "room for x at begins");
   }
   return check.code();

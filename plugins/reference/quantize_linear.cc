@@ -56,7 +56,8 @@ kl_code Run(const kl_run* run) {
   for (int64_t i = FirstElement(run); i < end; ++i) {
     const int64_t channel = i / s->inner % s->channels;
     const float scale = static_cast<float>(ScaleAt(run->operands[kScale], channel));
-    StoreCode(y, i, QuantizeNumber(x[i], scale, ZeroPointAt(run->operands[kZeroPoint], channel), range));
+    StoreCode(y, i,
+              QuantizeNumber(x[i], scale, ZeroPointAt(run->operands[kZeroPoint], channel), range));
   }
   return KL_OK;
 }

@@ -80,7 +80,9 @@ inline float DequantizeCode(int64_t code, int32_t zero_point, double scale) {
 inline int32_t QuantizeNumber(float x, float scale, int32_t zero_point, CodeRange range) {
   const double code = std::nearbyint(static_cast<double>(x / scale)) + zero_point;
   // NaN becomes the lowest code.
-  return !(code > range.low) ? range.low : code > range.high ? range.high : static_cast<int32_t>(code);
+  return !(code > range.low) ? range.low
+         : code > range.high ? range.high
+                             : static_cast<int32_t>(code);
 }
 
 // Element `i` of scales, or the only one.

@@ -85,14 +85,15 @@ ChannelScale ChannelScaleOf(const kl_run* run, int64_t m) {
   const double x_scale = ScaleAt(run->operands[kQXScale], 0);
   const double y_scale = ScaleAt(run->operands[kQYScale], 0);
   const kl_tensor* bias = run->operands[kQBias];
-  return {x_scale * ScaleAt(run->operands[kQWScale], m) / y_scale, IsAbsent(bias) ? 0 : WholeAt(bias, m),
-          ZeroPointAt(run->operands[kQYZero], 0)};
+  return {x_scale * ScaleAt(run->operands[kQWScale], m) / y_scale,
+          IsAbsent(bias) ? 0 : WholeAt(bias, m), ZeroPointAt(run->operands[kQYZero], 0)};
 }
 
-int32_t CodeAt(const kl_run* run, uint32_t y, const CodeLayer& layer, const ChannelScale& scale, int64_t n, int64_t m,
-               int64_t oh, int64_t ow) {
+int32_t CodeAt(const kl_run* run, uint32_t y, const CodeLayer& layer, const ChannelScale& scale,
+               int64_t n, int64_t m, int64_t oh, int64_t ow) {
   const int32_t sum = CodeSum(run, OperandsWith(y), layer.convolution, n, m, oh, ow);
-  const int32_t total = static_cast<int32_t>(static_cast<uint32_t>(sum) + static_cast<uint32_t>(scale.bias));
+  const int32_t total =
+      static_cast<int32_t>(static_cast<uint32_t>(sum) + static_cast<uint32_t>(scale.bias));
   return Requantize(total, scale.factor, layer.fixed_point, scale.zero_point, layer.range);
 }
 

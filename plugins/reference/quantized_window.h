@@ -1,4 +1,5 @@
-// Convolutions of 8-bit codes: what conv2d_integer, conv2d_quantized and conv2d_quantized_add share.
+// Convolutions of 8-bit codes: what conv2d_integer, conv2d_quantized and conv2d_quantized_add
+// share.
 #ifndef KINGLET_PLUGINS_REFERENCE_QUANTIZED_WINDOW_H_
 #define KINGLET_PLUGINS_REFERENCE_QUANTIZED_WINDOW_H_
 
@@ -49,8 +50,8 @@ struct ChannelScale {
 ChannelScale ChannelScaleOf(const kl_run* run, int64_t m);
 
 // Output [n, m, oh, ow], y being operand `y`.
-int32_t CodeAt(const kl_run* run, uint32_t y, const CodeLayer& layer, const ChannelScale& scale, int64_t n, int64_t m,
-               int64_t oh, int64_t ow);
+int32_t CodeAt(const kl_run* run, uint32_t y, const CodeLayer& layer, const ChannelScale& scale,
+               int64_t n, int64_t m, int64_t oh, int64_t ow);
 
 }  // namespace reference
 }  // namespace kinglet

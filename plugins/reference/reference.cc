@@ -3,10 +3,10 @@
 namespace kinglet {
 namespace reference {
 
-const kl_dtype kAnyTypes[kMaxOperands] = {
-    KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY,
-    KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY,
-    KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY};
+const kl_dtype kAnyTypes[kMaxOperands] = {KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY,
+                                          KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY,
+                                          KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY,
+                                          KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY};
 
 namespace {
 

@@ -1,11 +1,14 @@
-// Convolutions from i8 codes to i8 codes: conv2d_quantized and conv2d_quantized_add, 1x1, depthwise, any small window.
+// Convolutions from i8 codes to i8 codes: conv2d_quantized and conv2d_quantized_add, 1x1,
+// depthwise, any small window.
 //
-//   rows of x, less the zero point, as i16 in a buffer on the stack, columns apart by phase of the stride
-//   pair of taps   (a0 b0 a1 b1 ..) for 16 pixels   x   (wa wb) of one output      vpmaddwd: 16 products for 8 pixels
+//   rows of x, less the zero point, as i16 in a buffer on the stack, columns apart by phase of the
+//   stride pair of taps   (a0 b0 a1 b1 ..) for 16 pixels   x   (wa wb) of one output      vpmaddwd:
+//   16 products for 8 pixels
 //
-// Four outputs of 16 pixels at a time; sums are exact in i32, so that the numbers are those of the reference, bit for bit
-// (tolerance 0). No scratch in the arena; a depthwise convolution may overwrite its input: rows are in the buffer before
-// anything is written over them. Source of the arithmetic: plugins/reference/quantized.h.
+// Four outputs of 16 pixels at a time; sums are exact in i32, so that the numbers are those of the
+// reference, bit for bit (tolerance 0). No scratch in the arena; a depthwise convolution may
+// overwrite its input: rows are in the buffer before anything is written over them. Source of the
+// arithmetic: plugins/reference/quantized.h.
 #ifndef PLUGINS_SPARSE_X86_CONV_CODES_H_
 #define PLUGINS_SPARSE_X86_CONV_CODES_H_
 
@@ -15,10 +18,23 @@ namespace {
 
 // Operands; those of conv2d_quantized_add go on behind the bias.
 enum {
-  kCodesX, kCodesXScale, kCodesXZero, kCodesW, kCodesWScale, kCodesWZero, kCodesCScale, kCodesCZero, kCodesBias,
+  kCodesX,
+  kCodesXScale,
+  kCodesXZero,
+  kCodesW,
+  kCodesWScale,
+  kCodesWZero,
+  kCodesCScale,
+  kCodesCZero,
+  kCodesBias,
   kCodesY,
   kCodesOperands,
-  kCodesR = kCodesY, kCodesRScale, kCodesRZero, kCodesYScale, kCodesYZero, kCodesAddY,
+  kCodesR = kCodesY,
+  kCodesRScale,
+  kCodesRZero,
+  kCodesYScale,
+  kCodesYZero,
+  kCodesAddY,
   kCodesAddOperands
 };
 
@@ -45,15 +61,19 @@ KL_INLINE kl_code RefuseCodes(const kl_node* node, const char* what, kl_error* e
   return kl_fail(error, KL_UNSUPPORTED, "%s (%s): %s", NameOf(node), node->op, what);
 }
 
-KL_INLINE bool IsOneConstant(const kl_tensor* tensor) { return tensor->data != nullptr && kl_element_count(tensor) == 1; }
+KL_INLINE bool IsOneConstant(const kl_tensor* tensor) {
+  return tensor->data != nullptr && kl_element_count(tensor) == 1;
+}
 
-KL_INLINE kl_code CheckCodesParameters(const kl_node* node, uint32_t operand_count, int64_t outputs, kl_error* error) {
-  const uint32_t singles[] = {kCodesXScale, kCodesXZero, kCodesCScale, kCodesCZero, kCodesRScale, kCodesRZero, kCodesYScale,
-                              kCodesYZero};
+KL_INLINE kl_code CheckCodesParameters(const kl_node* node, uint32_t operand_count, int64_t outputs,
+                                       kl_error* error) {
+  const uint32_t singles[] = {kCodesXScale, kCodesXZero, kCodesCScale, kCodesCZero,
+                              kCodesRScale, kCodesRZero, kCodesYScale, kCodesYZero};
   const uint32_t count = operand_count == kCodesAddOperands ? 8 : 4;
   for (uint32_t i = 0; i < count; ++i) {
     const kl_tensor* tensor = node->operands[singles[i]];
-    if (tensor->type == KL_TYPE_NONE || !IsOneConstant(tensor)) return RefuseCodes(node, "a scale or zero point is no constant", error);
+    if (tensor->type == KL_TYPE_NONE || !IsOneConstant(tensor))
+      return RefuseCodes(node, "a scale or zero point is no constant", error);
   }
   const kl_tensor* w_scale = node->operands[kCodesWScale];
   const kl_tensor* w_zero = node->operands[kCodesWZero];
@@ -63,29 +83,37 @@ KL_INLINE kl_code CheckCodesParameters(const kl_node* node, uint32_t operand_cou
     return RefuseCodes(node, "scales of the weights are not one, or one an output", error);
   }
   for (int64_t i = 0; i < zeros; ++i) {
-    if (((const int8_t*)w_zero->data)[i] != 0) return RefuseCodes(node, "weights are not around 0", error);
+    if (((const int8_t*)w_zero->data)[i] != 0)
+      return RefuseCodes(node, "weights are not around 0", error);
   }
   const kl_tensor* bias = node->operands[kCodesBias];
   if (bias->type != KL_TYPE_NONE &&
       (bias->type != KL_TYPE_I32 || bias->data == nullptr || kl_element_count(bias) != outputs)) {
     return RefuseCodes(node, "the bias is no constant i32 [outputs]", error);
   }
-  if (node->operands[kCodesW]->data == nullptr) return RefuseCodes(node, "the weights are not known yet", error);
-  if (kl_attribute_int(node, "fixed_point", 0) != 0) return RefuseCodes(node, "fixed-point scaling", error);
+  if (node->operands[kCodesW]->data == nullptr)
+    return RefuseCodes(node, "the weights are not known yet", error);
+  if (kl_attribute_int(node, "fixed_point", 0) != 0)
+    return RefuseCodes(node, "fixed-point scaling", error);
   return KL_OK;
 }
 
-KL_INLINE int32_t ClampToCodes(int64_t value) { return (int32_t)(value < -128 ? -128 : value > 127 ? 127 : value); }
+KL_INLINE int32_t ClampToCodes(int64_t value) {
+  return (int32_t)(value < -128 ? -128 : value > 127 ? 127 : value);
+}
 
 // KL_UNSUPPORTED for what does not fit together as well: the reference kernel says what is wrong.
-KL_INLINE kl_code ReadCodes(const kl_node* node, uint32_t operand_count, CodesConv* conv, kl_error* error) {
+KL_INLINE kl_code ReadCodes(const kl_node* node, uint32_t operand_count, CodesConv* conv,
+                            kl_error* error) {
   KL_TRY(ExpectOperands(node, operand_count, error));
   const kl_tensor* x = node->operands[kCodesX];
   const kl_tensor* w = node->operands[kCodesW];
   const kl_tensor* y = node->operands[operand_count - 1];
-  if (x->rank != 4 || w->rank != 4 || y->rank != 4) return RefuseCodes(node, "rank is not 4", error);
+  if (x->rank != 4 || w->rank != 4 || y->rank != 4)
+    return RefuseCodes(node, "rank is not 4", error);
   for (int d = 0; d < 4; ++d) {
-    if (x->shape[d] < 1 || w->shape[d] < 1 || y->shape[d] < 1) return RefuseCodes(node, "an operand is empty", error);
+    if (x->shape[d] < 1 || w->shape[d] < 1 || y->shape[d] < 1)
+      return RefuseCodes(node, "an operand is empty", error);
   }
   conv->images = x->shape[0];
   conv->channels = x->shape[1];
@@ -95,7 +123,8 @@ KL_INLINE kl_code ReadCodes(const kl_node* node, uint32_t operand_count, CodesCo
   conv->out_rows = y->shape[2];
   conv->out_columns = y->shape[3];
   const int64_t group = kl_attribute_int(node, "group", 1);
-  if (!ReadInts(node, "strides", 2, 1, conv->strides) || !ReadInts(node, "pads", 4, 0, conv->pads) ||
+  if (!ReadInts(node, "strides", 2, 1, conv->strides) ||
+      !ReadInts(node, "pads", 4, 0, conv->pads) ||
       !ReadInts(node, "dilations", 2, 1, conv->dilations)) {
     return RefuseCodes(node, "strides, pads or dilations are out of range", error);
   }
@@ -117,7 +146,8 @@ KL_INLINE kl_code ReadCodes(const kl_node* node, uint32_t operand_count, CodesCo
   if (operand_count == kCodesAddOperands) {
     const kl_tensor* r = node->operands[kCodesR];
     for (int d = 0; d < 4; ++d) {
-      if (r->rank != 4 || r->shape[d] != y->shape[d]) return RefuseCodes(node, "r is not shaped like y", error);
+      if (r->rank != 4 || r->shape[d] != y->shape[d])
+        return RefuseCodes(node, "r is not shaped like y", error);
     }
   }
   conv->low = ClampToCodes(kl_attribute_int(node, "minimum", -128));
@@ -128,8 +158,9 @@ KL_INLINE kl_code ReadCodes(const kl_node* node, uint32_t operand_count, CodesCo
   conv->pairs = (taps + 1) / 2;
   if (taps + 1 > kCodesTaps) return RefuseCodes(node, "too many taps", error);
   conv->span = (conv->kernel[0] - 1) * conv->dilations[0] + 1;
-  conv->pointwise = !conv->depthwise && taps == conv->channels && conv->strides[0] == 1 && conv->strides[1] == 1 &&
-                    conv->pads[0] == 0 && conv->pads[1] == 0 && conv->pads[2] == 0 && conv->pads[3] == 0;
+  conv->pointwise = !conv->depthwise && taps == conv->channels && conv->strides[0] == 1 &&
+                    conv->strides[1] == 1 && conv->pads[0] == 0 && conv->pads[1] == 0 &&
+                    conv->pads[2] == 0 && conv->pads[3] == 0;
   const int64_t padded = conv->columns + conv->pads[1] + conv->pads[3];
   conv->phase_codes = CeilDivide(padded, conv->strides[1]) + kCodesPixels;
   conv->pitch = conv->phase_codes * conv->strides[1];
@@ -148,7 +179,8 @@ KL_INLINE kl_code ReadCodes(const kl_node* node, uint32_t operand_count, CodesCo
   return KL_OK;
 }
 
-// Where taps lie in the buffer; behind the last one that one again, where their number is odd (its weight is 0).
+// Where taps lie in the buffer; behind the last one that one again, where their number is odd (its
+// weight is 0).
 KL_INLINE void PlaceTaps(CodesConv* conv) {
   const int64_t channels = conv->depthwise ? 1 : conv->channels;
   int64_t tap = 0;
@@ -156,7 +188,8 @@ KL_INLINE void PlaceTaps(CodesConv* conv) {
     for (int64_t kh = 0; kh < conv->kernel[0]; ++kh) {
       for (int64_t kw = 0; kw < conv->kernel[1]; ++kw) {
         const int64_t column = kw * conv->dilations[1];
-        const int64_t place = column % conv->strides[1] * conv->phase_codes + column / conv->strides[1];
+        const int64_t place =
+            column % conv->strides[1] * conv->phase_codes + column / conv->strides[1];
         const int64_t row = conv->depthwise ? 0 : c * conv->kernel[0] + kh;
         conv->offsets[tap++] = (int32_t)(row * conv->pitch + (conv->pointwise ? 0 : place));
       }
@@ -184,9 +217,11 @@ kl_code PackCodesQuery(const kl_node* node, uint32_t operand, kl_pack* pack, kl_
   return KL_OK;
 }
 
-kl_code PackCodes(const kl_node* node, uint32_t, const kl_tensor* source, void* destination, int64_t begin, int64_t end) {
+kl_code PackCodes(const kl_node* node, uint32_t, const kl_tensor* source, void* destination,
+                  int64_t begin, int64_t end) {
   const int64_t together = CodesTogether(node);
-  const int64_t taps = source->shape[1] * source->shape[2] * source->shape[3], pairs = (taps + 1) / 2;
+  const int64_t taps = source->shape[1] * source->shape[2] * source->shape[3],
+                pairs = (taps + 1) / 2;
   const int8_t* from = (const int8_t*)source->data;
   int16_t* to = (int16_t*)destination;
   for (int64_t unit = begin; unit < end; ++unit) {
@@ -196,7 +231,8 @@ kl_code PackCodes(const kl_node* node, uint32_t, const kl_tensor* source, void* 
         for (int64_t side = 0; side < 2; ++side) {
           const int64_t tap = 2 * p + side;
           const bool there = output < source->shape[0] && tap < taps;
-          to[((unit * pairs + p) * together + j) * 2 + side] = there ? from[output * taps + tap] : 0;
+          to[((unit * pairs + p) * together + j) * 2 + side] =
+              there ? from[output * taps + tap] : 0;
         }
       }
     }
@@ -218,7 +254,8 @@ KL_INLINE void WidenCodes(const int8_t* from, int64_t count, int32_t zero, int16
 }
 
 // Row `row` of a plane, which may lie outside, with its padding.
-KL_INLINE void LoadCodesRow(const CodesConv& conv, const int8_t* plane, int64_t row, int32_t zero, int16_t* to) {
+KL_INLINE void LoadCodesRow(const CodesConv& conv, const int8_t* plane, int64_t row, int32_t zero,
+                            int16_t* to) {
   memset(to, 0, (size_t)conv.pitch * sizeof(int16_t));
   if (row < 0 || row >= conv.rows) return;
   const int8_t* from = plane + row * conv.columns;
@@ -226,7 +263,8 @@ KL_INLINE void LoadCodesRow(const CodesConv& conv, const int8_t* plane, int64_t 
   if (conv.strides[1] == 1) return WidenCodes(from, conv.columns, zero, to + left);
   for (int64_t i = 0; i < conv.columns; ++i) {
     const int64_t column = i + left;
-    to[column % conv.strides[1] * conv.phase_codes + column / conv.strides[1]] = (int16_t)(from[i] - zero);
+    to[column % conv.strides[1] * conv.phase_codes + column / conv.strides[1]] =
+        (int16_t)(from[i] - zero);
   }
 }
 
@@ -234,8 +272,8 @@ KL_INLINE void LoadCodesRow(const CodesConv& conv, const int8_t* plane, int64_t 
 
 // Sums of 16 pixels for kCount outputs, pixels in order.
 template <int kCount>
-KL_INLINE void SumCodes(const int16_t* rows, const int32_t* offsets, int64_t pairs, const int32_t* weights,
-                        __m256i sums[kCount][2]) {
+KL_INLINE void SumCodes(const int16_t* rows, const int32_t* offsets, int64_t pairs,
+                        const int32_t* weights, __m256i sums[kCount][2]) {
 #pragma GCC unroll 4
   for (int j = 0; j < kCount; ++j) sums[j][0] = sums[j][1] = _mm256_setzero_si256();
   for (int64_t p = 0; p < pairs; ++p) {
@@ -259,10 +297,15 @@ KL_INLINE void SumCodes(const int16_t* rows, const int32_t* offsets, int64_t pai
 
 // ---- sums into codes ----
 
-KL_INLINE float ScaleOf(const kl_run* run, uint32_t operand) { return *(const float*)run->operands[operand]->data; }
-KL_INLINE int32_t ZeroOf(const kl_run* run, uint32_t operand) { return *(const int8_t*)run->operands[operand]->data; }
+KL_INLINE float ScaleOf(const kl_run* run, uint32_t operand) {
+  return *(const float*)run->operands[operand]->data;
+}
+KL_INLINE int32_t ZeroOf(const kl_run* run, uint32_t operand) {
+  return *(const int8_t*)run->operands[operand]->data;
+}
 
-// What sums of one output become: y = clamp(round(sum * factor) + zero), then maybe the addition of a residual.
+// What sums of one output become: y = clamp(round(sum * factor) + zero), then maybe the addition of
+// a residual.
 struct CodesScaling {
   __m256 factor, low, high;
   __m256i bias, zero;
@@ -272,13 +315,15 @@ KL_INLINE CodesScaling ScalingOf(const kl_run* run, const CodesConv& conv, int64
   const kl_tensor* w_scale = run->operands[kCodesWScale];
   const kl_tensor* bias = run->operands[kCodesBias];
   const double scale = ((const float*)w_scale->data)[kl_element_count(w_scale) == 1 ? 0 : output];
-  const double factor = (double)ScaleOf(run, kCodesXScale) * scale / (double)ScaleOf(run, kCodesCScale);
+  const double factor =
+      (double)ScaleOf(run, kCodesXScale) * scale / (double)ScaleOf(run, kCodesCScale);
   const int32_t zero = ZeroOf(run, kCodesCZero);
   CodesScaling scaling;
   scaling.factor = _mm256_set1_ps((float)factor);
   scaling.low = _mm256_set1_ps((float)(conv.low - zero));
   scaling.high = _mm256_set1_ps((float)(conv.high - zero));
-  scaling.bias = _mm256_set1_epi32(bias->type == KL_TYPE_NONE ? 0 : ((const int32_t*)bias->data)[output]);
+  scaling.bias =
+      _mm256_set1_epi32(bias->type == KL_TYPE_NONE ? 0 : ((const int32_t*)bias->data)[output]);
   scaling.zero = _mm256_set1_epi32(zero);
   return scaling;
 }
@@ -290,7 +335,8 @@ KL_INLINE __m256 RoundAndClamp(__m256 value, __m256 low, __m256 high) {
 
 // Codes less their zero point, as floats.
 KL_INLINE __m256 ScaleSums(const CodesScaling& scaling, __m256i sums) {
-  const __m256 real = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_add_epi32(sums, scaling.bias)), scaling.factor);
+  const __m256 real =
+      _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_add_epi32(sums, scaling.bias)), scaling.factor);
   return RoundAndClamp(real, scaling.low, scaling.high);
 }
 
@@ -313,8 +359,8 @@ KL_INLINE CodesResidual ResidualOf(const kl_run* run) {
 }
 
 // 16 codes of y; `r` (NULL: none) and `y` have room for `count` of them.
-KL_INLINE void StoreCodes(const CodesScaling& scaling, const CodesResidual& residual, const __m256i sums[2], const int8_t* r,
-                          int64_t count, int8_t* y) {
+KL_INLINE void StoreCodes(const CodesScaling& scaling, const CodesResidual& residual,
+                          const __m256i sums[2], const int8_t* r, int64_t count, int8_t* y) {
   __m256i codes[2];
   int8_t rest[kCodesPixels];
   if (r != nullptr && count < kCodesPixels) {
@@ -329,16 +375,19 @@ KL_INLINE void StoreCodes(const CodesScaling& scaling, const CodesResidual& resi
       codes[i] = _mm256_add_epi32(_mm256_cvtps_epi32(code), scaling.zero);
     } else {
       const __m256i other = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)(r + 8 * i)));
-      __m256 b = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(other, residual.r_zero)), residual.r_scale);
+      __m256 b = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(other, residual.r_zero)),
+                               residual.r_scale);
       __m256 a = _mm256_mul_ps(code, residual.c_scale);
       KL_KEEP(b);
       KL_KEEP(a);  // products and sum are rounded each, as in the reference: no fused multiply-add
       const __m256 sum = _mm256_div_ps(_mm256_add_ps(a, b), residual.y_scale);
-      codes[i] = _mm256_add_epi32(_mm256_cvtps_epi32(RoundAndClamp(sum, residual.low, residual.high)), residual.y_zero);
+      codes[i] = _mm256_add_epi32(
+          _mm256_cvtps_epi32(RoundAndClamp(sum, residual.low, residual.high)), residual.y_zero);
     }
   }
   const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(codes[0], codes[1]), 0xd8);
-  const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  const __m128i bytes =
+      _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
   if (count >= kCodesPixels) {
     _mm_storeu_si128((__m128i*)y, bytes);
   } else {
@@ -350,9 +399,10 @@ KL_INLINE void StoreCodes(const CodesScaling& scaling, const CodesResidual& resi
 
 // ---- the three kinds ----
 
-// All outputs of `columns` pixels whose rows are in the buffer. y and r: output 0's first pixel, planes `plane` apart.
-KL_INLINE void ComputeCodes(const kl_run* run, const CodesConv& conv, const int16_t* rows, int64_t columns, const int8_t* r,
-                            int8_t* y, int64_t plane, bool adds) {
+// All outputs of `columns` pixels whose rows are in the buffer. y and r: output 0's first pixel,
+// planes `plane` apart.
+KL_INLINE void ComputeCodes(const kl_run* run, const CodesConv& conv, const int16_t* rows,
+                            int64_t columns, const int8_t* r, int8_t* y, int64_t plane, bool adds) {
   CodesResidual residual = {};
   if (adds) residual = ResidualOf(run);
   const int32_t* weights = (const int32_t*)run->operands[kCodesW]->data;
@@ -366,16 +416,19 @@ KL_INLINE void ComputeCodes(const kl_run* run, const CodesConv& conv, const int1
       SumCodes<kCodesOutputs>(rows + column, conv.offsets, conv.pairs, group, sums);
       for (int64_t j = 0; j < count; ++j) {
         const int64_t at = (first + j) * plane + column;
-        StoreCodes(scalings[j], residual, sums[j], adds ? r + at : nullptr, Minimum(kCodesPixels, columns - column), y + at);
+        StoreCodes(scalings[j], residual, sums[j], adds ? r + at : nullptr,
+                   Minimum(kCodesPixels, columns - column), y + at);
       }
     }
   }
 }
 
-KL_INLINE void RunPointwiseCodes(const kl_run* run, const CodesConv& conv, int64_t unit, const int8_t* x, const int8_t* r,
-                                 int8_t* y, int16_t* buffer, bool adds) {
+KL_INLINE void RunPointwiseCodes(const kl_run* run, const CodesConv& conv, int64_t unit,
+                                 const int8_t* x, const int8_t* r, int8_t* y, int16_t* buffer,
+                                 bool adds) {
   const int64_t pixels = conv.rows * conv.columns, chunks = CeilDivide(pixels, conv.chunk);
-  const int64_t image = unit / chunks, begin = unit % chunks * conv.chunk, count = Minimum(conv.chunk, pixels - begin);
+  const int64_t image = unit / chunks, begin = unit % chunks * conv.chunk,
+                count = Minimum(conv.chunk, pixels - begin);
   const int32_t zero = ZeroOf(run, kCodesXZero);
   const int8_t* from = x + image * conv.channels * pixels + begin;
   for (int64_t c = 0; c < conv.channels; ++c) {
@@ -387,24 +440,28 @@ KL_INLINE void RunPointwiseCodes(const kl_run* run, const CodesConv& conv, int64
   ComputeCodes(run, conv, buffer, count, adds ? r + at : nullptr, y + at, pixels, adds);
 }
 
-KL_INLINE void RunRowCodes(const kl_run* run, const CodesConv& conv, int64_t unit, const int8_t* x, const int8_t* r, int8_t* y,
-                           int16_t* buffer, bool adds) {
-  const int64_t image = unit / conv.out_rows, oh = unit % conv.out_rows, plane = conv.rows * conv.columns;
+KL_INLINE void RunRowCodes(const kl_run* run, const CodesConv& conv, int64_t unit, const int8_t* x,
+                           const int8_t* r, int8_t* y, int16_t* buffer, bool adds) {
+  const int64_t image = unit / conv.out_rows, oh = unit % conv.out_rows,
+                plane = conv.rows * conv.columns;
   const int32_t zero = ZeroOf(run, kCodesXZero);
   for (int64_t c = 0; c < conv.channels; ++c) {
     for (int64_t kh = 0; kh < conv.kernel[0]; ++kh) {
-      LoadCodesRow(conv, x + (image * conv.channels + c) * plane, oh * conv.strides[0] - conv.pads[0] + kh * conv.dilations[0],
-                   zero, buffer + (c * conv.kernel[0] + kh) * conv.pitch);
+      LoadCodesRow(conv, x + (image * conv.channels + c) * plane,
+                   oh * conv.strides[0] - conv.pads[0] + kh * conv.dilations[0], zero,
+                   buffer + (c * conv.kernel[0] + kh) * conv.pitch);
     }
   }
   const int64_t at = (image * conv.outputs * conv.out_rows + oh) * conv.out_columns;
-  ComputeCodes(run, conv, buffer, conv.out_columns, adds ? r + at : nullptr, y + at, conv.out_rows * conv.out_columns, adds);
+  ComputeCodes(run, conv, buffer, conv.out_columns, adds ? r + at : nullptr, y + at,
+               conv.out_rows * conv.out_columns, adds);
 }
 
-// A plane, from top to bottom. In place y begins where x begins, and no row of y is written before the rows of x up to its
-// own number are in the buffer.
-KL_INLINE void RunPlaneCodes(const kl_run* run, const CodesConv& conv, int64_t channel, const int8_t* x, const int8_t* r,
-                             int8_t* y, int16_t* buffer, bool adds) {
+// A plane, from top to bottom. In place y begins where x begins, and no row of y is written before
+// the rows of x up to its own number are in the buffer.
+KL_INLINE void RunPlaneCodes(const kl_run* run, const CodesConv& conv, int64_t channel,
+                             const int8_t* x, const int8_t* r, int8_t* y, int16_t* buffer,
+                             bool adds) {
   const int32_t zero = ZeroOf(run, kCodesXZero);
   const CodesScaling scaling = ScalingOf(run, conv, channel);
   CodesResidual residual = {};
@@ -420,14 +477,16 @@ KL_INLINE void RunPlaneCodes(const kl_run* run, const CodesConv& conv, int64_t c
     int64_t tap = 0;
     for (int64_t kh = 0; kh < conv.kernel[0]; ++kh) {
       const int64_t row = slot(top + kh * conv.dilations[0]);
-      for (int64_t kw = 0; kw < conv.kernel[1]; ++kw, ++tap) offsets[tap] = (int32_t)row + conv.offsets[tap];
+      for (int64_t kw = 0; kw < conv.kernel[1]; ++kw, ++tap)
+        offsets[tap] = (int32_t)row + conv.offsets[tap];
     }
     if (tap % 2 != 0) offsets[tap] = offsets[tap - 1];
     for (int64_t column = 0; column < conv.out_columns; column += kCodesPixels) {
       __m256i sums[1][2];
       SumCodes<1>(buffer + column, offsets, conv.pairs, weights, sums);
       const int64_t at = oh * conv.out_columns + column;
-      StoreCodes(scaling, residual, sums[0], adds ? r + at : nullptr, Minimum(kCodesPixels, conv.out_columns - column), y + at);
+      StoreCodes(scaling, residual, sums[0], adds ? r + at : nullptr,
+                 Minimum(kCodesPixels, conv.out_columns - column), y + at);
     }
   }
 }
@@ -436,14 +495,16 @@ KL_INLINE void RunPlaneCodes(const kl_run* run, const CodesConv& conv, int64_t c
 
 // Whether a depthwise convolution may overwrite its input.
 KL_INLINE bool CodesShrink(const CodesConv& conv) {
-  return conv.depthwise && conv.out_rows <= conv.rows && conv.out_columns <= conv.columns && conv.pads[0] < conv.span;
+  return conv.depthwise && conv.out_rows <= conv.rows && conv.out_columns <= conv.columns &&
+         conv.pads[0] < conv.span;
 }
 
-kl_code PrepareCodesConv(const kl_node* node, uint32_t operand_count, CodesConv* conv, kl_requirements* requirements,
-                         kl_error* error) {
+kl_code PrepareCodesConv(const kl_node* node, uint32_t operand_count, CodesConv* conv,
+                         kl_requirements* requirements, kl_error* error) {
   KL_TRY(ReadCodes(node, operand_count, conv, error));
   if (node->operands[kCodesW]->layout != KL_LAYOUT_PACKED) {
-    return kl_fail(error, KL_INVALID_ARGUMENT, "%s (%s): the weights should be packed; check the host", NameOf(node), node->op);
+    return kl_fail(error, KL_INVALID_ARGUMENT,
+                   "%s (%s): the weights should be packed; check the host", NameOf(node), node->op);
   }
   PlaceTaps(conv);
   if (operand_count == kCodesOperands && CodesShrink(*conv) &&
@@ -454,12 +515,14 @@ kl_code PrepareCodesConv(const kl_node* node, uint32_t operand_count, CodesConv*
 }
 
 KL_INLINE bool CodesInPlace(const kl_run* run) {
-  return run->operand_count == kCodesOperands && run->operands[kCodesX]->data == run->operands[kCodesY]->data;
+  return run->operand_count == kCodesOperands &&
+         run->operands[kCodesX]->data == run->operands[kCodesY]->data;
 }
 
 void WorkCodes(const kl_run* run, kl_work* work) {
   const CodesConv& conv = *(const CodesConv*)run->state;
-  if (conv.pointwise) return OnePhase(work, conv.images * CeilDivide(conv.rows * conv.columns, conv.chunk));
+  if (conv.pointwise)
+    return OnePhase(work, conv.images * CeilDivide(conv.rows * conv.columns, conv.chunk));
   if (!conv.depthwise) return OnePhase(work, conv.images * conv.out_rows);
   OnePhase(work, conv.images * conv.channels);
   if (!CodesInPlace(run) || conv.out_rows * conv.out_columns == conv.rows * conv.columns) return;
@@ -469,7 +532,8 @@ void WorkCodes(const kl_run* run, kl_work* work) {
 
 KL_INLINE void MovePlanes(const CodesConv& conv, int8_t* y) {
   const int64_t from = conv.rows * conv.columns, to = conv.out_rows * conv.out_columns;
-  for (int64_t p = 1; p < conv.images * conv.channels; ++p) memmove(y + p * to, y + p * from, (size_t)to);
+  for (int64_t p = 1; p < conv.images * conv.channels; ++p)
+    memmove(y + p * to, y + p * from, (size_t)to);
 }
 
 KL_INLINE kl_code RunCodes(const kl_run* run, bool adds) {
@@ -482,13 +546,14 @@ KL_INLINE kl_code RunCodes(const kl_run* run, bool adds) {
     return KL_OK;
   }
   alignas(64) int16_t buffer[kCodesBuffer];
-  const int64_t y_plane = CodesInPlace(run) ? conv.rows * conv.columns : conv.out_rows * conv.out_columns;
+  const int64_t y_plane =
+      CodesInPlace(run) ? conv.rows * conv.columns : conv.out_rows * conv.out_columns;
   for (int64_t unit = run->begin; unit < run->end; ++unit) {
     if (conv.pointwise) {
       RunPointwiseCodes(run, conv, unit, x, r, y, buffer, adds);
     } else if (conv.depthwise) {
-      RunPlaneCodes(run, conv, unit % conv.channels, x + unit * conv.rows * conv.columns, adds ? r + unit * y_plane : nullptr,
-                    y + unit * y_plane, buffer, adds);
+      RunPlaneCodes(run, conv, unit % conv.channels, x + unit * conv.rows * conv.columns,
+                    adds ? r + unit * y_plane : nullptr, y + unit * y_plane, buffer, adds);
     } else {
       RunRowCodes(run, conv, unit, x, r, y, buffer, adds);
     }

@@ -36,7 +36,8 @@ class NetworkPlanTest : public testing::Test {
 TEST_F(NetworkPlanTest, SaysTileSizesPeakAndExtraMultiplyAdds) {
   const ProgramResult plan = Plan({"--memory", "256KiB"});
   EXPECT_EQ(plan.status, 0) << plan.err;
-  for (const char* part : {"75, 37, 35, 35, 35, 17, 17, 17, 15, 15, 15, 7, 7", "1372.0 KiB", "171.5 KiB", "4 x 4", "(+42 %)"}) {
+  for (const char* part : {"75, 37, 35, 35, 35, 17, 17, 17, 15, 15, 15, 7, 7", "1372.0 KiB",
+                           "171.5 KiB", "4 x 4", "(+42 %)"}) {
     EXPECT_THAT(plan.out, HasSubstr(part));
   }
 }

@@ -1,4 +1,5 @@
-// Networks within a limit of their arena: the same bits as without, whatever has to be cut into patches.
+// Networks within a limit of their arena: the same bits as without, whatever has to be cut into
+// patches.
 #include <algorithm>
 #include <cstring>
 #include <random>
@@ -21,7 +22,8 @@ using tools::OnnxWriter;
 
 const std::vector<std::string> kAllButReference = {"xnnpack", "onednn", "sparse_x86", "sparse_arm"};
 
-// A small network with random layers: windows of all kinds, uneven pads, dilations, residuals, branches.
+// A small network with random layers: windows of all kinds, uneven pads, dilations, residuals,
+// branches.
 class RandomNetwork {
  public:
   RandomNetwork(uint32_t seed, bool int8) : random_(seed), int8_(int8) {
@@ -40,7 +42,9 @@ class RandomNetwork {
   std::string bytes() const { return writer_.Finish("random"); }
 
  private:
-  int64_t Pick(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random_); }
+  int64_t Pick(int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(random_);
+  }
   std::string Name(const std::string& kind) { return absl::StrCat(kind, ++count_); }
 
   void AddLayer() {
@@ -65,19 +69,21 @@ class RandomNetwork {
   void Convolve(bool depthwise, int64_t kernel) {
     const int64_t stride = kernel == 1 ? 1 : Pick(1, 2), dilation = kernel == 3 ? Pick(1, 2) : 1;
     const int64_t span = (kernel - 1) * dilation + 1;
-    std::vector<int64_t> pads = {Pick(0, span / 2), Pick(0, span / 2), Pick(0, span / 2), Pick(0, span / 2)};
+    std::vector<int64_t> pads = {Pick(0, span / 2), Pick(0, span / 2), Pick(0, span / 2),
+                                 Pick(0, span / 2)};
     Emit(depthwise, kernel, stride, dilation, pads, depthwise ? shape_[1] : Pick(2, 12));
   }
 
-  void Emit(bool depthwise, int64_t kernel, int64_t stride, int64_t dilation, const std::vector<int64_t>& pads,
-            int64_t outputs) {
+  void Emit(bool depthwise, int64_t kernel, int64_t stride, int64_t dilation,
+            const std::vector<int64_t>& pads, int64_t outputs) {
     const int64_t span = (kernel - 1) * dilation + 1, group = depthwise ? shape_[1] : 1;
     const std::string name = Name("conv");
     const std::vector<int64_t> weight_shape = {outputs, shape_[1] / group, kernel, kernel};
     const size_t count = static_cast<size_t>(outputs * weight_shape[1] * kernel * kernel);
     const std::vector<tools::OnnxAttribute> attributes = {
         IntsAttribute("kernel_shape", {kernel, kernel}), IntsAttribute("strides", {stride, stride}),
-        IntsAttribute("dilations", {dilation, dilation}), IntsAttribute("pads", pads), IntAttribute("group", group)};
+        IntsAttribute("dilations", {dilation, dilation}), IntsAttribute("pads", pads),
+        IntAttribute("group", group)};
     if (int8_) {
       std::vector<int8_t> weights(count);
       for (int8_t& w : weights) w = static_cast<int8_t>(Pick(-127, 127));
@@ -92,8 +98,9 @@ class RandomNetwork {
       zero_ = static_cast<int32_t>(Pick(-128, 20));
       const std::vector<std::string> to = CodeNames(name + "_y");
       writer_.AddNode("QLinearConv", name,
-                      {x_, from[0], from[1], name + "_w", name + "_ws", name + "_wz", to[0], to[1], name + "_b"}, name,
-                      attributes);
+                      {x_, from[0], from[1], name + "_w", name + "_ws", name + "_wz", to[0], to[1],
+                       name + "_b"},
+                      name, attributes);
     } else {
       std::vector<float> weights(count), bias(static_cast<size_t>(outputs));
       for (float& w : weights) w = static_cast<float>(Pick(-1000, 1000)) / 2500.0f;
@@ -104,7 +111,8 @@ class RandomNetwork {
     }
     x_ = name;
     shape_[1] = outputs;
-    for (size_t a = 0; a < 2; ++a) shape_[2 + a] = (shape_[2 + a] + pads[a] + pads[2 + a] - span) / stride + 1;
+    for (size_t a = 0; a < 2; ++a)
+      shape_[2 + a] = (shape_[2 + a] + pads[a] + pads[2 + a] - span) / stride + 1;
     if (!int8_ && Pick(0, 1) == 1) {
       const std::string relu = Name("relu");
       writer_.AddNode("Relu", relu, {x_}, relu, {});
@@ -144,12 +152,14 @@ class RandomNetwork {
     const int64_t kernel = Pick(2, 3), stride = Pick(1, 2);
     const std::vector<int64_t> pads = {Pick(0, 1), Pick(0, 1), Pick(0, 1), Pick(0, 1)};
     std::vector<tools::OnnxAttribute> attributes = {IntsAttribute("kernel_shape", {kernel, kernel}),
-                                                    IntsAttribute("strides", {stride, stride}), IntsAttribute("pads", pads)};
+                                                    IntsAttribute("strides", {stride, stride}),
+                                                    IntsAttribute("pads", pads)};
     if (op == "AveragePool") attributes.push_back(IntAttribute("count_include_pad", Pick(0, 1)));
     const std::string name = Name("pool");
     writer_.AddNode(op, name, {x_}, name, attributes);
     x_ = name;
-    for (size_t a = 0; a < 2; ++a) shape_[2 + a] = (shape_[2 + a] + pads[a] + pads[2 + a] - kernel) / stride + 1;
+    for (size_t a = 0; a < 2; ++a)
+      shape_[2 + a] = (shape_[2 + a] + pads[a] + pads[2 + a] - kernel) / stride + 1;
   }
 
   // Two views of one image behind each other: 3x3 and what came in.
@@ -210,7 +220,8 @@ kl_network_memory MemoryOf(const kl_network* network) {
   return memory;
 }
 
-Handle<kl_network> LoadWithin(kl_runtime* runtime, const std::string& path, uint64_t arena_bytes, Error* error) {
+Handle<kl_network> LoadWithin(kl_runtime* runtime, const std::string& path, uint64_t arena_bytes,
+                              Error* error) {
   kl_network_options options = {};
   options.struct_size = sizeof options;
   kl_network_default_options(&options);
@@ -292,17 +303,19 @@ TEST_P(PatchTest, RandomNetworksGiveTheSameBits) {
   for (uint32_t seed = 0; seed < 24; ++seed) {
     const bool int8 = seed % 2 == 1;
     SCOPED_TRACE(absl::StrCat("seed ", seed, int8 ? " int8" : " f32"));
-    const std::string path = folder.Write(absl::StrCat(seed, ".onnx"), RandomNetwork(seed, int8).bytes());
+    const std::string path =
+        folder.Write(absl::StrCat(seed, ".onnx"), RandomNetwork(seed, int8).bytes());
     patched += ExpectSameBitsWithinEveryLimit(runtime.get(), path);
     if (HasFatalFailure()) return;
   }
   EXPECT_GT(patched, GetParam().without.empty() ? 0 : 20);
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, PatchTest,
-                         testing::Values(Engines{"reference", kAllButReference}, Engines{"all", {}},
-                                         Engines{"xnnpack", {"onednn", "sparse_x86", "sparse_arm"}}),
-                         [](const testing::TestParamInfo<Engines>& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Engines, PatchTest,
+    testing::Values(Engines{"reference", kAllButReference}, Engines{"all", {}},
+                    Engines{"xnnpack", {"onednn", "sparse_x86", "sparse_arm"}}),
+    [](const testing::TestParamInfo<Engines>& info) { return info.param.name; });
 
 // Issue 6: MobileNetV2 at 224, int8, on kernels without scratch.
 TEST(MobileNetV2PatchTest, RunsWithinTheArenaOfThePublishedPlan) {

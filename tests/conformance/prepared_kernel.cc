@@ -214,8 +214,7 @@ Outcome PreparedKernel::PackOneExpert(const Workload& workload, uint32_t operand
   if (pack.bytes == 0) {
     memcpy(buffer->data(), data, bytes);
   } else {
-    const kl_code code =
-        kernel_.pack(&node, operand, &source, buffer->data(), 0, pack.unit_count);
+    const kl_code code = kernel_.pack(&node, operand, &source, buffer->data(), 0, pack.unit_count);
     if (code != KL_OK) return Outcome::Failed(where + ": pack() returned " + std::to_string(code));
     if (!buffer->GuardsIntact())
       return Outcome::Failed(where + ": pack() wrote outside its destination");

@@ -112,7 +112,8 @@ Outcome CompareWithOracle(const Workload& found, const Workload& expected, float
   return Outcome::Passed();
 }
 
-// Bits of outputs and state; outputs that took an input's place, as `aliased` (NULL: nobody) does, are read there.
+// Bits of outputs and state; outputs that took an input's place, as `aliased` (NULL: nobody) does,
+// are read there.
 Outcome CompareBits(const Workload& found, const Workload& expected, const PreparedKernel* aliased,
                     const std::string& what) {
   for (size_t i = 0; i < found.operands.size(); ++i) {
@@ -209,7 +210,8 @@ Outcome RunOnce(const Trial& trial, const Workload& workload, uint64_t seed) {
   KL_RETURN_UNLESS_PASSED(CompareBits(threaded, base, nullptr, SplitName(Split::kThreads)));
   const Workload aliased = WithOwnInputs(workload);
   KL_RETURN_UNLESS_PASSED(kernel->Run(aliased, Split::kOddChunks, true));
-  KL_RETURN_UNLESS_PASSED(CompareBits(aliased, base, kernel.get(), "outputs in the place of inputs"));
+  KL_RETURN_UNLESS_PASSED(
+      CompareBits(aliased, base, kernel.get(), "outputs in the place of inputs"));
   KL_RETURN_UNLESS_PASSED(RunFewerTokens(trial, kernel.get(), workload, expected, seed));
 
   PrepareOptions options;

@@ -64,7 +64,8 @@ struct EngineFlags {
   void DeclareThreads(OptionTable* options);
   // --scheduler, --plugin, --plugin-folder, --disable-plugin, --plugin-option, --kernel, -v.
   void Declare(OptionTable* options);
-  // --memory, --cache-type, -ctk, -ctv, --packed-cache, --expert-policy, --expert-reader, --experts,
+  // --memory, --cache-type, -ctk, -ctv, --packed-cache, --expert-policy, --expert-reader,
+  // --experts,
   // --expert-profile, --no-prefetch, --ignore-pressure; those of BankFlags.
   void DeclareMemory(OptionTable* options);
   // --memory of a command that runs networks: a limit of the arena.

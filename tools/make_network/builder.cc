@@ -93,7 +93,8 @@ Value NetworkBuilder::Conv(const Value& x, const ConvShape& shape) {
   const int64_t group_channels = x.shape[1] / shape.group;
   const int64_t rows = (x.shape[2] + pads[0] + pads[2] - shape.kernel) / shape.stride + 1;
   const int64_t columns = (x.shape[3] + pads[1] + pads[3] - width) / shape.stride + 1;
-  if (x.codes.scale > 0) return QuantizedConv(x, shape, pads, {x.shape[0], shape.channels, rows, columns});
+  if (x.codes.scale > 0)
+    return QuantizedConv(x, shape, pads, {x.shape[0], shape.channels, rows, columns});
   const int64_t depth = group_channels * shape.kernel * width;
   const std::string name = Name("Conv");
   const bool prune = shape.kernel == 1 && width == 1 && shape.group == 1;
@@ -205,7 +206,8 @@ Value NetworkBuilder::Activate(const Value& x, Activation activation) {
 Value NetworkBuilder::Sigmoid(const Value& x) { return Emit("Sigmoid", {x.name}, x.shape); }
 
 Value NetworkBuilder::Binary(const char* op, const Value& a, const Value& b) {
-  if (a.codes.scale > 0) return Quantize(Binary(op, Dequantize(a), Dequantize(b)), SumCodes(a.codes, b.codes));
+  if (a.codes.scale > 0)
+    return Quantize(Binary(op, Dequantize(a), Dequantize(b)), SumCodes(a.codes, b.codes));
   const bool first = Product(a.shape) >= Product(b.shape);  // the other one is broadcast
   return Emit(op, {a.name, b.name}, first ? a.shape : b.shape);
 }

@@ -37,8 +37,9 @@ void Declare(Settings* s, OptionTable* options) {
   options->Integer({"--size"}, "N", &s->network.size, {0, 4096},
                    "height and width of the image; 0: the network's own");
   options->Real({"--width"}, "FACTOR", &s->network.width, {0.05, 8}, "for the number of channels");
-  options->Flag({"--int8"}, &s->network.int8,
-                "i8 codes and QLinear operators in place of f32; mobilenet-v1, mobilenet-v2, mcunet");
+  options->Flag(
+      {"--int8"}, &s->network.int8,
+      "i8 codes and QLinear operators in place of f32; mobilenet-v1, mobilenet-v2, mcunet");
   options->Integer({"--classes"}, "N", &s->classes, {0, 1 << 20}, "0: the network's own");
   options->Integer({"-s", "--seed"}, "N", &s->seed, {0, INT64_MAX},
                    "the same seed and flags give the same file");

@@ -7,7 +7,12 @@ namespace {
 
 constexpr int64_t kIrVersion = 9;
 constexpr int64_t kOperatorSet = 20;
-enum : int64_t { kFloatTensor = 1, kInt8Tensor = 3, kInt32Tensor = 6, kInt64Tensor = 7 };  // TensorProto.DataType
+enum : int64_t {
+  kFloatTensor = 1,
+  kInt8Tensor = 3,
+  kInt32Tensor = 6,
+  kInt64Tensor = 7
+};                                                                        // TensorProto.DataType
 enum : int64_t { kFloat = 1, kInt = 2, kInts = 7 };                       // AttributeProto.Type
 enum : uint32_t { kVarintWire = 0, kBytesWire = 2, kFourBytesWire = 5 };  // protocol buffers
 
@@ -26,7 +31,8 @@ void PutBytes(uint32_t field, const std::string& bytes, std::string* out) {
   out->append(bytes);
 }
 
-std::string ValueInfo(const std::string& name, const std::vector<int64_t>& shape, int64_t type_number) {
+std::string ValueInfo(const std::string& name, const std::vector<int64_t>& shape,
+                      int64_t type_number) {
   std::string dimensions;
   for (const int64_t length : shape) {
     std::string dimension;

@@ -80,8 +80,8 @@ Value NetworkBuilder::QuantizedConv(const Value& x, const ConvShape& shape,
   const int64_t depth = group_channels * shape.kernel * width;
   const bool prune = shape.kernel == 1 && width == 1 && shape.group == 1;
   const double gain = shape.activation == Activation::kNone ? 1.0 : 2.0;
-  const QuantizedWeights weights = MakeQuantizedWeights(name + "_weight", shape.channels, depth,
-                                                        gain, prune, x.codes.scale);
+  const QuantizedWeights weights =
+      MakeQuantizedWeights(name + "_weight", shape.channels, depth, gain, prune, x.codes.scale);
   const Codes codes = CodesAfter(shape.activation);
   const std::vector<std::string> from = CodeNames(name + "_x", x.codes);
   const std::vector<std::string> to = CodeNames(name + "_y", codes);

@@ -17,7 +17,9 @@ bool HasPatches(const NetworkReport& report) {
 }
 
 // Budgets of an arena are small and exact.
-std::string KiB(uint64_t bytes) { return absl::StrFormat("%.1f KiB", static_cast<double>(bytes) / 1024.0); }
+std::string KiB(uint64_t bytes) {
+  return absl::StrFormat("%.1f KiB", static_cast<double>(bytes) / 1024.0);
+}
 
 void Row(std::string* text, const char* name, const std::string& value) {
   absl::StrAppendFormat(text, "  %-22s %s\n", name, value);
@@ -27,7 +29,9 @@ double Share(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-std::string Macs(uint64_t macs) { return absl::StrFormat("%.1f M", static_cast<double>(macs) / 1e6); }
+std::string Macs(uint64_t macs) {
+  return absl::StrFormat("%.1f M", static_cast<double>(macs) / 1e6);
+}
 
 std::string SizeOf(const NetworkTile& tile) {
   return tile.rows == tile.columns ? absl::StrCat(tile.rows)
@@ -60,7 +64,8 @@ Failure PlanNetwork(const char* command, const EngineFlags& engine, const std::s
     kl_network_block_facts block = {};
     block.struct_size = sizeof block;
     if (kl_network_block(network.get(), i, &block) != KL_OK) continue;
-    report->blocks.push_back({block.name, block.offset, block.bytes, block.first_node, block.last_node});
+    report->blocks.push_back(
+        {block.name, block.offset, block.bytes, block.first_node, block.last_node});
   }
   return Success();
 }
@@ -69,9 +74,11 @@ std::string TextOf(const NetworkReport& report) {
   const kl_network_memory& m = report.memory;
   std::string text = absl::StrCat(report.path, "\nActivations\n");
   Row(&text, "layer by layer",
-      absl::StrCat(KiB(m.layer_peak_bytes), " peak; the ordinary plan takes ", KiB(m.ordinary_arena_bytes)));
+      absl::StrCat(KiB(m.layer_peak_bytes), " peak; the ordinary plan takes ",
+                   KiB(m.ordinary_arena_bytes)));
   Row(&text, "planned peak",
-      absl::StrFormat("%s, %.1f times less", KiB(m.peak_bytes), 1 / std::max(1e-9, Share(m.peak_bytes, m.layer_peak_bytes))));
+      absl::StrFormat("%s, %.1f times less", KiB(m.peak_bytes),
+                      1 / std::max(1e-9, Share(m.peak_bytes, m.layer_peak_bytes))));
   Row(&text, "arena",
       absl::StrCat(KiB(m.arena_bytes), " (", m.arena_bytes, " bytes) with kernels' scratch",
                    report.limit_bytes == 0 ? "" : absl::StrCat(", of ", KiB(report.limit_bytes))));
@@ -81,30 +88,30 @@ std::string TextOf(const NetworkReport& report) {
   }
   const uint64_t extra = m.patched_stage_macs - m.stage_macs;
   absl::StrAppend(&text, "Patches\n");
-  Row(&text, "grid", absl::StrCat(m.patch_rows, " x ", m.patch_columns, " of the first ", m.stage_node_count,
-                                  " nodes, up to ", report.stage_end));
-  Row(&text, "tile sizes", absl::StrJoin(report.tiles, ", ", [](std::string* out, const NetworkTile& tile) {
+  Row(&text, "grid",
+      absl::StrCat(m.patch_rows, " x ", m.patch_columns, " of the first ", m.stage_node_count,
+                   " nodes, up to ", report.stage_end));
+  Row(&text, "tile sizes",
+      absl::StrJoin(report.tiles, ", ", [](std::string* out, const NetworkTile& tile) {
         absl::StrAppend(out, SizeOf(tile));
       }));
   Row(&text, "multiply-adds",
       absl::StrFormat("%s to %s in the patch stage (%+.0f %%) with whole tiles", Macs(m.stage_macs),
-                      Macs(m.nominal_stage_macs), 100 * (Share(m.nominal_stage_macs, m.stage_macs) - 1)));
+                      Macs(m.nominal_stage_macs),
+                      100 * (Share(m.nominal_stage_macs, m.stage_macs) - 1)));
   Row(&text, "as run",
       absl::StrFormat("%s (%+.0f %%), tiles being cut at the border; the network %+.0f %%",
-                      Macs(m.patched_stage_macs), 100 * Share(extra, m.stage_macs), 100 * Share(extra, m.network_macs)));
+                      Macs(m.patched_stage_macs), 100 * Share(extra, m.stage_macs),
+                      100 * Share(extra, m.network_macs)));
   return text;
 }
 
 std::string JsonOf(const NetworkReport& report) {
   const kl_network_memory& m = report.memory;
-  Json root = {{"network", report.path},
-               {"limit_bytes", report.limit_bytes},
-               {"arena_bytes", m.arena_bytes},
-               {"ordinary_arena_bytes", m.ordinary_arena_bytes},
-               {"peak_bytes", m.peak_bytes},
-               {"layer_peak_bytes", m.layer_peak_bytes},
-               {"joined", m.joined},
-               {"network_macs", m.network_macs}};
+  Json root = {{"network", report.path},       {"limit_bytes", report.limit_bytes},
+               {"arena_bytes", m.arena_bytes}, {"ordinary_arena_bytes", m.ordinary_arena_bytes},
+               {"peak_bytes", m.peak_bytes},   {"layer_peak_bytes", m.layer_peak_bytes},
+               {"joined", m.joined},           {"network_macs", m.network_macs}};
   if (HasPatches(report)) {
     Json tiles = Json::array();
     for (const NetworkTile& tile : report.tiles) {

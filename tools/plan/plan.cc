@@ -190,7 +190,8 @@ void Declare(Settings* s, EngineFlags* engine, OptionTable* options) {
       "every budget from the smallest that works to everything in memory, the knee marked");
   options->Integer({"--points"}, "N", &s->points, {3, 256}, "budgets of a sweep");
   options->Flag({"--json"}, &s->json, "print one JSON object");
-  options->Text({"--svg"}, "FILE", &s->svg, "draw the curve of a sweep; of a network: its arena over time");
+  options->Text({"--svg"}, "FILE", &s->svg,
+                "draw the curve of a sweep; of a network: its arena over time");
   options->Integer({"-p", "--prompt"}, "N", &s->prompt, {1, 1 << 24}, "tokens of the prompt");
   options->Integer({"-n", "--predict"}, "N", &s->predict, {1, 1 << 24},
                    "tokens generated after it");

@@ -28,7 +28,9 @@ class FakeGraph {
     return value;
   }
 
-  kl_value Conv(kl_value x, int64_t channels, const FakeWindow& window) { return Convolve(x, channels, 1, window, KL_NO_VALUE); }
+  kl_value Conv(kl_value x, int64_t channels, const FakeWindow& window) {
+    return Convolve(x, channels, 1, window, KL_NO_VALUE);
+  }
   kl_value Depthwise(kl_value x, const FakeWindow& window) {
     const int64_t channels = Shape(x)[1];
     return Convolve(x, channels, channels, window, KL_NO_VALUE);
@@ -49,10 +51,14 @@ class FakeGraph {
     plan_.nodes.push_back(std::move(node));
     return y;
   }
-  kl_value Weight(std::vector<int64_t> shape, kl_dtype type = KL_TYPE_I8) { return Add(ValueKind::kWeight, std::move(shape), type); }
+  kl_value Weight(std::vector<int64_t> shape, kl_dtype type = KL_TYPE_I8) {
+    return Add(ValueKind::kWeight, std::move(shape), type);
+  }
 
   const std::vector<kl_value>& OperandsOfLast() const { return plan_.nodes.back().operands; }
-  const std::vector<int64_t>& Shape(kl_value value) const { return plan_.values[static_cast<size_t>(value)].shape; }
+  const std::vector<int64_t>& Shape(kl_value value) const {
+    return plan_.values[static_cast<size_t>(value)].shape;
+  }
 
   Plan Finish(kl_value output) {
     plan_.outputs = {output};
@@ -63,7 +69,7 @@ class FakeGraph {
   static Plan MobileNetV2(int64_t size) {
     FakeGraph g;
     kl_value x = g.Conv(g.Input({1, 3, size, size}), 32, {3, 2, 1, {}});
-    constexpr int64_t kStages[][4] = {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2},
+    constexpr int64_t kStages[][4] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
                                       {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
     for (const auto& stage : kStages) {
       for (int64_t i = 0; i < stage[2]; ++i) {
@@ -71,7 +77,8 @@ class FakeGraph {
         kl_value y = x;
         if (stage[0] > 1) y = g.Pointwise(y, g.Shape(x)[1] * stage[0]);
         y = g.Depthwise(y, {3, stride, 1, {}});
-        x = stride == 1 && g.Shape(x)[1] == stage[1] ? g.PointwiseAdd(y, x) : g.Pointwise(y, stage[1]);
+        x = stride == 1 && g.Shape(x)[1] == stage[1] ? g.PointwiseAdd(y, x)
+                                                     : g.Pointwise(y, stage[1]);
       }
     }
     x = g.Pointwise(x, 1280);
@@ -89,17 +96,21 @@ class FakeGraph {
     return static_cast<kl_value>(plan_.values.size() - 1);
   }
 
-  kl_value Convolve(kl_value x, int64_t channels, int64_t group, const FakeWindow& window, kl_value residual) {
+  kl_value Convolve(kl_value x, int64_t channels, int64_t group, const FakeWindow& window,
+                    kl_value residual) {
     const int64_t pad = window.kernel / 2;
-    const std::vector<int64_t> pads = window.pads.empty() ? std::vector<int64_t>{pad, pad, pad, pad} : window.pads;
+    const std::vector<int64_t> pads =
+        window.pads.empty() ? std::vector<int64_t>{pad, pad, pad, pad} : window.pads;
     const std::vector<int64_t> from = Shape(x);
     std::vector<int64_t> to = {from[0], channels, 0, 0};
     const int64_t span = (window.kernel - 1) * window.dilation + 1;
-    for (size_t a = 0; a < 2; ++a) to[2 + a] = (from[2 + a] + pads[a] + pads[2 + a] - span) / window.stride + 1;
-    const std::vector<GraphAttribute> attributes = {{"strides", std::vector<int64_t>{window.stride, window.stride}},
-                                                    {"pads", pads},
-                                                    {"dilations", std::vector<int64_t>{window.dilation, window.dilation}},
-                                                    {"group", group}};
+    for (size_t a = 0; a < 2; ++a)
+      to[2 + a] = (from[2 + a] + pads[a] + pads[2 + a] - span) / window.stride + 1;
+    const std::vector<GraphAttribute> attributes = {
+        {"strides", std::vector<int64_t>{window.stride, window.stride}},
+        {"pads", pads},
+        {"dilations", std::vector<int64_t>{window.dilation, window.dilation}},
+        {"group", group}};
     const kl_value scale = Weight({}, KL_TYPE_F32), zero = Weight({});
     const kl_value w = Weight({channels, from[1] / group, window.kernel, window.kernel});
     std::vector<kl_value> operands = {x, scale, zero, w, scale, zero, scale, zero, KL_NO_VALUE};

@@ -18,8 +18,12 @@ enum { kConvYScale = 6, kConvYZero = 7, kConvBias = 8, kConvY = 9 };
 class Joiner {
  public:
   Joiner(const PinnedPlan& from, const IsExactFunction& is_exact)
-      : from_(from), plan_(from.plan), is_exact_(is_exact), makers_(plan_.values.size(), kNobody),
-        reader_counts_(plan_.values.size(), 0), gone_(plan_.nodes.size(), false) {
+      : from_(from),
+        plan_(from.plan),
+        is_exact_(is_exact),
+        makers_(plan_.values.size(), kNobody),
+        reader_counts_(plan_.values.size(), 0),
+        gone_(plan_.nodes.size(), false) {
     for (size_t n = 0; n < plan_.nodes.size(); ++n) {
       const std::vector<kl_value>& operands = plan_.nodes[n].operands;
       for (size_t i = 0; i + 1 < operands.size(); ++i) {
@@ -50,7 +54,8 @@ class Joiner {
         PlanNode node;
         node.op = plan_.nodes[n].op;
         node.name = plan_.nodes[n].name;
-        node.attributes = AttributeSet(plan_.nodes[n].attributes.data(), plan_.nodes[n].attributes.size());
+        node.attributes =
+            AttributeSet(plan_.nodes[n].attributes.data(), plan_.nodes[n].attributes.size());
         node.operands = plan_.nodes[n].operands;
         to.plan.nodes.push_back(std::move(node));
         to.kernels.push_back(from_.kernels.empty() ? nullptr : from_.kernels[n]);
@@ -62,7 +67,8 @@ class Joiner {
  private:
   const PlanNode& node(int64_t index) const { return plan_.nodes[static_cast<size_t>(index)]; }
 
-  // The node that makes `value`, if it is of this operator and nobody else reads the value; else kNobody.
+  // The node that makes `value`, if it is of this operator and nobody else reads the value; else
+  // kNobody.
   int64_t OnlyExactMaker(kl_value value, const char* op) const {
     const int64_t n = OnlyMaker(value, op);
     return n >= 0 && is_exact_(static_cast<size_t>(n)) ? n : kNobody;
@@ -77,7 +83,8 @@ class Joiner {
 
   // One scale and one zero point.
   bool IsPlain(const PlanNode& linear) const {
-    if (linear.operands[kLinearScale] == KL_NO_VALUE || linear.operands[kLinearZero] == KL_NO_VALUE) return false;
+    if (linear.operands[kLinearScale] == KL_NO_VALUE || linear.operands[kLinearZero] == KL_NO_VALUE)
+      return false;
     const PlanValue& scale = plan_.values[linear.operands[kLinearScale]];
     return std::all_of(scale.shape.begin(), scale.shape.end(), [](int64_t d) { return d == 1; });
   }
@@ -114,8 +121,11 @@ class Joiner {
       const PlanNode& mine = node(sides[i]);
       const kl_value r = node(sides[1 - i]).operands[kLinearX];
       const int64_t conv = OnlyExactMaker(mine.operands[kLinearX], "conv2d_quantized");
-      if (conv <= best || plan_.values[r].type != plan_.values[y].type || plan_.values[r].shape != plan_.values[y].shape) continue;
-      if (plan_.values[mine.operands[kLinearX]].type != plan_.values[y].type || !AreByteTypes(r, y)) continue;
+      if (conv <= best || plan_.values[r].type != plan_.values[y].type ||
+          plan_.values[r].shape != plan_.values[y].shape)
+        continue;
+      if (plan_.values[mine.operands[kLinearX]].type != plan_.values[y].type || !AreByteTypes(r, y))
+        continue;
       if (plan_.values[mine.operands[kLinearX]].shape != plan_.values[y].shape) continue;
       if (!SameConstant(mine.operands[kLinearScale], node(conv).operands[kConvYScale]) ||
           !SameConstant(mine.operands[kLinearZero], node(conv).operands[kConvYZero])) {
@@ -138,7 +148,8 @@ class Joiner {
       joined.operands.push_back(linear->operands[kLinearZero]);
     }
     joined.operands.push_back(y);
-    for (const int64_t gone : {best, sides[0], sides[1], add, static_cast<int64_t>(n)}) gone_[static_cast<size_t>(gone)] = true;
+    for (const int64_t gone : {best, sides[0], sides[1], add, static_cast<int64_t>(n)})
+      gone_[static_cast<size_t>(gone)] = true;
     return joined;
   }
 
@@ -154,23 +165,29 @@ class Joiner {
     PlanNode joined;
     joined.op = "global_average_pool_quantized";
     joined.name = node(pool).name;
-    joined.operands = {x[kLinearX], x[kLinearScale], x[kLinearZero], quantize.operands[kLinearScale],
-                       quantize.operands[kLinearZero], quantize.operands[kLinearY]};
-    for (const int64_t gone : {pool, dequantize, static_cast<int64_t>(n)}) gone_[static_cast<size_t>(gone)] = true;
+    joined.operands = {x[kLinearX],
+                       x[kLinearScale],
+                       x[kLinearZero],
+                       quantize.operands[kLinearScale],
+                       quantize.operands[kLinearZero],
+                       quantize.operands[kLinearY]};
+    for (const int64_t gone : {pool, dequantize, static_cast<int64_t>(n)})
+      gone_[static_cast<size_t>(gone)] = true;
     return joined;
   }
 
   const PinnedPlan& from_;
   const Plan& plan_;
   const IsExactFunction& is_exact_;
-  std::vector<int64_t> makers_;       // by value: the node that writes it
-  std::vector<int> reader_counts_;    // by value; what is handed out has a reader more
-  std::vector<bool> gone_;            // by node
+  std::vector<int64_t> makers_;     // by value: the node that writes it
+  std::vector<int> reader_counts_;  // by value; what is handed out has a reader more
+  std::vector<bool> gone_;          // by node
 };
 
 }  // namespace
 
-PinnedPlan MakeJoinedPlan(const PinnedPlan& from, const IsExactFunction& is_exact, std::vector<size_t>* joined) {
+PinnedPlan MakeJoinedPlan(const PinnedPlan& from, const IsExactFunction& is_exact,
+                          std::vector<size_t>* joined) {
   return Joiner(from, is_exact).Join(joined);
 }
 

@@ -24,7 +24,8 @@ class JoinedPlanTest : public testing::Test {
     return g_.Node("quantize_linear", {x, scale, zero}, g_.Shape(x));
   }
 
-  // A residual block whose projection is dequantised with the scale that it was made with, or another.
+  // A residual block whose projection is dequantised with the scale that it was made with, or
+  // another.
   PinnedPlan Block(bool same_scale) {
     const kl_value a = g_.Conv(g_.Input({1, 3, 8, 8}), 4, {});
     const kl_value b = g_.Pointwise(a, 4);
@@ -45,8 +46,10 @@ class JoinedPlanTest : public testing::Test {
 TEST_F(JoinedPlanTest, ProjectionGoesIntoTheResidual) {
   const PinnedPlan from = Block(/*same_scale=*/true);
   std::vector<size_t> joined;
-  const PinnedPlan to = MakeJoinedPlan(from, [](size_t) { return true; }, &joined);
-  EXPECT_THAT(Ops(to.plan), testing::ElementsAre("conv2d_quantized", "conv2d_quantized_add", "conv2d_quantized"));
+  const PinnedPlan to = MakeJoinedPlan(
+      from, [](size_t) { return true; }, &joined);
+  EXPECT_THAT(Ops(to.plan),
+              testing::ElementsAre("conv2d_quantized", "conv2d_quantized_add", "conv2d_quantized"));
   EXPECT_THAT(joined, testing::ElementsAre(1u));
   EXPECT_EQ(to.plan.nodes[1].operands.size(), 15u);
   EXPECT_EQ(to.plan.nodes[1].operands[9], from.plan.nodes[0].operands.back()) << "the residual";
@@ -56,24 +59,31 @@ TEST_F(JoinedPlanTest, ProjectionGoesIntoTheResidual) {
 TEST_F(JoinedPlanTest, InexactKernelsKeepTheirAddition) {
   const PinnedPlan from = Block(/*same_scale=*/true);
   for (size_t inexact = 1; inexact < 6; ++inexact) {
-    const PinnedPlan to = MakeJoinedPlan(from, [&](size_t n) { return n != inexact; }, nullptr);
+    const PinnedPlan to = MakeJoinedPlan(
+        from, [&](size_t n) { return n != inexact; }, nullptr);
     EXPECT_EQ(Ops(to.plan), Ops(from.plan)) << from.plan.nodes[inexact].op;
   }
 }
 
 TEST_F(JoinedPlanTest, AnotherScaleThanTheConvolutionsIsNotJoined) {
   const PinnedPlan from = Block(/*same_scale=*/false);
-  EXPECT_EQ(Ops(MakeJoinedPlan(from, [](size_t) { return true; }, nullptr).plan), Ops(from.plan));
+  EXPECT_EQ(Ops(MakeJoinedPlan(
+                    from, [](size_t) { return true; }, nullptr)
+                    .plan),
+            Ops(from.plan));
 }
 
 TEST_F(JoinedPlanTest, PoolsAreAlwaysJoined) {
   const kl_value a = g_.Conv(g_.Input({1, 3, 8, 8}), 4, {});
   const kl_value scale = g_.Weight({}, KL_TYPE_F32), zero = g_.Weight({});
-  const kl_value mean = g_.Node("global_average_pool", {Dequantize(a, scale, zero)}, {1, 4, 1, 1}, {}, KL_TYPE_F32);
+  const kl_value mean =
+      g_.Node("global_average_pool", {Dequantize(a, scale, zero)}, {1, 4, 1, 1}, {}, KL_TYPE_F32);
   PinnedPlan from;
   from.plan = g_.Finish(Quantize(mean, scale, zero));
-  const PinnedPlan to = MakeJoinedPlan(from, [](size_t) { return false; }, nullptr);
-  EXPECT_THAT(Ops(to.plan), testing::ElementsAre("conv2d_quantized", "global_average_pool_quantized"));
+  const PinnedPlan to = MakeJoinedPlan(
+      from, [](size_t) { return false; }, nullptr);
+  EXPECT_THAT(Ops(to.plan),
+              testing::ElementsAre("conv2d_quantized", "global_average_pool_quantized"));
   EXPECT_EQ(to.plan.outputs, from.plan.outputs);
 }
 
@@ -85,7 +95,10 @@ TEST_F(JoinedPlanTest, WhatSomebodyElseReadsStays) {
   Quantize(mean, scale, zero);
   PinnedPlan from;
   from.plan = g_.Finish(real);
-  EXPECT_EQ(Ops(MakeJoinedPlan(from, [](size_t) { return true; }, nullptr).plan), Ops(from.plan));
+  EXPECT_EQ(Ops(MakeJoinedPlan(
+                    from, [](size_t) { return true; }, nullptr)
+                    .plan),
+            Ops(from.plan));
 }
 
 }  // namespace

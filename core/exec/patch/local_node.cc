@@ -19,19 +19,18 @@ struct WindowRow {
   int y;
 };
 constexpr WindowRow kWindows[] = {
-    {"conv2d", 0, 1, -1, 3},
-    {"conv2d_integer", 0, 1, -1, 4},
-    {"conv2d_quantized", 0, 3, -1, 9},
-    {"conv2d_quantized_add", 0, 3, 9, 14},
-    {"max_pool2d", 0, -1, -1, 1},
-    {"average_pool2d", 0, -1, -1, 1},
+    {"conv2d", 0, 1, -1, 3},           {"conv2d_integer", 0, 1, -1, 4},
+    {"conv2d_quantized", 0, 3, -1, 9}, {"conv2d_quantized_add", 0, 3, 9, 14},
+    {"max_pool2d", 0, -1, -1, 1},      {"average_pool2d", 0, -1, -1, 1},
 };
 
 // Elementwise, the output last; constants broadcast from the right.
 constexpr const char* kElementwise[] = {
-    "abs",  "add",  "cast",  "ceil",       "clip",      "cos",   "div",  "elu",  "erf",        "exp",  "floor",
-    "gelu", "log",  "max",   "hard_swish", "leaky_relu", "min",  "mul",  "pow",  "hard_sigmoid", "prelu", "reciprocal",
-    "relu", "sign", "round", "sigmoid",    "sin",       "softplus", "softsign", "sqrt", "sub", "tanh",
+    "abs",        "add",        "cast", "ceil",  "clip",    "cos",          "div",
+    "elu",        "erf",        "exp",  "floor", "gelu",    "log",          "max",
+    "hard_swish", "leaky_relu", "min",  "mul",   "pow",     "hard_sigmoid", "prelu",
+    "reciprocal", "relu",       "sign", "round", "sigmoid", "sin",          "softplus",
+    "softsign",   "sqrt",       "sub",  "tanh",
 };
 // Elementwise in operand 0, with parameters for each channel.
 constexpr const char* kOfChannels[] = {"batch_norm", "quantize_linear", "dequantize_linear"};
@@ -48,11 +47,14 @@ const kl_attribute* Find(const PlanNode& node, const char* name) {
   return nullptr;
 }
 
-bool ReadInts(const PlanNode& node, const char* name, uint32_t count, int64_t least, int64_t* values) {
+bool ReadInts(const PlanNode& node, const char* name, uint32_t count, int64_t least,
+              int64_t* values) {
   const kl_attribute* attribute = Find(node, name);
-  if (attribute == nullptr || attribute->kind != KL_ATTRIBUTE_INTS || attribute->count != count) return false;
+  if (attribute == nullptr || attribute->kind != KL_ATTRIBUTE_INTS || attribute->count != count)
+    return false;
   std::copy(attribute->ints, attribute->ints + count, values);
-  return std::all_of(values, values + count, [&](int64_t v) { return v >= least && v < (int64_t{1} << 31); });
+  return std::all_of(values, values + count,
+                     [&](int64_t v) { return v >= least && v < (int64_t{1} << 31); });
 }
 
 int64_t ReadInt(const PlanNode& node, const char* name, int64_t otherwise) {
@@ -62,21 +64,26 @@ int64_t ReadInt(const PlanNode& node, const char* name, int64_t otherwise) {
 
 bool IsImage(const PlanValue& value, size_t rank) {
   if (value.kind != ValueKind::kActivation && value.kind != ValueKind::kInput) return false;
-  return value.shape.size() == rank && std::all_of(value.shape.begin(), value.shape.end(), [](int64_t d) { return d > 0; });
+  return value.shape.size() == rank &&
+         std::all_of(value.shape.begin(), value.shape.end(), [](int64_t d) { return d > 0; });
 }
 
 bool AreNchw(const ImageAxes& axes) { return axes == ImageAxes(); }
 
 // The window's axes, and that y has the size that they give without an overhang (ONNX ceil_mode).
-bool ReadWindow(const PlanNode& node, const PlanValue& x, const PlanValue& y, const int64_t* kernel, LocalNode* local) {
+bool ReadWindow(const PlanNode& node, const PlanValue& x, const PlanValue& y, const int64_t* kernel,
+                LocalNode* local) {
   int64_t strides[2], pads[4], dilations[2] = {1, 1};
-  if (!ReadInts(node, "strides", 2, 1, strides) || !ReadInts(node, "pads", 4, 0, pads)) return false;
-  if (Find(node, "dilations") != nullptr && !ReadInts(node, "dilations", 2, 1, dilations)) return false;
+  if (!ReadInts(node, "strides", 2, 1, strides) || !ReadInts(node, "pads", 4, 0, pads))
+    return false;
+  if (Find(node, "dilations") != nullptr && !ReadInts(node, "dilations", 2, 1, dilations))
+    return false;
   WindowAxis* const axes[2] = {&local->rows, &local->columns};
   for (int a = 0; a < 2; ++a) {
     *axes[a] = {kernel[a], strides[a], dilations[a], pads[a], pads[2 + a], x.shape[2 + a]};
     const int64_t padded = axes[a]->size + pads[a] + pads[2 + a];
-    if (padded < axes[a]->span() || (padded - axes[a]->span()) / strides[a] + 1 != y.shape[2 + a]) return false;
+    if (padded < axes[a]->span() || (padded - axes[a]->span()) / strides[a] + 1 != y.shape[2 + a])
+      return false;
   }
   local->has_window = true;
   return true;
@@ -123,7 +130,8 @@ bool IsSpreadOverPixels(const PlanValue& value, size_t rank, const ImageAxes& ax
   return value.shape.size() <= rank;
 }
 
-std::optional<LocalNode> PixelNode(const Plan& plan, const PlanNode& node, const ImageAxes& axes, bool of_channels) {
+std::optional<LocalNode> PixelNode(const Plan& plan, const PlanNode& node, const ImageAxes& axes,
+                                   bool of_channels) {
   LocalNode local;
   local.output = static_cast<uint32_t>(node.operands.size() - 1);
   const PlanValue& y = plan.values[node.operands.back()];
@@ -138,7 +146,8 @@ std::optional<LocalNode> PixelNode(const Plan& plan, const PlanNode& node, const
     if (node.operands[i] == KL_NO_VALUE) continue;
     const PlanValue& x = plan.values[node.operands[i]];
     if (x.kind == ValueKind::kWeight) {
-      if (of_channels && i > 0 ? x.shape.size() > 1 : !IsSpreadOverPixels(x, 4, axes)) return std::nullopt;
+      if (of_channels && i > 0 ? x.shape.size() > 1 : !IsSpreadOverPixels(x, 4, axes))
+        return std::nullopt;
       continue;
     }
     if (!IsImage(x, 4) || x.shape != y.shape || (of_channels && i > 0)) return std::nullopt;
@@ -162,13 +171,17 @@ std::optional<LocalNode> ConcatNode(const Plan& plan, const PlanNode& node, cons
   return local;
 }
 
-std::optional<LocalNode> TransposeNode(const Plan& plan, const PlanNode& node, const ImageAxes& axes) {
+std::optional<LocalNode> TransposeNode(const Plan& plan, const PlanNode& node,
+                                       const ImageAxes& axes) {
   int64_t permutation[4];
   if (!ReadInts(node, "permutation", 4, 0, permutation)) return std::nullopt;
-  if (!IsImage(plan.values[node.operands[0]], 4) || !IsImage(plan.values[node.operands[1]], 4)) return std::nullopt;
+  if (!IsImage(plan.values[node.operands[0]], 4) || !IsImage(plan.values[node.operands[1]], 4))
+    return std::nullopt;
   LocalNode local;
   local.output = 1;
-  local.images.push_back({0, {static_cast<int32_t>(permutation[axes.rows]), static_cast<int32_t>(permutation[axes.columns])},
+  local.images.push_back({0,
+                          {static_cast<int32_t>(permutation[axes.rows]),
+                           static_cast<int32_t>(permutation[axes.columns])},
                           /*windowed=*/false});
   return local;
 }
@@ -183,7 +196,8 @@ std::optional<LocalNode> LocalNodeOf(const Plan& plan, size_t index, const Image
   if (node.op == "concat") return ConcatNode(plan, node, axes);
   if (node.op == "transpose") return TransposeNode(plan, node, axes);
   const bool of_channels = IsOneOf(kOfChannels, node.op);
-  if (of_channels || IsOneOf(kElementwise, node.op)) return PixelNode(plan, node, axes, of_channels);
+  if (of_channels || IsOneOf(kElementwise, node.op))
+    return PixelNode(plan, node, axes, of_channels);
   return std::nullopt;
 }
 

@@ -15,15 +15,18 @@ namespace kinglet {
 namespace {
 
 int64_t ElementsOf(const PlanValue& value) {
-  return std::accumulate(value.shape.begin(), value.shape.end(), int64_t{1}, std::multiplies<int64_t>());
+  return std::accumulate(value.shape.begin(), value.shape.end(), int64_t{1},
+                         std::multiplies<int64_t>());
 }
 
-// Operators that may work in the memory of their first operand, whatever it is (elementwise ones apart).
+// Operators that may work in the memory of their first operand, whatever it is (elementwise ones
+// apart).
 bool IsView(const std::string& op) { return op == "reshape" || op == "paste"; }
 
 // Images and channels of a value whose rows and columns are at `axes`.
 int64_t ChannelsOf(const PlanValue& value, const ImageAxes& axes) {
-  const int64_t pixels = value.shape[static_cast<size_t>(axes.rows)] * value.shape[static_cast<size_t>(axes.columns)];
+  const int64_t pixels =
+      value.shape[static_cast<size_t>(axes.rows)] * value.shape[static_cast<size_t>(axes.columns)];
   return pixels == 0 ? 0 : ElementsOf(value) / pixels;
 }
 
@@ -33,7 +36,8 @@ struct Size {
 };
 
 // By value; what TileOf() would say of a patch far from the border.
-std::vector<Size> NominalSizes(const Plan& plan, const Stage& stage, const StageTile& whole, const Size& output) {
+std::vector<Size> NominalSizes(const Plan& plan, const Stage& stage, const StageTile& whole,
+                               const Size& output) {
   std::vector<Size> sizes(plan.values.size());
   sizes[stage.output] = output;
   for (size_t n = stage.node_count; n-- > 0;) {
@@ -41,7 +45,8 @@ std::vector<Size> NominalSizes(const Plan& plan, const Stage& stage, const Stage
     const Size made = sizes[plan.nodes[n].operands[local.output]];
     for (const ImageOperand& image : local.images) {
       Size* size = &sizes[plan.nodes[n].operands[image.operand]];
-      const Size need = image.windowed ? Size{NominalInputs(local.rows, made.rows), NominalInputs(local.columns, made.columns)}
+      const Size need = image.windowed ? Size{NominalInputs(local.rows, made.rows),
+                                              NominalInputs(local.columns, made.columns)}
                                        : made;
       size->rows = std::max(size->rows, need.rows);
       size->columns = std::max(size->columns, need.columns);
@@ -65,8 +70,8 @@ int64_t MacsOf(const Plan& plan, size_t node) {
   const int64_t outputs = ElementsOf(plan.values[n.operands.back()]);
   const std::optional<LocalNode> local = LocalNodeOf(plan, node, ImageAxes());
   if (local.has_value()) return local->macs_per_output * outputs;
-  const bool product = n.op == "gemm" || n.op == "matmul" || n.op == "batch_matmul" || n.op == "matmul_quantized" ||
-                       n.op == "matmul_integer";
+  const bool product = n.op == "gemm" || n.op == "matmul" || n.op == "batch_matmul" ||
+                       n.op == "matmul_quantized" || n.op == "matmul_integer";
   if (!product) return 0;
   const std::vector<int64_t>& a = plan.values[n.operands[0]].shape;
   if (a.empty()) return 0;
@@ -91,18 +96,22 @@ PatchFigures FiguresOf(const Plan& plan, const Stage& stage, const Grid& grid) {
   for (size_t n = 0; n < stage.node_count; ++n) {
     const LocalNode& local = all->nodes[n].local;
     if (!local.has_window) continue;
-    const auto add = [&](kl_value v) { figures.tiles.push_back({plan.values[v].name, sizes[v].rows, sizes[v].columns}); };
+    const auto add = [&](kl_value v) {
+      figures.tiles.push_back({plan.values[v].name, sizes[v].rows, sizes[v].columns});
+    };
     const kl_value y = plan.nodes[n].operands[local.output];
     if (!has_input) add(plan.nodes[n].operands[local.images[0].operand]);
     has_input = true;
     add(y);
     figures.stage_macs += MacsOf(plan, n);
-    figures.nominal_stage_macs += count * local.macs_per_output * ChannelsOf(plan.values[y], ImageAxes()) * sizes[y].rows *
+    figures.nominal_stage_macs += count * local.macs_per_output *
+                                  ChannelsOf(plan.values[y], ImageAxes()) * sizes[y].rows *
                                   sizes[y].columns;
   }
   for (int64_t i = 0; i < count; ++i) {
     const std::optional<StageTile> tile = TileOf(plan, stage, PatchOf(plan, stage, grid, i));
-    for (size_t n = 0; tile.has_value() && n < stage.node_count; ++n) figures.patched_stage_macs += MacsOfTile(plan, n, *tile);
+    for (size_t n = 0; tile.has_value() && n < stage.node_count; ++n)
+      figures.patched_stage_macs += MacsOfTile(plan, n, *tile);
   }
   return figures;
 }
@@ -124,15 +133,17 @@ uint64_t IdealPeakBytes(const Plan& plan) {
       lifetimes.Share(plan, node, local->residual, last, TakeOver::kSameSize);
     } else if (local.has_value() && local->is_depthwise) {
       lifetimes.Share(plan, node, 0, last, TakeOver::kSmaller);
-    } else if (local.has_value() && !local->has_window && plan.nodes[n].op != "concat" && plan.nodes[n].op != "transpose" &&
-               !local->images.empty()) {
-      lifetimes.Share(plan, node, static_cast<int32_t>(local->images[0].operand), last, TakeOver::kSameSize);
+    } else if (local.has_value() && !local->has_window && plan.nodes[n].op != "concat" &&
+               plan.nodes[n].op != "transpose" && !local->images.empty()) {
+      lifetimes.Share(plan, node, static_cast<int32_t>(local->images[0].operand), last,
+                      TakeOver::kSameSize);
     }
   }
   return LowerBoundBytes(lifetimes.requests);
 }
 
-uint64_t NominalPeakBytes(const Plan& plan, const Stage& stage, const Grid& grid, uint64_t ideal_bytes) {
+uint64_t NominalPeakBytes(const Plan& plan, const Stage& stage, const Grid& grid,
+                          uint64_t ideal_bytes) {
   const std::optional<StageTile> all = TileOf(plan, stage, WholeOf(plan, stage));
   if (!all.has_value()) return ideal_bytes;
   const Region largest = PatchOf(plan, stage, grid, 0);

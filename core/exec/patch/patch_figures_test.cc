@@ -11,7 +11,8 @@ namespace {
 // The end of block 5: stem, one block of 16, two of 24, one of 32 channels.
 Stage FifthBlock(const Plan& plan) {
   for (const Stage& stage : FindStages(plan)) {
-    if (plan.values[static_cast<size_t>(stage.output)].shape == std::vector<int64_t>{1, 32, 28, 28}) return stage;
+    if (plan.values[static_cast<size_t>(stage.output)].shape == std::vector<int64_t>{1, 32, 28, 28})
+      return stage;
   }
   return {};
 }
@@ -30,8 +31,11 @@ TEST(PatchFiguresTest, MobileNetV2IsAsPublished) {
   EXPECT_THAT(rows, testing::ElementsAre(75, 37, 35, 35, 35, 17, 17, 17, 15, 15, 15, 7, 7));
   EXPECT_NEAR(static_cast<double>(figures.stage_macs), 91e6, 0.5e6);
   EXPECT_NEAR(static_cast<double>(figures.nominal_stage_macs), 130e6, 0.6e6);
-  EXPECT_NEAR(static_cast<double>(figures.nominal_stage_macs) / static_cast<double>(figures.stage_macs), 1.42, 0.005);
-  EXPECT_LT(figures.patched_stage_macs, figures.nominal_stage_macs) << "tiles are cut off at the border";
+  EXPECT_NEAR(
+      static_cast<double>(figures.nominal_stage_macs) / static_cast<double>(figures.stage_macs),
+      1.42, 0.005);
+  EXPECT_LT(figures.patched_stage_macs, figures.nominal_stage_macs)
+      << "tiles are cut off at the border";
   EXPECT_GT(figures.patched_stage_macs, figures.stage_macs);
 
   EXPECT_EQ(IdealPeakBytes(plan), 1372u * 1024);
@@ -70,7 +74,8 @@ TEST(PatchFiguresTest, CandidatesAreOrderedByComputation) {
   pinned.plan = FakeGraph::MobileNetV2(96);
   const std::vector<PatchCandidate> candidates = FindPatchCandidates(pinned);
   ASSERT_GT(candidates.size(), 20u);
-  for (size_t i = 1; i < candidates.size(); ++i) EXPECT_LE(candidates[i - 1].macs, candidates[i].macs);
+  for (size_t i = 1; i < candidates.size(); ++i)
+    EXPECT_LE(candidates[i - 1].macs, candidates[i].macs);
 }
 
 }  // namespace

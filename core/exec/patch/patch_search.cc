@@ -17,14 +17,15 @@ std::vector<PatchCandidate> FindPatchCandidates(const PinnedPlan& plan) {
       if (!patched.has_value()) continue;
       const PatchFigures figures = FiguresOf(plan.plan, stage, grid);
       const uint64_t ideal_bytes = IdealPeakBytes(patched->plan);
-      candidates.push_back({stage, grid, figures.patched_stage_macs - figures.stage_macs, ideal_bytes,
-                            NominalPeakBytes(plan.plan, stage, grid, ideal_bytes)});
+      candidates.push_back({stage, grid, figures.patched_stage_macs - figures.stage_macs,
+                            ideal_bytes, NominalPeakBytes(plan.plan, stage, grid, ideal_bytes)});
     }
   }
-  std::stable_sort(candidates.begin(), candidates.end(), [](const PatchCandidate& a, const PatchCandidate& b) {
-    return std::make_tuple(a.macs, a.ideal_bytes, a.stage.node_count) <
-           std::make_tuple(b.macs, b.ideal_bytes, b.stage.node_count);
-  });
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const PatchCandidate& a, const PatchCandidate& b) {
+                     return std::make_tuple(a.macs, a.ideal_bytes, a.stage.node_count) <
+                            std::make_tuple(b.macs, b.ideal_bytes, b.stage.node_count);
+                   });
   return candidates;
 }
 

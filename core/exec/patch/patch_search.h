@@ -21,8 +21,8 @@ struct PatchCandidate {
   uint64_t nominal_bytes = 0;  // NominalPeakBytes(): not less than ideal_bytes
 };
 
-// Every stage of `plan` in every grid of 2 to kLargestGrid rows and columns alike. The best first: least extra compute, then
-// least memory, then the shortest stage.
+// Every stage of `plan` in every grid of 2 to kLargestGrid rows and columns alike. The best first:
+// least extra compute, then least memory, then the shortest stage.
 std::vector<PatchCandidate> FindPatchCandidates(const PinnedPlan& plan);
 
 }  // namespace kinglet

@@ -44,19 +44,23 @@ class Patcher {
   }
 
   PinnedPlan Finish() {
-    for (size_t n = stage_.node_count; n < from_.plan.nodes.size(); ++n) Append(CopyOf(from_.plan.nodes[n]), KernelOf(n));
+    for (size_t n = stage_.node_count; n < from_.plan.nodes.size(); ++n)
+      Append(CopyOf(from_.plan.nodes[n]), KernelOf(n));
     return std::move(to_);
   }
 
  private:
-  const kl_kernel* KernelOf(size_t node) const { return from_.kernels.empty() ? nullptr : from_.kernels[node]; }
+  const kl_kernel* KernelOf(size_t node) const {
+    return from_.kernels.empty() ? nullptr : from_.kernels[node];
+  }
 
   void Append(PlanNode node, const kl_kernel* kernel) {
     to_.plan.nodes.push_back(std::move(node));
     to_.kernels.push_back(kernel);
   }
 
-  kl_value AddValue(const PlanValue& like, const Region& region, const ImageAxes& axes, const std::string& name) {
+  kl_value AddValue(const PlanValue& like, const Region& region, const ImageAxes& axes,
+                    const std::string& name) {
     PlanValue value;
     value.name = absl::StrCat(like.name, " ", name);
     value.type = like.type;
@@ -68,8 +72,8 @@ class Patcher {
   }
 
   // The part `need` of `x`, of which `have` is there as value `from`.
-  kl_value Crop(kl_value x, kl_value from, const Region& have, const Region& need, const ImageAxes& axes,
-                const std::string& name) {
+  kl_value Crop(kl_value x, kl_value from, const Region& have, const Region& need,
+                const ImageAxes& axes, const std::string& name) {
     if (have == need) return from;
     const PlanValue like = from_.plan.values[x];
     const kl_value to = AddValue(like, need, axes, absl::StrCat(name, ", cropped"));
@@ -87,14 +91,16 @@ class Patcher {
     return to;
   }
 
-  void AddTileNode(const StageTile& tile, size_t index, const std::string& name, std::vector<kl_value>* made) {
+  void AddTileNode(const StageTile& tile, size_t index, const std::string& name,
+                   std::vector<kl_value>* made) {
     const PlanNode& from = from_.plan.nodes[index];
     const NodeTile& part = tile.nodes[index];
     PlanNode node;
     node.op = from.op;
     node.name = absl::StrCat(from.name, " ", name);
-    node.attributes = part.local.has_window ? WithPads(from.attributes, part.pads)
-                                            : AttributeSet(from.attributes.data(), from.attributes.size());
+    node.attributes = part.local.has_window
+                          ? WithPads(from.attributes, part.pads)
+                          : AttributeSet(from.attributes.data(), from.attributes.size());
     node.operands = from.operands;
     for (size_t i = 0; i < part.needs.size(); ++i) {
       const ImageOperand& image = part.local.images[i];
@@ -104,7 +110,8 @@ class Patcher {
       const Region have = whole ? Region{{0, shape[static_cast<size_t>(image.axes.rows)]},
                                          {0, shape[static_cast<size_t>(image.axes.columns)]}}
                                 : *tile.regions[x];
-      node.operands[image.operand] = Crop(x, whole ? x : (*made)[x], have, part.needs[i], image.axes, name);
+      node.operands[image.operand] =
+          Crop(x, whole ? x : (*made)[x], have, part.needs[i], image.axes, name);
     }
     const kl_value y = from.operands[part.local.output];
     (*made)[y] = AddValue(from_.plan.values[y], part.output, part.output_axes, name);
@@ -152,7 +159,8 @@ Region PatchOf(const Plan& plan, const Stage& stage, const Grid& grid, int64_t i
           PartOf(whole.columns.length(), grid.columns, index % grid.columns)};
 }
 
-std::optional<PinnedPlan> MakePatchedPlan(const PinnedPlan& from, const Stage& stage, const Grid& grid) {
+std::optional<PinnedPlan> MakePatchedPlan(const PinnedPlan& from, const Stage& stage,
+                                          const Grid& grid) {
   const Region whole = WholeOf(from.plan, stage);
   if (grid.rows > whole.rows.length() || grid.columns > whole.columns.length()) return std::nullopt;
   Patcher patcher(from, stage);
@@ -160,7 +168,8 @@ std::optional<PinnedPlan> MakePatchedPlan(const PinnedPlan& from, const Stage& s
   for (int64_t i = 0; i < count; ++i) {
     const auto tile = TileOf(from.plan, stage, PatchOf(from.plan, stage, grid, i));
     if (!tile.has_value()) return std::nullopt;
-    patcher.AddPatch(*tile, absl::StrCat("patch ", i / grid.columns, ",", i % grid.columns), i == 0, i == count - 1);
+    patcher.AddPatch(*tile, absl::StrCat("patch ", i / grid.columns, ",", i % grid.columns), i == 0,
+                     i == count - 1);
   }
   return patcher.Finish();
 }

@@ -2,10 +2,11 @@
 //
 //   window      o covers o * stride - pad_begin + i * dilation,  0 <= i < kernel
 //   outputs     [      begin ...... end )
-//   inputs   [  begin*stride - pad ............ (end-1)*stride - pad + span )      span = (kernel-1)*dilation + 1
+//   inputs   [  begin*stride - pad ............ (end-1)*stride - pad + span )      span =
+//   (kernel-1)*dilation + 1
 //
-// What lies outside of the image is padding of the tile, there and nowhere else: then a tile computes what the whole image
-// would. Source: arXiv 2110.15352, section 3. Pure functions.
+// What lies outside of the image is padding of the tile, there and nowhere else: then a tile
+// computes what the whole image would. Source: arXiv 2110.15352, section 3. Pure functions.
 #ifndef KINGLET_CORE_EXEC_PATCH_REGION_H_
 #define KINGLET_CORE_EXEC_PATCH_REGION_H_
 
@@ -33,11 +34,15 @@ struct Region {
   Interval rows;
   Interval columns;
 
-  bool operator==(const Region& other) const { return rows == other.rows && columns == other.columns; }
+  bool operator==(const Region& other) const {
+    return rows == other.rows && columns == other.columns;
+  }
   bool operator!=(const Region& other) const { return !(*this == other); }
 };
 
-inline Region Hull(const Region& a, const Region& b) { return {Hull(a.rows, b.rows), Hull(a.columns, b.columns)}; }
+inline Region Hull(const Region& a, const Region& b) {
+  return {Hull(a.rows, b.rows), Hull(a.columns, b.columns)};
+}
 
 struct WindowAxis {
   int64_t kernel = 1;

@@ -13,7 +13,8 @@ int64_t Outputs(const WindowAxis& window) {
   return padded < window.span() ? 0 : (padded - window.span()) / window.stride + 1;
 }
 
-// Every window of a small image: which pixels the outputs of a tile touch, and how many places of padding.
+// Every window of a small image: which pixels the outputs of a tile touch, and how many places of
+// padding.
 TEST(RegionTest, ReachIsWhatTheWindowsTouch) {
   int64_t checked = 0;
   for (int64_t kernel = 1; kernel <= 5; ++kernel) {
@@ -25,7 +26,8 @@ TEST(RegionTest, ReachIsWhatTheWindowsTouch) {
             const int64_t outputs = Outputs(window);
             for (int64_t begin = 0; begin < outputs; ++begin) {
               for (int64_t end = begin + 1; end <= outputs; ++end) {
-                int64_t first = INT64_MAX, last = INT64_MIN;  // of the places touched, in padding too
+                int64_t first = INT64_MAX,
+                        last = INT64_MIN;  // of the places touched, in padding too
                 for (int64_t o = begin; o < end; ++o) {
                   for (int64_t i = 0; i < kernel; ++i) {
                     const int64_t place = o * stride - pad_begin + i * dilation;
@@ -40,8 +42,8 @@ TEST(RegionTest, ReachIsWhatTheWindowsTouch) {
                 ASSERT_EQ(reach.pad_begin, std::max<int64_t>(-first, 0));
                 ASSERT_EQ(reach.pad_end, std::max<int64_t>(last + 1 - 9, 0));
                 // The tile makes exactly the outputs that were asked for.
-                const WindowAxis tile = {kernel,          stride,        dilation, reach.pad_begin,
-                                         reach.pad_end, reach.inside.length()};
+                const WindowAxis tile = {kernel,          stride,        dilation,
+                                         reach.pad_begin, reach.pad_end, reach.inside.length()};
                 ASSERT_EQ(Outputs(tile), end - begin);
                 ++checked;
               }

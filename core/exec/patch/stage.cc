@@ -10,7 +10,8 @@ std::vector<int64_t> LastReaders(const Plan& plan) {
   std::vector<int64_t> last(plan.values.size(), -1);
   for (size_t n = 0; n < plan.nodes.size(); ++n) {
     for (const kl_value value : plan.nodes[n].operands) {
-      if (value != KL_NO_VALUE && value != plan.nodes[n].operands.back()) last[value] = static_cast<int64_t>(n);
+      if (value != KL_NO_VALUE && value != plan.nodes[n].operands.back())
+        last[value] = static_cast<int64_t>(n);
     }
   }
   for (const kl_value output : plan.outputs) last[output] = static_cast<int64_t>(plan.nodes.size());
@@ -28,7 +29,9 @@ std::vector<Stage> FindStages(const Plan& plan) {
     if (made == KL_NO_VALUE || plan.values[made].kind != ValueKind::kActivation) break;
     alive.push_back(made);
     const int64_t now = static_cast<int64_t>(n);
-    alive.erase(std::remove_if(alive.begin(), alive.end(), [&](kl_value v) { return last[v] <= now; }), alive.end());
+    alive.erase(
+        std::remove_if(alive.begin(), alive.end(), [&](kl_value v) { return last[v] <= now; }),
+        alive.end());
     if (alive.size() != 1 || alive[0] != made || plan.values[made].shape.size() != 4) continue;
     const Stage stage = {n + 1, made};
     if (TileOf(plan, stage, WholeOf(plan, stage)).has_value()) stages.push_back(stage);
@@ -55,7 +58,8 @@ std::optional<StageTile> TileOf(const Plan& plan, const Stage& stage, const Regi
     NodeTile& node = tile.nodes[n];
     node.output = *tile.regions[made];
     node.output_axes = axes[made];
-    const Reach rows = ReachOf(local->rows, node.output.rows), columns = ReachOf(local->columns, node.output.columns);
+    const Reach rows = ReachOf(local->rows, node.output.rows),
+                columns = ReachOf(local->columns, node.output.columns);
     for (const ImageOperand& image : local->images) {
       const Region need = image.windowed ? Region{rows.inside, columns.inside} : node.output;
       if (need.rows.length() < 1 || need.columns.length() < 1) return std::nullopt;

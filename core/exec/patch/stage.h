@@ -1,10 +1,11 @@
-// The first blocks of a network, which may run patch by patch: where they can end, and what one patch of their result needs.
+// The first blocks of a network, which may run patch by patch: where they can end, and what one
+// patch of their result needs.
 //
 //   input --> [ conv  depthwise  project  expand  ... ] --> output --> the rest of the network
 //                            stage
 //
-// A stage is the first node_count nodes of a plan; all that the rest reads of them is one image. A residual connection that
-// crosses its end is no single image, so no stage ends there.
+// A stage is the first node_count nodes of a plan; all that the rest reads of them is one image. A
+// residual connection that crosses its end is no single image, so no stage ends there.
 #ifndef KINGLET_CORE_EXEC_PATCH_STAGE_H_
 #define KINGLET_CORE_EXEC_PATCH_STAGE_H_
 
@@ -31,19 +32,20 @@ struct NodeTile {
   LocalNode local;
   Region output;
   ImageAxes output_axes;
-  std::vector<Region> needs;  // by local.images: what it reads of them
+  std::vector<Region> needs;       // by local.images: what it reads of them
   int64_t pads[4] = {0, 0, 0, 0};  // with a window: top, left, bottom, right of this tile
 };
 
 // What a stage computes for one patch of its output.
 struct StageTile {
   std::vector<NodeTile> nodes;
-  // By value of the plan: the part that is computed (of a network's input: read). What several nodes need is the smallest
-  // rectangle around it.
+  // By value of the plan: the part that is computed (of a network's input: read). What several
+  // nodes need is the smallest rectangle around it.
   std::vector<std::optional<Region>> regions;
 };
 
-// Backwards from the output: the halo of every value. None: a node is not local, or a tile would read nothing but padding.
+// Backwards from the output: the halo of every value. None: a node is not local, or a tile would
+// read nothing but padding.
 std::optional<StageTile> TileOf(const Plan& plan, const Stage& stage, const Region& output);
 
 // The stage's whole output.

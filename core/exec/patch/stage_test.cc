@@ -16,10 +16,10 @@ std::vector<size_t> StageEnds(const Plan& plan) {
 TEST(StageTest, EndsWhereOneImageIsAllThatTheRestReads) {
   FakeGraph g;
   const kl_value a = g.Conv(g.Input({1, 3, 20, 20}), 8, {});  // 1
-  const kl_value b = g.Pointwise(a, 16);                     // 2: a is alive as well
-  const kl_value c = g.Depthwise(b, {});                     // 3: the same
-  const kl_value d = g.PointwiseAdd(c, a);                   // 4
-  const kl_value e = g.Conv(d, 4, {3, 2, 1, {}});            // 5
+  const kl_value b = g.Pointwise(a, 16);                      // 2: a is alive as well
+  const kl_value c = g.Depthwise(b, {});                      // 3: the same
+  const kl_value d = g.PointwiseAdd(c, a);                    // 4
+  const kl_value e = g.Conv(d, 4, {3, 2, 1, {}});             // 5
   const Plan plan = g.Finish(g.Pointwise(e, 4));
   EXPECT_EQ(StageEnds(plan), (std::vector<size_t>{1, 4, 5}));
 }
@@ -51,7 +51,8 @@ TEST(StageTest, HaloIsTheUnionOfWhatAllReadersNeed) {
   const Plan plan = g.Finish(g.Pointwise(c, 4));
   const auto tile = TileOf(plan, {3, c}, {{8, 16}, {0, 8}});
   ASSERT_TRUE(tile.has_value());
-  // The 5x5 window reads two more on each side, which covers the residual; on the left is the border.
+  // The 5x5 window reads two more on each side, which covers the residual; on the left is the
+  // border.
   EXPECT_EQ(*tile->regions[static_cast<size_t>(a)], (Region{{6, 18}, {0, 10}}));
   EXPECT_EQ(*tile->regions[static_cast<size_t>(input)], (Region{{5, 19}, {0, 11}}));
   EXPECT_EQ(tile->nodes[1].pads[0], 0);
@@ -62,8 +63,8 @@ TEST(StageTest, HaloIsTheUnionOfWhatAllReadersNeed) {
 TEST(StageTest, TransposeTurnsTheAxes) {
   FakeGraph g;
   const kl_value input = g.Input({1, 30, 20, 3});
-  const kl_value image =
-      g.Node("transpose", {input}, {1, 3, 30, 20}, {{"permutation", std::vector<int64_t>{0, 3, 1, 2}}});
+  const kl_value image = g.Node("transpose", {input}, {1, 3, 30, 20},
+                                {{"permutation", std::vector<int64_t>{0, 3, 1, 2}}});
   const kl_value a = g.Conv(image, 8, {});
   const Plan plan = g.Finish(g.Conv(a, 8, {}));
   const auto tile = TileOf(plan, {2, a}, {{10, 20}, {10, 20}});
@@ -93,7 +94,8 @@ TEST(StageTest, PatchedPlanPastesEveryPatchAndKeepsTheRest) {
   EXPECT_EQ(pasted, b) << "what the rest of the plan reads";
   EXPECT_EQ(patched->plan.nodes.back().op, "conv2d_quantized");
   EXPECT_EQ(patched->plan.outputs, from.plan.outputs);
-  EXPECT_FALSE(MakePatchedPlan(from, stage, {100, 1}).has_value()) << "more rows than the output has";
+  EXPECT_FALSE(MakePatchedPlan(from, stage, {100, 1}).has_value())
+      << "more rows than the output has";
 }
 
 }  // namespace

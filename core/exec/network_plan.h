@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "core/exec/patch/patch_figures.h"
@@ -22,9 +23,18 @@
 
 namespace kinglet {
 
-// A plan with all that it runs on. The members are destroyed in reverse order: each borrows those
-// before.
+// A plan with all that it runs on. Each member borrows those before, so the last goes first, also
+// when it is replaced.
 struct RunnablePlan {
+  RunnablePlan() = default;
+  RunnablePlan(RunnablePlan&&) = default;
+  RunnablePlan& operator=(RunnablePlan&& other) noexcept {
+    program = std::move(other.program);
+    prepared = std::move(other.prepared);
+    pinned = std::move(other.pinned);
+    return *this;
+  }
+
   std::unique_ptr<PinnedPlan> pinned;
   std::unique_ptr<PreparedPlan> prepared;
   std::unique_ptr<Program> program;

@@ -230,7 +230,9 @@ bool IsNetwork(const std::string& path) {
 // Networks have no tokens, so nearly all options are about something else.
 int RunNetwork(const Settings& settings, const EngineFlags& engine, const OptionTable& options) {
   for (const char* name : {"--sweep", "--points", "-p", "-n", "-c", "-b", "--no-probe", "--routing",
-                           "--skew", "--locality"}) {
+                           "--skew", "--locality", "--cache-type", "-ctk", "-ctv", "--packed-cache",
+                           "--expert-policy", "--expert-reader", "--experts", "--expert-profile",
+                           "--no-prefetch", "--ignore-pressure"}) {
     if (options.Given(name)) {
       return Report(kName, kExitUsage,
                     absl::StrCat(name, " is for language models, and ", settings.models[0],

@@ -43,6 +43,11 @@ typedef struct kl_requirements {
   uint32_t struct_size;
   uint64_t scratch_bytes;         // shared by all workers and phases
   uint64_t worker_scratch_bytes;  // private to each worker, not kept between phases
+  // Since minor 4. The input operand whose memory the first output may take over in this node, though the operator as such
+  // does not allow it: a depthwise convolution that works in place, say. The output is not larger then; run() sees equal data
+  // pointers where it was done. -1, which the host sets before it calls prepare(): none.
+  int32_t in_place_operand;
+  int32_t reserved;
 } kl_requirements;
 
 #define KL_MAX_PHASES 4
@@ -90,7 +95,11 @@ enum {
   // The kernel threads by itself: it has one unit and gets the pthreadpool.
   KL_KERNEL_OWN_THREADS = 1u << 0,
   // run() calls kl_count_weight_bytes(): how much is read depends on the data (inactive neurons, rows ruled out).
-  KL_KERNEL_COUNTS_WEIGHT_BYTES = 1u << 1
+  KL_KERNEL_COUNTS_WEIGHT_BYTES = 1u << 1,
+  // Since minor 4. The bits of an element of the output follow from the elements that it is computed from: not from where in
+  // the image it lies, nor from the image's size. A network may then be computed by patches. Said by kernels of operators on
+  // images; those with tolerance 0 need not.
+  KL_KERNEL_PLACE_INDEPENDENT = 1u << 2
 };
 
 typedef struct kl_kernel {

@@ -18,7 +18,8 @@ extern "C" {
 // 2: caches of keys and of values are told apart (architecture.h)
 // 3: records of different sizes, records that are never read, where a lease came from (bank.h); memory segments of a plan,
 //    text encoders (architecture.h)
-#define KL_ABI_MINOR 3u
+// 4: kernels that work in place, kernels whose bits do not depend on the place (kernel.h)
+#define KL_ABI_MINOR 4u
 
 // True when the struct that `pointer` points to, as its writer knew it, contains `field`.
 #define KL_HAS_FIELD(pointer, type, field) \

@@ -681,15 +681,70 @@ typedef struct kl_network_tensor {
   uint64_t bytes;
 } kl_network_tensor;
 
+typedef struct kl_network_options {
+  uint32_t struct_size;
+  // The most bytes of activations and kernels' scratch (kl_network_arena_bytes). Where an ordinary plan takes more, the first
+  // blocks run by patches; the outputs are the same bit for bit. Inputs and weights come on top. 0: no limit.
+  uint64_t arena_bytes;
+} kl_network_options;
+
+KL_API void kl_network_default_options(kl_network_options* options);
 KL_API kl_code kl_network_load(kl_runtime* runtime, const char* path, kl_network** network, kl_error* error);
+// options NULL: kl_network_load. KL_OUT_OF_BUDGET: arena_bytes is too small; the message names the smallest that works.
+KL_API kl_code kl_network_load_with_options(kl_runtime* runtime, const char* path, const kl_network_options* options,
+                                            kl_network** network, kl_error* error);
 KL_API void kl_network_free(kl_network* network);
 KL_API uint32_t kl_network_input_count(const kl_network* network);
 KL_API uint32_t kl_network_output_count(const kl_network* network);
 KL_API kl_code kl_network_input(const kl_network* network, uint32_t index, kl_network_tensor* tensor);
 KL_API kl_code kl_network_output(const kl_network* network, uint32_t index, kl_network_tensor* tensor);
 KL_API kl_code kl_network_run(kl_network* network, kl_error* error);
-KL_API uint64_t kl_network_arena_bytes(const kl_network* network);  // planned peak of activations and scratch
+KL_API uint64_t kl_network_arena_bytes(const kl_network* network);  // of activations and scratch; inputs lie outside
 KL_API const char* kl_network_plan_text(const kl_network* network);
+
+// How the memory of activations was planned. Peaks are the most bytes that values alive take at one node, with depthwise
+// convolutions in place and projections added in their residual's memory; arenas are what kernels take, scratch included.
+typedef struct kl_network_memory {
+  uint32_t struct_size;
+  uint64_t arena_bytes;           // what is allocated
+  uint64_t ordinary_arena_bytes;  // by the ordinary plan, layer by layer
+  uint64_t peak_bytes;            // of the plan that runs
+  uint64_t layer_peak_bytes;      // layer by layer
+  uint32_t node_count;            // of the plan that runs
+  bool joined;                    // quantised nodes were joined, so that nothing passes through f32
+  uint32_t patch_rows;            // of the grid of patches; 1 and 1: no patches, and all below is 0 or ""
+  uint32_t patch_columns;
+  uint32_t stage_node_count;      // nodes that run by patches
+  const char* stage_end;          // the last of them
+  uint32_t tile_count;            // for kl_network_tile
+  uint64_t stage_macs;            // multiplications of these nodes without patches
+  uint64_t nominal_stage_macs;    // with patches, if none were cut off at the image's border
+  uint64_t patched_stage_macs;    // with patches, as they are run
+  uint64_t network_macs;          // of the whole network without patches
+} kl_network_memory;
+KL_API kl_code kl_network_describe_memory(const kl_network* network, kl_network_memory* memory);
+
+// Size of a patch's tile away from the image's border: of the stage's input, then of what each of its convolutions and pools
+// makes.
+typedef struct kl_network_tile_facts {
+  uint32_t struct_size;
+  const char* name;
+  int64_t rows;
+  int64_t columns;
+} kl_network_tile_facts;
+KL_API kl_code kl_network_tile(const kl_network* network, uint32_t index, kl_network_tile_facts* facts);
+
+// A piece of the arena: a value or the scratch of a node, taken from node first_node to node last_node.
+typedef struct kl_network_block_facts {
+  uint32_t struct_size;
+  const char* name;
+  uint64_t offset;
+  uint64_t bytes;
+  uint32_t first_node;
+  uint32_t last_node;
+} kl_network_block_facts;
+KL_API uint32_t kl_network_block_count(const kl_network* network);
+KL_API kl_code kl_network_block(const kl_network* network, uint32_t index, kl_network_block_facts* facts);
 
 // ---- how long a network will take, before it is loaded ----
 

@@ -22,6 +22,14 @@ kl_tensor AbsentTensor() {
   return tensor;
 }
 
+absl::Status CheckSupports(const kl_kernel& kernel, const kl_node& node) {
+  if (kernel.supports == nullptr) return absl::OkStatus();
+  kl_error error = EmptyError();
+  const kl_code code = kernel.supports(&node, &error);
+  if (code == KL_OK) return absl::OkStatus();
+  return StatusFromError(code, error, absl::StrCat("node ", node.name, ", kernel ", kernel.name));
+}
+
 std::string DimensionText(int64_t dimension) {
   if (dimension == KL_DIM_TOKENS) return "tokens";
   if (dimension == KL_DIM_OUTPUTS) return "outputs";
@@ -88,7 +96,8 @@ absl::Status PreparedPlan::CheckOperands(const PlanNode& node, const kl_op& op) 
 }
 
 absl::StatusOr<std::unique_ptr<PreparedPlan>> PreparedPlan::Create(const Plan& plan, const Registry& registry,
-                                                                   const Extents& largest, int thread_count) {
+                                                                   const Extents& largest, int thread_count,
+                                                                   const std::vector<const kl_kernel*>* kernels) {
   std::unique_ptr<PreparedPlan> prepared(new PreparedPlan(plan, thread_count));
   prepared->nodes_.reserve(plan.nodes.size());
   for (const PlanNode& node : plan.nodes) {
@@ -106,7 +115,12 @@ absl::StatusOr<std::unique_ptr<PreparedPlan>> PreparedPlan::Create(const Plan& p
       if (value == KL_NO_VALUE || plan.values[value].tensors.size() != 1) continue;
       target.operands->operand(i)->data = const_cast<uint8_t*>(plan.values[value].tensors[0]->data);
     }
-    KL_ASSIGN_OR_RETURN(target.kernel, registry.Resolve(target.operands->node()));
+    target.kernel = kernels == nullptr ? nullptr : (*kernels)[prepared->nodes_.size()];
+    if (target.kernel == nullptr) {
+      KL_ASSIGN_OR_RETURN(target.kernel, registry.Resolve(target.operands->node()));
+    } else {
+      KL_RETURN_IF_ERROR(CheckSupports(*target.kernel, target.operands->node()));
+    }
     target.host = registry.HostOf(target.kernel);
     prepared->nodes_.push_back(std::move(target));
   }

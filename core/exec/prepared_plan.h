@@ -62,10 +62,12 @@ struct PreparedNode {
 // Made once per model by one thread; immutable and thread safe afterwards. Borrows plan and registry.
 class PreparedPlan {
  public:
-  // Chooses kernels. Errors: an operator that no plugin defines, operands that do not fit its definition, no kernel for
-  // a node (the message lists the candidates).
+  // Chooses kernels; those in `kernels` (by node; NULL: any) are taken as they are, `kernels` NULL: any for all nodes.
+  // Errors: an operator that no plugin defines, operands that do not fit its definition, no kernel for a node (the message
+  // lists the candidates), a kernel in `kernels` that refuses its node.
   static absl::StatusOr<std::unique_ptr<PreparedPlan>> Create(const Plan& plan, const Registry& registry,
-                                                              const Extents& largest, int thread_count);
+                                                              const Extents& largest, int thread_count,
+                                                              const std::vector<const kl_kernel*>* kernels = nullptr);
 
   // Leaves the experts where they are: they are neither packed nor mapped by LoadWeights(), and a program gets them from a
   // bank. Before LoadWeights(). Error: experts().streamable().

@@ -9,6 +9,7 @@
 #include "core/abi/dtype.h"
 #include "core/base/checked_math.h"
 #include "core/base/status.h"
+#include "core/exec/lifetimes.h"
 #include "core/exec/weight_bytes.h"
 #include "core/memory/planner.h"
 
@@ -44,6 +45,7 @@ struct PreparedKernel {
       KL_ASSIGN_OR_RETURN(state, AlignedBuffer::Allocate(node.kernel->state_bytes));
     }
     requirements.struct_size = sizeof requirements;
+    requirements.in_place_operand = -1;
     if (node.kernel->prepare != nullptr) {
       kl_error error = EmptyError();
       const kl_code code = node.kernel->prepare(node.host, &operands, state.data(), &requirements, &error);
@@ -107,6 +109,7 @@ absl::StatusOr<std::unique_ptr<Program>> Program::Create(const PreparedPlan& pre
     KL_ASSIGN_OR_RETURN(program->reservation_, budget->Reserve("activations", program->BytesWith(arena_bytes)));
   }
   KL_ASSIGN_OR_RETURN(program->arena_, AlignedBuffer::Allocate(arena_bytes));
+  KL_ASSIGN_OR_RETURN(program->inputs_, AlignedBuffer::Allocate(program->input_bytes_));
   program->BindTensors(cache_tensor);
   if (!prepared.experts().layers().empty()) {
     program->experts_ = std::make_unique<ExpertRun>(prepared.experts(), experts, largest.tokens);
@@ -177,49 +180,29 @@ absl::Status Program::PrepareBlocks(Node* node, size_t index, const StreamedNode
 absl::StatusOr<uint64_t> Program::PlaceValues(const kl_planner& planner) {
   const Plan& plan = prepared_.plan();
   const int32_t last_node = static_cast<int32_t>(plan.nodes.size());
-  std::vector<kl_memory_request> requests;
-  std::vector<int32_t> request_of(plan.values.size(), -1);
-
-  // Lifetimes: from the node that writes a value to the last one that reads it. What the caller fills or reads lives
-  // through the whole run.
+  std::vector<uint64_t> bytes(plan.values.size(), 0);
   for (size_t v = 0; v < plan.values.size(); ++v) {
     if (!LivesInArena(plan.values[v].kind)) continue;
-    request_of[v] = static_cast<int32_t>(requests.size());
-    const bool from_caller = plan.values[v].kind != ValueKind::kActivation;
-    KL_ASSIGN_OR_RETURN(const uint64_t bytes, CheckedBytes(tensors_[v], plan.values[v].name));
-    requests.push_back({bytes, from_caller ? 0 : last_node, from_caller ? last_node : 0, -1});
+    KL_ASSIGN_OR_RETURN(bytes[v], CheckedBytes(tensors_[v], plan.values[v].name));
   }
-  for (int32_t n = 0; n < last_node; ++n) {
-    for (kl_value value : plan.nodes[n].operands) {
-      if (value == KL_NO_VALUE || request_of[value] < 0) continue;
-      kl_memory_request& request = requests[request_of[value]];
-      request.first_node = std::min(request.first_node, n);
-      request.last_node = std::max(request.last_node, n);
-    }
-  }
-  for (kl_value output : plan.outputs) {
-    if (request_of[output] >= 0) requests[request_of[output]].last_node = last_node;
-  }
-  for (kl_memory_request& request : requests) {
-    if (request.first_node > request.last_node) request.last_node = request.first_node;  // a value nobody uses
-  }
-
-  // An output may take over an input that ends at its node.
+  Lifetimes lifetimes = LifetimesOf(plan, bytes);
   for (int32_t n = 0; n < last_node; ++n) {
     const kl_op& op = *nodes_[n]->prepared.op;
+    int32_t first_output = -1;
     for (uint32_t i = 0; i < op.operand_count; ++i) {
-      if (op.operands[i].role != KL_OPERAND_OUTPUT || op.operands[i].may_alias < 0) continue;
-      const kl_value output = plan.nodes[n].operands[i];
-      const kl_value input = plan.nodes[n].operands[op.operands[i].may_alias];
-      if (output == KL_NO_VALUE || input == KL_NO_VALUE || request_of[input] < 0) continue;
-      const kl_memory_request& source = requests[request_of[input]];
-      kl_memory_request& target = requests[request_of[output]];
-      if (plan.values[input].kind == ValueKind::kActivation && source.last_node == n && source.bytes == target.bytes) {
-        target.may_alias = request_of[input];
-      }
+      if (op.operands[i].role != KL_OPERAND_OUTPUT) continue;
+      if (first_output < 0) first_output = static_cast<int32_t>(i);
+      if (op.operands[i].may_alias >= 0) lifetimes.Share(plan, n, op.operands[i].may_alias, i, TakeOver::kSameSize);
+    }
+    // A streamed weight's kernels see a part of the output each.
+    const std::vector<PreparedKernel>& kernels = nodes_[n]->kernels;
+    const int32_t in_place = kernels.size() == 1 ? kernels[0].requirements.in_place_operand : -1;
+    if (in_place >= 0 && in_place < static_cast<int32_t>(op.operand_count) && first_output >= 0) {
+      lifetimes.Share(plan, n, in_place, first_output, TakeOver::kSmaller);
     }
   }
 
+  std::vector<kl_memory_request>& requests = lifetimes.requests;
   const size_t scratch_begin = requests.size();
   for (int32_t n = 0; n < last_node; ++n) {
     requests.push_back({nodes_[n]->scratch_bytes, n, n, -1});
@@ -228,18 +211,40 @@ absl::StatusOr<uint64_t> Program::PlaceValues(const kl_planner& planner) {
 
   KL_ASSIGN_OR_RETURN(const MemoryPlan placed, PlanMemory(planner, requests, kAlignment));
   offsets_.assign(plan.values.size(), 0);
+  blocks_.clear();
   for (size_t v = 0; v < plan.values.size(); ++v) {
-    if (request_of[v] >= 0) offsets_[v] = placed.offsets[request_of[v]];
+    const int32_t request = lifetimes.request_of[v];
+    if (request < 0) continue;
+    offsets_[v] = placed.offsets[request];
+    if (requests[request].bytes == 0) continue;
+    blocks_.push_back({plan.values[v].name, offsets_[v], requests[request].bytes, requests[request].first_node,
+                       requests[request].last_node});
   }
   for (int32_t n = 0; n < last_node; ++n) {
-    nodes_[n]->scratch_offset = placed.offsets[scratch_begin + 2 * n];
-    nodes_[n]->worker_scratch_offset = placed.offsets[scratch_begin + 2 * n + 1];
+    const size_t request = scratch_begin + 2 * static_cast<size_t>(n);
+    nodes_[n]->scratch_offset = placed.offsets[request];
+    nodes_[n]->worker_scratch_offset = placed.offsets[request + 1];
+    for (const size_t r : {request, request + 1}) {
+      if (requests[r].bytes > 0) {
+        blocks_.push_back({absl::StrCat("scratch of ", plan.nodes[n].name), placed.offsets[r], requests[r].bytes, n, n});
+      }
+    }
   }
+  PlaceInputs(bytes);
   return std::max<uint64_t>(placed.peak_bytes, kAlignment);
 }
 
+// What the caller fills stays as the caller filled it, so no other value could have its place: it lies outside of the arena.
+void Program::PlaceInputs(const std::vector<uint64_t>& bytes) {
+  input_bytes_ = 0;
+  for (const kl_value input : prepared_.plan().inputs) {
+    offsets_[input] = input_bytes_;
+    input_bytes_ += AlignUp(bytes[input], kAlignment);
+  }
+}
+
 uint64_t Program::BytesWith(uint64_t arena_bytes) const {
-  uint64_t bytes = arena_bytes + ExpertPredictor::RequiredBytes(prepared_.experts());
+  uint64_t bytes = arena_bytes + input_bytes_ + ExpertPredictor::RequiredBytes(prepared_.experts());
   // A state has pages of its own.
   for (const auto& node : nodes_) {
     for (const PreparedKernel& kernel : node->kernels) bytes += AlignUp(kernel.state.size(), uint64_t{4096});
@@ -258,7 +263,8 @@ absl::StatusOr<uint64_t> Program::RequiredBytes(const PreparedPlan& prepared, co
 void Program::BindTensors(const CacheTensorFunction& cache_tensor) {
   const Plan& plan = prepared_.plan();
   for (size_t v = 0; v < plan.values.size(); ++v) {
-    if (LivesInArena(plan.values[v].kind)) tensors_[v].data = arena_.data() + offsets_[v];
+    uint8_t* const block = plan.values[v].kind == ValueKind::kInput ? inputs_.data() : arena_.data();
+    if (LivesInArena(plan.values[v].kind)) tensors_[v].data = block + offsets_[v];
     if (plan.values[v].kind == ValueKind::kCache) tensors_[v] = cache_tensor(static_cast<kl_value>(v));
   }
   for (const auto& node : nodes_) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -29,6 +30,15 @@ struct NodeProfile {
   uint64_t run_count = 0;
   int64_t ns = 0;
   uint64_t weight_bytes = 0;  // read; what the kernel counted, or else what it may read at most (weight_bytes.h)
+};
+
+// A piece of the arena: a value, or the scratch of a node.
+struct ArenaBlock {
+  std::string name;
+  uint64_t offset;
+  uint64_t bytes;
+  int32_t first_node;  // it is taken from this node to that one
+  int32_t last_node;
 };
 
 // One thread at a time. Borrows the prepared plan and the caches' memory.
@@ -78,7 +88,9 @@ class Program {
   const std::vector<NodeProfile>& profile() const { return profile_; }
 
   const Extents& largest() const { return largest_; }
+  // Of activations and scratch; a network's inputs (PlanValue kInput) lie outside.
   uint64_t arena_bytes() const { return arena_.size(); }
+  const std::vector<ArenaBlock>& blocks() const { return blocks_; }
   // Where the tokens of a run were routed; NULL for a plan without experts.
   ExpertRun* experts() { return experts_.get(); }
   // The memory blocks that it computes with; NULL for a plan without.
@@ -101,6 +113,7 @@ class Program {
   void EndRun();
   // Returns the bytes of the arena.
   absl::StatusOr<uint64_t> PlaceValues(const kl_planner& planner);
+  void PlaceInputs(const std::vector<uint64_t>& bytes);
   // All that Create() allocates, with an arena of this size.
   uint64_t BytesWith(uint64_t arena_bytes) const;
   void BindTensors(const CacheTensorFunction& cache_tensor);
@@ -112,7 +125,7 @@ class Program {
   const StreamedWeights* const streamed_;  // may be NULL
   const Extents largest_;
   std::vector<kl_tensor> tensors_;     // by value; weights: unused, they belong to their node
-  std::vector<uint64_t> offsets_;      // by value, in the arena
+  std::vector<uint64_t> offsets_;      // by value, in the arena or among the inputs
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<NodeRun> runs_;
   size_t hidden_run_count_ = 0;        // runs_ before the tail that only makes logits
@@ -120,6 +133,9 @@ class Program {
   std::vector<OpenDimension> open_dimensions_;
   Reservation reservation_;
   AlignedBuffer arena_;
+  std::vector<ArenaBlock> blocks_;
+  AlignedBuffer inputs_;  // of a network
+  uint64_t input_bytes_ = 0;
   std::vector<NodeProfile> profile_;
   std::vector<uint64_t> counted_bytes_;  // of the node that runs, by worker
   std::unique_ptr<ExpertRun> experts_;

@@ -8,16 +8,16 @@
 //   x     f32  [N, C, H, W]             in
 //   w     f32  [M, C/group, KH, KW]     in
 //   bias  f32  [M]                      in, optional
-//   y     f32  [N, M, OH, OW]           out; must not alias x
+//   y     f32  [N, M, OH, OW]           out; may take over x where in_place.h says so
 //
 // Attributes: strides [2], pads [top, left, bottom, right], dilations [2] (ints);
 //             group (int, default 1); minimum, maximum (float, default -inf, +inf).
-// Work:    one unit a row of y.
+// Work:    one unit a row of y; in place one a channel.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
 // Numbers: sums in double in the order c, kh, kw; rounded once.
 // Source:  ONNX Conv; the clamp is the Relu or Clip that follows it.
 #include "plugins/reference/cases.h"
-#include "plugins/reference/window.h"
+#include "plugins/reference/in_place.h"
 
 namespace kinglet {
 namespace reference {
@@ -145,7 +145,7 @@ constexpr kl_op_case kCases[] = {
 };
 constexpr kl_op kOp = Operator("conv2d", kOperands, kCases);
 
-kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements*,
+kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements* requirements,
                 kl_error* error) {
   Check check(kOp, node, error);
   for (const uint32_t index : {kX, kW, kBias, kY}) check.Type(index, KL_TYPE_F32);
@@ -168,10 +168,16 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   check.RequireOperand(kW, outputs > 0 && w->shape[2] > 0 && w->shape[3] > 0, "dimensions above 0");
   check.Shape(kBias, {outputs});
   CheckWindowOutput(node, kX, kY, outputs, s->window, false, &check);
+  if (check.ok()) OfferInPlace(node, kX, kY, s->window, s->group, requirements);
   return check.code();
 }
 
-void Work(const kl_run* run, kl_work* work) { OnePhase(work, RowCount(run->operands[kY])); }
+bool IsInPlace(const kl_run* run) { return run->operands[kX]->data == run->operands[kY]->data; }
+
+void Work(const kl_run* run, kl_work* work) {
+  if (IsInPlace(run)) return InPlaceWork(run->operands[kX], run->operands[kY], work);
+  OnePhase(work, RowCount(run->operands[kY]));
+}
 
 // The sum of one output, bias not included. (top, left) is the window's first input, maybe in the
 // padding.
@@ -197,22 +203,32 @@ double Convolve(const kl_run* run, const Window& window, int64_t n, int64_t m,
   return sum;
 }
 
-kl_code Run(const kl_run* run) {
-  const NodeState* s = static_cast<const NodeState*>(run->state);
-  const kl_tensor* y = run->operands[kY];
+float OutputAt(const kl_run* run, const NodeState& s, int64_t n, int64_t m, int64_t oh,
+               int64_t ow) {
   const kl_tensor* bias = run->operands[kBias];
+  const int64_t first_channel =
+      m / (run->operands[kY]->shape[1] / s.group) * run->operands[kW]->shape[1];
+  double value = IsAbsent(bias) ? 0.0 : F32Row(bias, 0)[m];
+  value +=
+      Convolve(run, s.window, n, m, first_channel, s.window.First(0, oh), s.window.First(1, ow));
+  value = value < s.minimum ? s.minimum : value;
+  return static_cast<float>(value > s.maximum ? s.maximum : value);
+}
+
+kl_code Run(const kl_run* run) {
+  const NodeState& s = *static_cast<const NodeState*>(run->state);
+  const kl_tensor* y = run->operands[kY];
+  if (IsInPlace(run)) {
+    RunInPlace<float>(run, run->operands[kX], y, s.window, [&](int64_t n, int64_t m) {
+      return [&run, &s, n, m](int64_t oh, int64_t ow) { return OutputAt(run, s, n, m, oh, ow); };
+    });
+    return KL_OK;
+  }
   const int64_t outputs = y->shape[1], rows = y->shape[2], columns = y->shape[3];
-  const int64_t channels_per_group = run->operands[kW]->shape[1];
   for (int64_t unit = run->begin; unit < run->end; ++unit) {
-    const int64_t n = unit / rows / outputs, m = unit / rows % outputs, oh = unit % rows;
-    const int64_t first_channel = m / (outputs / s->group) * channels_per_group;
-    const double offset = IsAbsent(bias) ? 0.0 : F32Row(bias, 0)[m];
     float* out = MutableF32Row(y, unit);
     for (int64_t ow = 0; ow < columns; ++ow) {
-      double value = offset + Convolve(run, s->window, n, m, first_channel, s->window.First(0, oh),
-                                       s->window.First(1, ow));
-      value = value < s->minimum ? s->minimum : value;
-      out[ow] = static_cast<float>(value > s->maximum ? s->maximum : value);
+      out[ow] = OutputAt(run, s, unit / rows / outputs, unit / rows % outputs, unit % rows, ow);
     }
   }
   return KL_OK;

@@ -12,28 +12,23 @@
 //   y_scale       f32        []                     in
 //   y_zero_point  type of y  []                     in
 //   bias          i32        [M]                    in, optional; in units of x_scale * w_scale[m]
-//   y             i8, u8     [N, M, OH, OW]         out
+//   y             i8, u8     [N, M, OH, OW]         out; may take over x where in_place.h says so
 //
 // Attributes: those of conv2d; minimum, maximum (int, default the ends of the type) are codes;
 //             fixed_point (int, default 0): how sums become codes
 //             (plugins/common/fixed_point.h).
-// Work:    one unit a row of y.
+// Work:    one unit a row of y; in place one a channel.
 // Errors:  prepare() returns KL_INVALID_ARGUMENT and names the operand; run() does not fail.
 // Numbers: plugins/common/fixed_point.h. Kernels may differ from this one by one code.
 // Source:  ONNX QLinearConv; TFLite CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED.
+#include "plugins/reference/in_place.h"
 #include "plugins/reference/quantized_window.h"
 
 namespace kinglet {
 namespace reference {
 namespace {
 
-enum { kX, kXScale, kXZero, kW, kWScale, kWZero, kYScale, kYZero, kBias, kY };
-constexpr CodeOperands kCodes = {kX, kXZero, kW, kWZero, kY};
-struct NodeState {
-  CodeConvolution convolution;
-  CodeRange range;
-  bool fixed_point;
-};
+constexpr uint32_t kY = kQOperandCount;
 
 constexpr kl_operand kOperands[] = {Input("x"),       Input("x_scale"),      Input("x_zero_point"),
                                     Input("w"),       Input("w_scale"),      Input("w_zero_point"),
@@ -98,54 +93,48 @@ constexpr kl_op_case kCases[] = {
 };
 constexpr kl_op kOp = Operator("conv2d_quantized", kOperands, kCases);
 
-kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements*,
+kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements* requirements,
                 kl_error* error) {
   Check check(kOp, node, error);
-  NodeState* s = static_cast<NodeState*>(state);
-  PrepareCodes(node, kCodes, &s->convolution, &check);
-  for (const uint32_t i : {kXScale, kWScale, kYScale}) check.Type(i, KL_TYPE_F32);
+  CodeLayer* layer = static_cast<CodeLayer*>(state);
+  PrepareCodeLayer(node, kY, layer, &check);
   if (!check.ok()) return check.code();
-  const kl_dtype type = node->operands[kY]->type;
-  const int64_t outputs = node->operands[kW]->shape[0];
-  check.RequireOperand(kY, IsByteType(type), "i8 or u8");
-  check.Type(kYZero, type);
-  check.Type(kBias, KL_TYPE_I32);
-  check.Shape(kBias, {outputs});
-  for (const uint32_t i : {kXScale, kYScale, kYZero}) CheckOneOrCount(node, i, 1, &check);
-  CheckOneOrCount(node, kWScale, outputs, &check);
-  s->range = ReadCodeRange(node, type);
-  s->fixed_point = kl_attribute_int(node, "fixed_point", 0) != 0;
+  OfferInPlace(node, kQX, kY, layer->convolution.window, layer->convolution.group, requirements);
   return check.code();
 }
 
-void Work(const kl_run* run, kl_work* work) { OnePhase(work, RowCount(run->operands[kY])); }
+bool IsInPlace(const kl_run* run) { return run->operands[kQX]->data == run->operands[kY]->data; }
+
+void Work(const kl_run* run, kl_work* work) {
+  if (IsInPlace(run)) return InPlaceWork(run->operands[kQX], run->operands[kY], work);
+  OnePhase(work, RowCount(run->operands[kY]));
+}
 
 kl_code Run(const kl_run* run) {
-  const NodeState* s = static_cast<const NodeState*>(run->state);
+  const CodeLayer& layer = *static_cast<const CodeLayer*>(run->state);
   const kl_tensor* y = run->operands[kY];
-  const kl_tensor* bias = run->operands[kBias];
+  if (IsInPlace(run)) {
+    RunInPlace<uint8_t>(
+        run, run->operands[kQX], y, layer.convolution.window, [&](int64_t n, int64_t m) {
+          return [&run, &layer, n, m, scale = ChannelScaleOf(run, layer, m)](int64_t oh, int64_t ow) {
+            return static_cast<uint8_t>(CodeAt(run, kY, layer, scale, n, m, oh, ow));
+          };
+        });
+    return KL_OK;
+  }
   const int64_t outputs = y->shape[1], rows = y->shape[2], columns = y->shape[3];
-  const int32_t zero = ZeroPointAt(run->operands[kYZero], 0);
-  const double x_scale = ScaleAt(run->operands[kXScale], 0);
-  const double y_scale = ScaleAt(run->operands[kYScale], 0);
   for (int64_t unit = run->begin; unit < run->end; ++unit) {
-    const int64_t m = unit / rows % outputs;
-    const Requantizer requantizer = MakeRequantizer(
-        x_scale * ScaleAt(run->operands[kWScale], m) / y_scale, s->fixed_point, zero, s->range);
-    const int32_t offset = IsAbsent(bias) ? 0 : WholeAt(bias, m);
+    const int64_t n = unit / rows / outputs, m = unit / rows % outputs;
+    const ChannelScale scale = ChannelScaleOf(run, layer, m);
     for (int64_t ow = 0; ow < columns; ++ow) {
-      const int32_t sum =
-          CodeSum(run, kCodes, s->convolution, unit / rows / outputs, m, unit % rows, ow);
-      const int32_t total =
-          static_cast<int32_t>(static_cast<uint32_t>(sum) + static_cast<uint32_t>(offset));
-      StoreCode(y, unit * columns + ow, Requantize(requantizer, total));
+      StoreCode(y, unit * columns + ow, CodeAt(run, kY, layer, scale, n, m, unit % rows, ow));
     }
   }
   return KL_OK;
 }
 
 constexpr kl_kernel kKernel =
-    ReferenceKernel(kOp, "conv2d_quantized_reference", sizeof(NodeState), Prepare, Work, Run);
+    ReferenceKernel(kOp, "conv2d_quantized_reference", sizeof(CodeLayer), Prepare, Work, Run);
 constexpr const kl_kernel* kKernels[] = {&kKernel};
 
 }  // namespace

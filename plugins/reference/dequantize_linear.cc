@@ -59,10 +59,8 @@ kl_code Run(const kl_run* run) {
   const int64_t end = EndElement(run, run->operands[kY]);
   for (int64_t i = FirstElement(run); i < end; ++i) {
     const int64_t channel = i / s->inner % s->channels;
-    const int64_t difference =
-        int64_t{WholeAt(x, i)} - ZeroPointAt(run->operands[kZeroPoint], channel);
-    y[i] = static_cast<float>(static_cast<double>(difference) *
-                              ScaleAt(run->operands[kScale], channel));
+    y[i] = DequantizeCode(WholeAt(x, i), ZeroPointAt(run->operands[kZeroPoint], channel),
+                          ScaleAt(run->operands[kScale], channel));
   }
   return KL_OK;
 }

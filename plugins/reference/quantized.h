@@ -21,6 +21,11 @@ inline CodeRange ReadCodeRange(const kl_node* node, kl_dtype type) {
           ClampCode(kl_attribute_int(node, "maximum", all.high), all)};
 }
 
+// dequantize_linear of one element.
+inline float DequantizeCode(int64_t code, int32_t zero_point, double scale) {
+  return static_cast<float>(static_cast<double>(code - zero_point) * scale);
+}
+
 // Element `i` of scales, or the only one.
 inline double ScaleAt(const kl_tensor* scale, int64_t i) {
   return static_cast<const float*>(scale->data)[kl_element_count(scale) == 1 ? 0 : i];

@@ -57,5 +57,44 @@ int32_t CodeSum(const kl_run* run, const CodeOperands& operands, const CodeConvo
   return static_cast<int32_t>(sum);
 }
 
+namespace {
+
+CodeOperands OperandsWith(uint32_t y) { return {kQX, kQXZero, kQW, kQWZero, y}; }
+
+}  // namespace
+
+void PrepareCodeLayer(const kl_node* node, uint32_t y, CodeLayer* layer, Check* check) {
+  PrepareCodes(node, OperandsWith(y), &layer->convolution, check);
+  for (const uint32_t i : {kQXScale, kQWScale, kQYScale}) check->Type(i, KL_TYPE_F32);
+  if (!check->ok()) return;
+  const kl_dtype type = node->operands[kQYZero]->type;
+  const int64_t outputs = node->operands[kQW]->shape[0];
+  check->RequireOperand(kQYZero, IsByteType(type), "i8 or u8");
+  check->Type(y, type);
+  check->Type(kQBias, KL_TYPE_I32);
+  check->Shape(kQBias, {outputs});
+  for (const uint32_t i : {kQXScale, kQYScale, kQYZero}) CheckOneOrCount(node, i, 1, check);
+  CheckOneOrCount(node, kQWScale, outputs, check);
+  layer->range = ReadCodeRange(node, type);
+  layer->fixed_point = kl_attribute_int(node, "fixed_point", 0) != 0;
+}
+
+ChannelScale ChannelScaleOf(const kl_run* run, const CodeLayer& layer, int64_t m) {
+  const double x_scale = ScaleAt(run->operands[kQXScale], 0);
+  const double y_scale = ScaleAt(run->operands[kQYScale], 0);
+  const kl_tensor* bias = run->operands[kQBias];
+  return {MakeRequantizer(x_scale * ScaleAt(run->operands[kQWScale], m) / y_scale, layer.fixed_point,
+                          ZeroPointAt(run->operands[kQYZero], 0), layer.range),
+          IsAbsent(bias) ? 0 : WholeAt(bias, m)};
+}
+
+int32_t CodeAt(const kl_run* run, uint32_t y, const CodeLayer& layer, const ChannelScale& scale,
+               int64_t n, int64_t m, int64_t oh, int64_t ow) {
+  const int32_t sum = CodeSum(run, OperandsWith(y), layer.convolution, n, m, oh, ow);
+  const int32_t total =
+      static_cast<int32_t>(static_cast<uint32_t>(sum) + static_cast<uint32_t>(scale.bias));
+  return Requantize(scale.requantizer, total);
+}
+
 }  // namespace reference
 }  // namespace kinglet

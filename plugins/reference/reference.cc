@@ -5,7 +5,8 @@ namespace reference {
 
 const kl_dtype kAnyTypes[kMaxOperands] = {KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY,
                                           KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY,
-                                          KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY};
+                                          KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY,
+                                          KL_TYPE_ANY, KL_TYPE_ANY, KL_TYPE_ANY};
 
 namespace {
 

@@ -62,7 +62,7 @@ class Check {
 constexpr int64_t kAnyDimension = -1;
 
 // Signature of every reference kernel: any types, prepare() checks them.
-constexpr uint32_t kMaxOperands = 12;
+constexpr uint32_t kMaxOperands = 15;
 extern const kl_dtype kAnyTypes[kMaxOperands];
 
 // The kernel of a reference operator. `prepare` as in kl_kernel; `state_bytes` is what it fills.

@@ -196,12 +196,18 @@ kl_code Run(const kl_run* run) {
   return KL_OK;
 }
 
-constexpr kl_kernel kSignedKernel =
+// Sums are exact, and become codes one by one.
+constexpr kl_kernel PlaceIndependent(kl_kernel kernel) {
+  kernel.flags |= KL_KERNEL_PLACE_INDEPENDENT;
+  return kernel;
+}
+
+constexpr kl_kernel kSignedKernel = PlaceIndependent(
     XnnpackKernel("conv2d_quantized", "conv2d_i8_xnnpack", kSigned, 0, sizeof(NodeState), kOneCode,
-                  Supports<int8_t>, Prepare<int8_t>, Run<int8_t>);
-constexpr kl_kernel kUnsignedKernel =
+                  Supports<int8_t>, Prepare<int8_t>, Run<int8_t>));
+constexpr kl_kernel kUnsignedKernel = PlaceIndependent(
     XnnpackKernel("conv2d_quantized", "conv2d_u8_xnnpack", kUnsigned, 0, sizeof(NodeState),
-                  kOneCode, Supports<uint8_t>, Prepare<uint8_t>, Run<uint8_t>);
+                  kOneCode, Supports<uint8_t>, Prepare<uint8_t>, Run<uint8_t>));
 constexpr const kl_kernel* kKernels[] = {&kSignedKernel, &kUnsignedKernel};
 
 }  // namespace

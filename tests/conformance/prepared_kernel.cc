@@ -214,8 +214,7 @@ Outcome PreparedKernel::PackOneExpert(const Workload& workload, uint32_t operand
   if (pack.bytes == 0) {
     memcpy(buffer->data(), data, bytes);
   } else {
-    const kl_code code =
-        kernel_.pack(&node, operand, &source, buffer->data(), 0, pack.unit_count);
+    const kl_code code = kernel_.pack(&node, operand, &source, buffer->data(), 0, pack.unit_count);
     if (code != KL_OK) return Outcome::Failed(where + ": pack() returned " + std::to_string(code));
     if (!buffer->GuardsIntact())
       return Outcome::Failed(where + ": pack() wrote outside its destination");
@@ -231,6 +230,7 @@ Outcome PreparedKernel::PackOneExpert(const Workload& workload, uint32_t operand
 Outcome PreparedKernel::Prepare() {
   kl_requirements requirements = {};
   requirements.struct_size = sizeof requirements;
+  requirements.in_place_operand = -1;
   state_ = std::make_unique<GuardedBuffer>(kernel_.state_bytes, 0, 0);
   if (kernel_.prepare != nullptr) {
     kl_error error = EmptyError();
@@ -238,6 +238,7 @@ Outcome PreparedKernel::Prepare() {
     if (code != KL_OK) return CallFailed("prepare()", kernel_, code, error);
     prepared_ = true;
   }
+  in_place_operand_ = requirements.in_place_operand;
   if (!state_->GuardsIntact())
     return Outcome::Failed(std::string(kernel_.name) + ": prepare() wrote outside its state");
   scratch_ = std::make_unique<GuardedBuffer>(requirements.scratch_bytes, 0, kGarbage);
@@ -246,6 +247,18 @@ Outcome PreparedKernel::Prepare() {
         std::make_unique<GuardedBuffer>(requirements.worker_scratch_bytes, 0, kGarbage));
   }
   return Outcome::Passed();
+}
+
+int32_t PreparedKernel::InputTakenOver(const Workload& workload, size_t operand) const {
+  const uint64_t bytes = workload.operands[operand].original.size();
+  const int32_t by_operator = workload.op->operands[operand].may_alias;
+  if (by_operator >= 0) {
+    const WorkloadOperand& source = workload.operands[static_cast<size_t>(by_operator)];
+    return !source.constant && source.original.size() == bytes ? by_operator : -1;
+  }
+  if (in_place_operand_ < 0 || workload.operands[operand].role != KL_OPERAND_OUTPUT) return -1;
+  const WorkloadOperand& source = workload.operands[static_cast<size_t>(in_place_operand_)];
+  return !source.constant && bytes <= source.original.size() ? in_place_operand_ : -1;
 }
 
 std::vector<kl_tensor> PreparedKernel::RunTensors(const Workload& workload,
@@ -261,12 +274,8 @@ std::vector<kl_tensor> PreparedKernel::RunTensors(const Workload& workload,
       tensor.data = nullptr;
       tensor.parts = parts_[i].data();
     }
-    const int32_t input = workload.op->operands[i].may_alias;
-    if (alias_outputs && input >= 0) {
-      const WorkloadOperand& source = workload.operands[static_cast<size_t>(input)];
-      if (source.original.size() == workload.operands[i].original.size())
-        tensor.data = source.tensor.data;
-    }
+    const int32_t input = alias_outputs ? InputTakenOver(workload, i) : -1;
+    if (input >= 0) tensor.data = workload.operands[static_cast<size_t>(input)].tensor.data;
     tensors.push_back(tensor);
   }
   return tensors;

@@ -36,8 +36,8 @@ struct PrepareOptions {
   bool constants_known = true;    // false: only weights' data is known to prepare()
   bool weights_in_parts = false;  // weights of rank 3 come as one pointer for each outermost slice
   bool pack_reversed = false;     // pack unit by unit from the last, over other garbage
-  // What core/abi/kernel.h says of moe_ffn: every expert is packed alone, must give its share of the
-  // bytes of all, and comes as a part of its own that prepare() does not know yet.
+  // What core/abi/kernel.h says of moe_ffn: every expert is packed alone, must give its share of
+  // the bytes of all, and comes as a part of its own that prepare() does not know yet.
   bool experts_apart = false;
 };
 
@@ -55,6 +55,11 @@ class PreparedKernel {
   // Failed when run() fails or something outside outputs and state was written.
   Outcome Run(const Workload& workload, Split split, bool alias_outputs = false);
 
+  // The input whose memory output `operand` takes over with `alias_outputs`: by the operator's
+  // definition, which wants equal sizes, or as the kernel said in prepare(); -1: none. Constants
+  // are shared, so nothing takes them over.
+  int32_t InputTakenOver(const Workload& workload, size_t operand) const;
+
  private:
   PreparedKernel(const kl_host* host, const kl_kernel& kernel) : host_(host), kernel_(kernel) {}
   void BuildNode(const Workload& workload, const PrepareOptions& options);
@@ -70,6 +75,7 @@ class PreparedKernel {
   const kl_kernel& kernel_;
   kl_node node_ = {};
   bool prepared_ = false;
+  int32_t in_place_operand_ = -1;
   std::vector<kl_tensor> node_tensors_;
   std::vector<const kl_tensor*> node_operands_;
   std::vector<std::vector<const void*>> parts_;         // by operand

@@ -85,9 +85,10 @@ Outcome CompareCodes(const std::string& where, const WorkloadOperand& found,
   return Outcome::Passed();
 }
 
+// All of b, and as much of a: an output may lie in the place of a larger input.
 bool SameBytes(const WorkloadOperand& a, const WorkloadOperand& b) {
-  return a.buffer->bytes() == 0 ||
-         memcmp(a.buffer->data(), b.buffer->data(), a.buffer->bytes()) == 0;
+  return b.buffer->bytes() == 0 ||
+         memcmp(a.buffer->data(), b.buffer->data(), b.buffer->bytes()) == 0;
 }
 
 // Outputs and state of two runs of the same workload. `typical`, if there is one, is a larger run
@@ -111,17 +112,15 @@ Outcome CompareWithOracle(const Workload& found, const Workload& expected, float
   return Outcome::Passed();
 }
 
-// Bits of outputs and state; outputs that took an input's place are read there.
-Outcome CompareBits(const Workload& found, const Workload& expected, bool aliased,
+// Bits of outputs and state; outputs that took an input's place, as `aliased` (NULL: nobody) does,
+// are read there.
+Outcome CompareBits(const Workload& found, const Workload& expected, const PreparedKernel* aliased,
                     const std::string& what) {
   for (size_t i = 0; i < found.operands.size(); ++i) {
     const WorkloadOperand* operand = &found.operands[i];
     if (operand->buffer == nullptr || operand->role == KL_OPERAND_INPUT) continue;
-    const int32_t input = found.op->operands[i].may_alias;
-    if (aliased && input >= 0) {
-      const WorkloadOperand& source = found.operands[static_cast<size_t>(input)];
-      if (source.original.size() == operand->original.size()) operand = &source;
-    }
+    const int32_t input = aliased == nullptr ? -1 : aliased->InputTakenOver(found, i);
+    if (input >= 0) operand = &found.operands[static_cast<size_t>(input)];
     if (!SameBytes(*operand, expected.operands[i])) {
       return Outcome::Failed(std::string("operand ") + found.op->operands[i].name +
                              ": other bits with " + what + " than with all units at once");
@@ -151,7 +150,7 @@ Outcome RunVariant(const Trial& trial, const Workload& workload, const Workload&
   for (const Split split : splits) {
     const Workload run = workload.Fresh();
     KL_RETURN_UNLESS_PASSED(kernel->Run(run, split));
-    KL_RETURN_UNLESS_PASSED(CompareBits(run, base, false, what + SplitName(split)));
+    KL_RETURN_UNLESS_PASSED(CompareBits(run, base, nullptr, what + SplitName(split)));
   }
   return Outcome::Passed();
 }
@@ -208,10 +207,11 @@ Outcome RunOnce(const Trial& trial, const Workload& workload, uint64_t seed) {
 
   const Workload threaded = workload.Fresh();
   KL_RETURN_UNLESS_PASSED(kernel->Run(threaded, Split::kThreads));
-  KL_RETURN_UNLESS_PASSED(CompareBits(threaded, base, false, SplitName(Split::kThreads)));
+  KL_RETURN_UNLESS_PASSED(CompareBits(threaded, base, nullptr, SplitName(Split::kThreads)));
   const Workload aliased = WithOwnInputs(workload);
   KL_RETURN_UNLESS_PASSED(kernel->Run(aliased, Split::kOddChunks, true));
-  KL_RETURN_UNLESS_PASSED(CompareBits(aliased, base, true, "outputs in the place of inputs"));
+  KL_RETURN_UNLESS_PASSED(
+      CompareBits(aliased, base, kernel.get(), "outputs in the place of inputs"));
   KL_RETURN_UNLESS_PASSED(RunFewerTokens(trial, kernel.get(), workload, expected, seed));
 
   PrepareOptions options;

@@ -403,8 +403,10 @@ kl_code PackMoeTogether(const kl_node* node, uint32_t operand, const kl_tensor* 
   return code;
 }
 
-Outcome RunMoeTrial(const kl_host* host, kl_code (*query)(const kl_node*, uint32_t, kl_pack*, kl_error*),
-                    kl_code (*pack)(const kl_node*, uint32_t, const kl_tensor*, void*, int64_t, int64_t)) {
+Outcome RunMoeTrial(const kl_host* host,
+                    kl_code (*query)(const kl_node*, uint32_t, kl_pack*, kl_error*),
+                    kl_code (*pack)(const kl_node*, uint32_t, const kl_tensor*, void*, int64_t,
+                                    int64_t)) {
   kl_kernel kernel = Kernel("moe", RunMoe);
   kernel.op = kMoe.name;
   kernel.operand_count = 3;
@@ -420,10 +422,12 @@ TEST_F(TrialTest, HoldsExpertsToThePackingRule) {
   const Outcome right = RunMoeTrial(host_.general(), PackQueryMoe, PackMoe);
   EXPECT_TRUE(right.passed()) << right.message;
   const Outcome together = RunMoeTrial(host_.general(), PackQueryMoe, PackMoeTogether);
-  EXPECT_NE(together.message.find("expert 0 of w, packed alone, differs from its share"), std::string::npos)
+  EXPECT_NE(together.message.find("expert 0 of w, packed alone, differs from its share"),
+            std::string::npos)
       << together.message;
   const Outcome rounds = RunMoeTrial(host_.general(), PackQueryMoeRounds, PackMoe);
-  EXPECT_NE(rounds.message.find("packed alone, has 320 bytes; all 3 have 832"), std::string::npos) << rounds.message;
+  EXPECT_NE(rounds.message.find("packed alone, has 320 bytes; all 3 have 832"), std::string::npos)
+      << rounds.message;
 }
 
 TEST_F(TrialTest, SkipsWhatAKernelDoesNotSupport) {

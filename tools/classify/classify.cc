@@ -119,11 +119,10 @@ Failure Classify(const Settings& settings, const EngineFlags& engine) {
   RuntimeHandle runtime;
   failure = CreateRuntime(kName, engine, &runtime);
   if (!failure.ok()) return failure;
-  kl_error error = NoError();
-  kl_network* loaded = nullptr;
-  kl_code code = kl_network_load(runtime.get(), settings.paths[0].c_str(), &loaded, &error);
-  if (code != KL_OK) return FailureOf(code, error);
-  const NetworkHandle network(loaded);
+  NetworkHandle network;
+  failure = LoadNetwork(engine, runtime.get(), settings.paths[0], &network);
+  if (!failure.ok()) return failure;
+  kl_network* const loaded = network.get();
   kl_network_tensor input = {}, output = {};
   input.struct_size = output.struct_size = sizeof input;
   ImageLayout layout;
@@ -148,7 +147,8 @@ Failure Classify(const Settings& settings, const EngineFlags& engine) {
     Result result;
     result.path = settings.paths[i];
     const int64_t start = NowNs();
-    code = kl_network_run(loaded, &error);
+    kl_error error = NoError();
+    const kl_code code = kl_network_run(loaded, &error);
     result.run_ns = NowNs() - start;
     if (code != KL_OK) return FailureOf(code, error);
     std::vector<double> scores;
@@ -186,6 +186,7 @@ int Run(int argc, char** argv) {
                "what the difference is then divided by");
   options.Integer({"--top"}, "N", &settings.top, {1, 1 << 20}, "classes to show");
   options.Flag({"--json"}, &settings.json, "print one JSON object");
+  engine.DeclareArena(&options);
   engine.DeclareThreads(&options);
   engine.Declare(&options);
   int status = 0;

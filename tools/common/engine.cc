@@ -86,6 +86,12 @@ void EngineFlags::Declare(OptionTable* options) {
                 "say on stderr which plugins and kernels are in use, and why others are not");
 }
 
+void EngineFlags::DeclareArena(OptionTable* options) {
+  options->Bytes({"--memory"}, "SIZE", &memory_bytes,
+                 "limit for activations and kernels' scratch, such as 256KiB; the first blocks run "
+                 "by patches where that is needed, with the same results");
+}
+
 void EngineFlags::DeclareMemory(OptionTable* options) {
   options->Bytes({"--memory"}, "SIZE", &memory_bytes,
                  "budget for all that stays in memory, such as 1GiB; experts that do not fit are "
@@ -206,6 +212,21 @@ kl_session_options DefaultSessionOptions() {
   options.struct_size = sizeof options;
   kl_session_default_options(&options);
   return options;
+}
+
+Failure LoadNetwork(const EngineFlags& flags, kl_runtime* runtime, const std::string& path,
+                    NetworkHandle* network) {
+  kl_network_options options = {};
+  options.struct_size = sizeof options;
+  kl_network_default_options(&options);
+  options.arena_bytes = flags.memory_bytes;
+  kl_error error = NoError();
+  kl_network* loaded = nullptr;
+  const kl_code code =
+      kl_network_load_with_options(runtime, path.c_str(), &options, &loaded, &error);
+  if (code != KL_OK) return FailureOf(code, error);
+  network->reset(loaded);
+  return Success();
 }
 
 Failure CreateSession(kl_model* model, const kl_session_options& options, SessionHandle* session) {

@@ -64,9 +64,12 @@ struct EngineFlags {
   void DeclareThreads(OptionTable* options);
   // --scheduler, --plugin, --plugin-folder, --disable-plugin, --plugin-option, --kernel, -v.
   void Declare(OptionTable* options);
-  // --memory, --cache-type, -ctk, -ctv, --packed-cache, --expert-policy, --expert-reader, --experts,
+  // --memory, --cache-type, -ctk, -ctv, --packed-cache, --expert-policy, --expert-reader,
+  // --experts,
   // --expert-profile, --no-prefetch, --ignore-pressure; those of BankFlags.
   void DeclareMemory(OptionTable* options);
+  // --memory of a command that runs networks: a limit of the arena.
+  void DeclareArena(OptionTable* options);
 };
 
 // Warnings go to stderr: of the library, and of every plugin that is left out. With -v also the
@@ -81,6 +84,10 @@ Failure LoadModel(const EngineFlags& flags, kl_runtime* runtime, const std::stri
 kl_model_options ModelOptionsOf(const EngineFlags& flags);
 Failure LoadModel(const kl_model_options& options, kl_runtime* runtime, const std::string& path,
                   ModelHandle* model);
+
+// Within flags.memory_bytes, which is a limit of the arena here.
+Failure LoadNetwork(const EngineFlags& flags, kl_runtime* runtime, const std::string& path,
+                    NetworkHandle* network);
 
 Failure CreateSession(kl_model* model, const kl_session_options& options, SessionHandle* session);
 kl_session_options DefaultSessionOptions();

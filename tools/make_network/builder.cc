@@ -21,6 +21,11 @@ int64_t Product(const std::vector<int64_t>& shape) {
 // E[f(x)^2] of a normal x of variance 1 is about 1 / gain.
 double GainOf(Activation activation) { return activation == Activation::kNone ? 1.0 : 2.0; }
 
+// Of a sum of independent numbers.
+Codes SumCodes(const Codes& a, const Codes& b) {
+  return {std::sqrt(a.scale * a.scale + b.scale * b.scale), (a.zero_point + b.zero_point) / 2};
+}
+
 std::vector<float> Normal(uint64_t seed, const std::string& name, int64_t count, double deviation) {
   Random random(seed, name, 0);
   std::vector<float> values(static_cast<size_t>(count));
@@ -46,15 +51,19 @@ Value NetworkBuilder::Emit(const std::string& op, const std::vector<std::string>
                            const std::vector<OnnxAttribute>& attributes) {
   const std::string name = Name(op);
   writer_.AddNode(op, name, inputs, name, attributes);
-  return {name, shape};
+  return {name, shape, {}};
 }
 
 Value NetworkBuilder::Input(const std::vector<int64_t>& shape) {
+  if (options_.int8) return QuantizedInput(shape);
   writer_.AddInput("input", shape);
-  return {"input", shape};
+  return {"input", shape, {}};
 }
 
-void NetworkBuilder::Output(const Value& value) { writer_.AddOutput(value.name, value.shape); }
+void NetworkBuilder::Output(const Value& value) {
+  const Value real = value.codes.scale > 0 ? Dequantize(value) : value;
+  writer_.AddOutput(real.name, real.shape);
+}
 
 std::vector<float> NetworkBuilder::Weights(const std::string& name, int64_t rows, int64_t columns,
                                            double gain, bool prune) {
@@ -84,6 +93,8 @@ Value NetworkBuilder::Conv(const Value& x, const ConvShape& shape) {
   const int64_t group_channels = x.shape[1] / shape.group;
   const int64_t rows = (x.shape[2] + pads[0] + pads[2] - shape.kernel) / shape.stride + 1;
   const int64_t columns = (x.shape[3] + pads[1] + pads[3] - width) / shape.stride + 1;
+  if (x.codes.scale > 0)
+    return QuantizedConv(x, shape, pads, {x.shape[0], shape.channels, rows, columns});
   const int64_t depth = group_channels * shape.kernel * width;
   const std::string name = Name("Conv");
   const bool prune = shape.kernel == 1 && width == 1 && shape.group == 1;
@@ -96,7 +107,7 @@ Value NetworkBuilder::Conv(const Value& x, const ConvShape& shape) {
                    IntsAttribute("strides", {shape.stride, shape.stride}),
                    IntsAttribute("pads", pads), IntAttribute("group", shape.group)});
   mac_count_ += shape.channels * rows * columns * depth;
-  return Activate({name, {x.shape[0], shape.channels, rows, columns}}, shape.activation);
+  return Activate({name, {x.shape[0], shape.channels, rows, columns}, {}}, shape.activation);
 }
 
 Value NetworkBuilder::Pointwise(const Value& x, int64_t channels, Activation activation) {
@@ -126,15 +137,19 @@ Value NetworkBuilder::MaxPool(const Value& x, int64_t kernel, int64_t stride, in
 }
 
 Value NetworkBuilder::GlobalAveragePool(const Value& x) {
+  if (x.codes.scale > 0) return Quantize(GlobalAveragePool(Dequantize(x)), x.codes);
   return Emit("GlobalAveragePool", {x.name}, {x.shape[0], x.shape[1], 1, 1});
 }
 
 Value NetworkBuilder::Flatten(const Value& x) {
-  return Emit("Flatten", {x.name}, {x.shape[0], Product(x.shape) / x.shape[0]},
-              {IntAttribute("axis", 1)});
+  Value y = Emit("Flatten", {x.name}, {x.shape[0], Product(x.shape) / x.shape[0]},
+                 {IntAttribute("axis", 1)});
+  y.codes = x.codes;
+  return y;
 }
 
 Value NetworkBuilder::Linear(const Value& x, int64_t channels) {
+  if (x.codes.scale > 0) return QuantizedLinear(x, channels);
   const std::string name = Name("Gemm");
   const int64_t depth = x.shape[1];
   writer_.AddTensor(name + "_weight", {channels, depth},
@@ -143,7 +158,7 @@ Value NetworkBuilder::Linear(const Value& x, int64_t channels) {
   writer_.AddNode("Gemm", name, {x.name, name + "_weight", bias}, name,
                   {IntAttribute("transB", 1)});
   mac_count_ += x.shape[0] * channels * depth;
-  return {name, {x.shape[0], channels}};
+  return {name, {x.shape[0], channels}, {}};
 }
 
 Value NetworkBuilder::TokenLinear(const Value& x, int64_t channels, Activation activation) {
@@ -191,6 +206,8 @@ Value NetworkBuilder::Activate(const Value& x, Activation activation) {
 Value NetworkBuilder::Sigmoid(const Value& x) { return Emit("Sigmoid", {x.name}, x.shape); }
 
 Value NetworkBuilder::Binary(const char* op, const Value& a, const Value& b) {
+  if (a.codes.scale > 0)
+    return Quantize(Binary(op, Dequantize(a), Dequantize(b)), SumCodes(a.codes, b.codes));
   const bool first = Product(a.shape) >= Product(b.shape);  // the other one is broadcast
   return Emit(op, {a.name, b.name}, first ? a.shape : b.shape);
 }
@@ -247,7 +264,7 @@ Value NetworkBuilder::Parameter(const std::string& kind, const std::vector<int64
   const std::string name = Name(kind);
   writer_.AddTensor(name, shape, Normal(options_.seed, name, Product(shape), deviation));
   weight_count_ += Product(shape);
-  return {name, shape};
+  return {name, shape, {}};
 }
 
 Value NetworkBuilder::GatherLast(const Value& table, const std::vector<int64_t>& index_shape,

@@ -27,11 +27,19 @@ struct NetworkOptions {
   double width = 1;   // factor for channels
   int64_t classes = 1000;
   uint64_t seed = 1;
+  bool int8 = false;  // QLinear operators on i8 codes, weights with a scale for each channel
+};
+
+// Of a network with int8: real = (code - zero_point) * scale.
+struct Codes {
+  float scale = 0;
+  int32_t zero_point = 0;
 };
 
 struct Value {
   std::string name;
   std::vector<int64_t> shape;
+  Codes codes = {};  // scale 0: the value is f32
 };
 
 enum class Activation { kNone, kRelu, kRelu6, kSwish, kHardSwish, kGelu };
@@ -107,6 +115,23 @@ class NetworkBuilder {
   std::vector<float> Weights(const std::string& name, int64_t rows, int64_t columns, double gain,
                              bool prune);
   std::string Bias(const std::string& name, int64_t channels);
+  // Quantised forms (quantized.cc).
+  Value QuantizedInput(const std::vector<int64_t>& shape);
+  Value QuantizedConv(const Value& x, const ConvShape& shape, const std::vector<int64_t>& pads,
+                      const std::vector<int64_t>& result);
+  Value QuantizedLinear(const Value& x, int64_t channels);
+  Value Dequantize(const Value& x);
+  Value Quantize(const Value& x, const Codes& codes);
+  // Scale and zero point as two initialisers; returns their names.
+  std::vector<std::string> CodeNames(const std::string& name, const Codes& codes);
+  // Rows of weights as i8 with a scale each, and the bias in units of x_scale * scale.
+  struct QuantizedWeights {
+    std::vector<int8_t> codes;
+    std::vector<float> scales;
+    std::vector<int32_t> bias;
+  };
+  QuantizedWeights MakeQuantizedWeights(const std::string& name, int64_t rows, int64_t columns,
+                                        double gain, bool prune, float x_scale);
 
   const NetworkOptions options_;
   OnnxWriter writer_;

@@ -27,6 +27,7 @@ struct Settings {
 
 void Declare(Settings* s, OptionTable* options) {
   options->Example("kinglet make-network --net mobilenet-v2 --zeros 0.9 --block 4 sparse.onnx");
+  options->Example("kinglet make-network --net mobilenet-v2 --int8 small.onnx");
   options->Positional("FILE", &s->output, 1, 1, "the ONNX file to write");
   options->Choice({"--net"}, NetworkNames(), &s->net, "the network");
   options->Real({"--zeros"}, "SHARE", &s->network.zeros, {0, 1},
@@ -36,6 +37,9 @@ void Declare(Settings* s, OptionTable* options) {
   options->Integer({"--size"}, "N", &s->network.size, {0, 4096},
                    "height and width of the image; 0: the network's own");
   options->Real({"--width"}, "FACTOR", &s->network.width, {0.05, 8}, "for the number of channels");
+  options->Flag(
+      {"--int8"}, &s->network.int8,
+      "i8 codes and QLinear operators in place of f32; mobilenet-v1, mobilenet-v2, mcunet");
   options->Integer({"--classes"}, "N", &s->classes, {0, 1 << 20}, "0: the network's own");
   options->Integer({"-s", "--seed"}, "N", &s->seed, {0, INT64_MAX},
                    "the same seed and flags give the same file");
@@ -47,6 +51,9 @@ void Declare(Settings* s, OptionTable* options) {
 Failure Check(const NetworkKind& kind, const OptionTable& options, NetworkOptions* network) {
   if (!kind.has_width && options.Given("--width")) {
     return {kExitUsage, absl::StrCat("--net ", kind.name, " has one width: leave --width out")};
+  }
+  if (network->int8 && !kind.has_int8) {
+    return {kExitUsage, absl::StrCat("--net ", kind.name, " has no int8 form: leave --int8 out")};
   }
   if (network->size == 0) network->size = kind.size;
   if (network->size == kind.size) return Success();

@@ -4,16 +4,16 @@ namespace kinglet::tools {
 namespace {
 
 constexpr NetworkKind kNetworks[] = {
-    {"mobilenet-v1", 224, 1, true, 1000, MobileNetV1},
-    {"mobilenet-v2", 224, 1, true, 1000, MobileNetV2},
-    {"mcunet", 160, 1, true, 1000, McuNet},
-    {"tinynet-e", 106, 1, true, 1000, TinyNetE},
-    {"vanillanet-5", 224, 32, true, 1000, VanillaNet5},
-    {"simplenet", 32, 32, true, 10, SimpleNet},
-    {"resnet8", 32, 4, true, 10, ResNet8},
-    {"ds-cnn", 49, 0, true, 12, DsCnn},
-    {"cct-2", 32, 4, false, 10, Cct2},
-    {"tinyvit-5m", 224, 0, false, 1000, TinyVit5M},
+    {"mobilenet-v1", 224, 1, true, 1000, true, MobileNetV1},
+    {"mobilenet-v2", 224, 1, true, 1000, true, MobileNetV2},
+    {"mcunet", 160, 1, true, 1000, true, McuNet},
+    {"tinynet-e", 106, 1, true, 1000, false, TinyNetE},
+    {"vanillanet-5", 224, 32, true, 1000, false, VanillaNet5},
+    {"simplenet", 32, 32, true, 10, false, SimpleNet},
+    {"resnet8", 32, 4, true, 10, false, ResNet8},
+    {"ds-cnn", 49, 0, true, 12, false, DsCnn},
+    {"cct-2", 32, 4, false, 10, false, Cct2},
+    {"tinyvit-5m", 224, 0, false, 1000, false, TinyVit5M},
 };
 
 }  // namespace

@@ -16,6 +16,7 @@ struct NetworkKind {
   int64_t size_multiple;  // what --size must be a multiple of; 0: it has no other size
   bool has_width;         // --width
   int64_t classes;
+  bool has_int8;  // --int8
   void (*build)(NetworkBuilder* b);
 };
 

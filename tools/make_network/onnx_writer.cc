@@ -7,7 +7,12 @@ namespace {
 
 constexpr int64_t kIrVersion = 9;
 constexpr int64_t kOperatorSet = 20;
-enum : int64_t { kFloatTensor = 1, kInt64Tensor = 7 };                    // TensorProto.DataType
+enum : int64_t {
+  kFloatTensor = 1,
+  kInt8Tensor = 3,
+  kInt32Tensor = 6,
+  kInt64Tensor = 7
+};                                                                        // TensorProto.DataType
 enum : int64_t { kFloat = 1, kInt = 2, kInts = 7 };                       // AttributeProto.Type
 enum : uint32_t { kVarintWire = 0, kBytesWire = 2, kFourBytesWire = 5 };  // protocol buffers
 
@@ -26,7 +31,8 @@ void PutBytes(uint32_t field, const std::string& bytes, std::string* out) {
   out->append(bytes);
 }
 
-std::string ValueInfo(const std::string& name, const std::vector<int64_t>& shape) {
+std::string ValueInfo(const std::string& name, const std::vector<int64_t>& shape,
+                      int64_t type_number) {
   std::string dimensions;
   for (const int64_t length : shape) {
     std::string dimension;
@@ -34,7 +40,7 @@ std::string ValueInfo(const std::string& name, const std::vector<int64_t>& shape
     PutBytes(1, dimension, &dimensions);
   }
   std::string tensor_type, type, info;
-  PutInt(1, kFloatTensor, &tensor_type);
+  PutInt(1, type_number, &tensor_type);
   PutBytes(2, dimensions, &tensor_type);
   PutBytes(1, tensor_type, &type);
   PutBytes(1, name, &info);
@@ -87,11 +93,15 @@ OnnxAttribute IntsAttribute(const std::string& name, const std::vector<int64_t>&
 }
 
 void OnnxWriter::AddInput(const std::string& name, const std::vector<int64_t>& shape) {
-  PutBytes(11, ValueInfo(name, shape), &graph_);
+  PutBytes(11, ValueInfo(name, shape, kFloatTensor), &graph_);
+}
+
+void OnnxWriter::AddByteInput(const std::string& name, const std::vector<int64_t>& shape) {
+  PutBytes(11, ValueInfo(name, shape, kInt8Tensor), &graph_);
 }
 
 void OnnxWriter::AddOutput(const std::string& name, const std::vector<int64_t>& shape) {
-  PutBytes(12, ValueInfo(name, shape), &graph_);
+  PutBytes(12, ValueInfo(name, shape, kFloatTensor), &graph_);
 }
 
 void OnnxWriter::AddTensor(const std::string& name, const std::vector<int64_t>& shape,
@@ -102,6 +112,16 @@ void OnnxWriter::AddTensor(const std::string& name, const std::vector<int64_t>& 
 void OnnxWriter::AddTensor(const std::string& name, const std::vector<int64_t>& shape,
                            const std::vector<int64_t>& values) {
   PutBytes(5, Tensor(name, shape, kInt64Tensor, values), &graph_);
+}
+
+void OnnxWriter::AddTensor(const std::string& name, const std::vector<int64_t>& shape,
+                           const std::vector<int32_t>& values) {
+  PutBytes(5, Tensor(name, shape, kInt32Tensor, values), &graph_);
+}
+
+void OnnxWriter::AddTensor(const std::string& name, const std::vector<int64_t>& shape,
+                           const std::vector<int8_t>& values) {
+  PutBytes(5, Tensor(name, shape, kInt8Tensor, values), &graph_);
 }
 
 void OnnxWriter::AddNode(const std::string& op, const std::string& name,

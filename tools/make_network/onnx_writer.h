@@ -31,12 +31,17 @@ class OnnxWriter {
  public:
   // f32 tensors.
   void AddInput(const std::string& name, const std::vector<int64_t>& shape);
+  void AddByteInput(const std::string& name, const std::vector<int64_t>& shape);  // i8
   void AddOutput(const std::string& name, const std::vector<int64_t>& shape);
   // Initialisers; values.size() is the product of the shape.
   void AddTensor(const std::string& name, const std::vector<int64_t>& shape,
                  const std::vector<float>& values);
   void AddTensor(const std::string& name, const std::vector<int64_t>& shape,
                  const std::vector<int64_t>& values);
+  void AddTensor(const std::string& name, const std::vector<int64_t>& shape,
+                 const std::vector<int32_t>& values);
+  void AddTensor(const std::string& name, const std::vector<int64_t>& shape,
+                 const std::vector<int8_t>& values);
   void AddNode(const std::string& op, const std::string& name,
                const std::vector<std::string>& inputs, const std::string& output,
                const std::vector<OnnxAttribute>& attributes);

@@ -14,6 +14,7 @@
 #include "tools/common/report.h"
 #include "tools/plan/curve.h"
 #include "tools/plan/demand.h"
+#include "tools/plan/network_report.h"
 #include "tools/plan/report.h"
 
 namespace kinglet::tools {
@@ -180,13 +181,17 @@ void Declare(Settings* s, EngineFlags* engine, OptionTable* options) {
   options->Example("kinglet plan model.gguf --memory 1GiB");
   options->Example("kinglet plan model.gguf --sweep --svg curve.svg");
   options->Example("kinglet plan model.gguf --memory 1GiB --routing chat.routing");
-  options->Positional("FILE", &s->models, 1, 1, "GGUF file or Hugging Face folder");
+  options->Example("kinglet plan network.onnx --memory 256KiB --svg arena.svg");
+  options->Positional("FILE", &s->models, 1, 1,
+                      "GGUF file or Hugging Face folder; or a network (ONNX, TFLite), whose "
+                      "--memory is for activations and kernels' scratch");
   options->Flag(
       {"--sweep"}, &s->sweep,
       "every budget from the smallest that works to everything in memory, the knee marked");
   options->Integer({"--points"}, "N", &s->points, {3, 256}, "budgets of a sweep");
   options->Flag({"--json"}, &s->json, "print one JSON object");
-  options->Text({"--svg"}, "FILE", &s->svg, "draw the curve of a sweep");
+  options->Text({"--svg"}, "FILE", &s->svg,
+                "draw the curve of a sweep; of a network: its arena over time");
   options->Integer({"-p", "--prompt"}, "N", &s->prompt, {1, 1 << 24}, "tokens of the prompt");
   options->Integer({"-n", "--predict"}, "N", &s->predict, {1, 1 << 24},
                    "tokens generated after it");
@@ -214,6 +219,34 @@ void Declare(Settings* s, EngineFlags* engine, OptionTable* options) {
       "would be under the budget, memory is streamed through, and the first layers run.");
 }
 
+bool IsNetwork(const std::string& path) {
+  kl_file* opened = nullptr;
+  kl_error error = NoError();
+  if (kl_file_open(path.c_str(), &opened, &error) != KL_OK) return false;  // loading says why
+  const FileHandle file(opened);
+  return kl_file_is_network(opened);
+}
+
+// Networks have no tokens, so nearly all options are about something else.
+int RunNetwork(const Settings& settings, const EngineFlags& engine, const OptionTable& options) {
+  for (const char* name : {"--sweep", "--points", "-p", "-n", "-c", "-b", "--no-probe", "--routing",
+                           "--skew", "--locality", "--cache-type", "-ctk", "-ctv", "--packed-cache",
+                           "--expert-policy", "--expert-reader", "--experts", "--expert-profile",
+                           "--no-prefetch", "--ignore-pressure"}) {
+    if (options.Given(name)) {
+      return Report(kName, kExitUsage,
+                    absl::StrCat(name, " is for language models, and ", settings.models[0],
+                                 " is a network: leave it out"));
+    }
+  }
+  NetworkReport report;
+  Failure failure = PlanNetwork(kName, engine, settings.models[0], &report);
+  if (failure.ok() && !settings.svg.empty()) failure = WriteWholeFile(settings.svg, SvgOf(report));
+  if (!failure.ok()) return Report(kName, failure);
+  std::fputs((settings.json ? JsonOf(report) : TextOf(report)).c_str(), stdout);
+  return FinishOutput(kName);
+}
+
 int Run(int argc, char** argv) {
   Settings settings;
   EngineFlags engine;
@@ -223,6 +256,7 @@ int Run(int argc, char** argv) {
   Declare(&settings, &engine, &options);
   int status = 0;
   if (!options.Parse(argc, argv, &status)) return status;
+  if (IsNetwork(settings.models[0])) return RunNetwork(settings, engine, options);
   if (!settings.svg.empty() && (!settings.sweep || settings.no_probe)) {
     return Report(kName, kExitUsage,
                   "--svg draws a curve of speeds: give --sweep, and no --no-probe");

@@ -141,11 +141,10 @@ Failure RunNetwork(const Settings& settings, const EngineFlags& engine) {
   RuntimeHandle runtime;
   Failure failure = CreateRuntime(kName, engine, &runtime);
   if (!failure.ok()) return failure;
-  kl_error error = NoError();
-  kl_network* loaded = nullptr;
-  kl_code code = kl_network_load(runtime.get(), settings.model[0].c_str(), &loaded, &error);
-  if (code != KL_OK) return FailureOf(code, error);
-  const NetworkHandle network(loaded);
+  NetworkHandle network;
+  failure = LoadNetwork(engine, runtime.get(), settings.model[0], &network);
+  if (!failure.ok()) return failure;
+  kl_network* const loaded = network.get();
   if (engine.verbose) std::fputs(SummarisePlan(kl_network_plan_text(loaded)).c_str(), stderr);
   const auto inputs = Tensors(loaded, kl_network_input_count(loaded), kl_network_input);
   if (settings.list) {
@@ -159,7 +158,8 @@ Failure RunNetwork(const Settings& settings, const EngineFlags& engine) {
   std::vector<int64_t> times;
   for (int64_t i = 0; i < settings.repetitions; ++i) {
     const int64_t start = NowNs();
-    code = kl_network_run(loaded, &error);
+    kl_error error = NoError();
+    const kl_code code = kl_network_run(loaded, &error);
     times.push_back(NowNs() - start);
     if (code != KL_OK) return FailureOf(code, error);
     if (interrupt.count() > 0) return {kExitInterrupted, "interrupted"};
@@ -195,6 +195,7 @@ int Run(int argc, char** argv) {
   options.Flag({"--time"}, &settings.time, "say on stderr how long the runs took");
   options.Integer({"-r", "--repetitions"}, "N", &settings.repetitions, {1, 1 << 20},
                   "runs, for --time; the outputs are the last one's");
+  engine.DeclareArena(&options);
   engine.DeclareThreads(&options);
   engine.Declare(&options);
   int status = 0;

@@ -57,12 +57,12 @@ const kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_F32, KL_TYPE_F32};
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_ADD(plugin, stem)                                                         \
-  namespace {                                                                        \
-  const kl_kernel kKernel =                                                          \
-      SimpleKernel("add", #stem, kTypes, 3, 0, 1e-6f, Prepare, Work, Run, Supports); \
-  const kl_kernel* const kKernels[] = {&kKernel};                                    \
-  }                                                                                  \
+#define KL_ADD(plugin, stem)                                                        \
+  namespace {                                                                       \
+  const kl_kernel kKernel =                                                         \
+      SimpleKernel("add", #stem, kTypes, 3, 0, 0.0f, Prepare, Work, Run, Supports); \
+  const kl_kernel* const kKernels[] = {&kKernel};                                   \
+  }                                                                                 \
   KL_TABLE(plugin, stem) = {nullptr, kKernels, 1}
 
 #endif  // PLUGINS_COMMON_KERNELS_ADD_H_

@@ -107,6 +107,7 @@ KL_INLINE constexpr kl_kernel ConvKernel(const char* name, int32_t above, uint64
   kl_kernel kernel = SimpleKernel("conv2d", name, kConvTypes, kConvOperands, state_bytes, 1e-5f,
                                   prepare, work, run, supports);
   kernel.priority = kIsaPriority + above;
+  kernel.flags |= KL_KERNEL_PLACE_INDEPENDENT;  // sums from the bias on, taps in one order for every pixel
   kernel.pack_query = pack_query;
   kernel.pack = pack;
   return kernel;

@@ -12,6 +12,16 @@ namespace {
 constexpr int64_t kNobody = -1;
 // Operands of quantize_linear and dequantize_linear.
 enum { kLinearX, kLinearScale, kLinearZero, kLinearY };
+// Of add_quantized.
+enum {
+  kAddX = 0,
+  kAddScale = 1,
+  kAddZero = 2,
+  kAddSide = 3,
+  kAddYScale = 6,
+  kAddYZero = 7,
+  kAddY = 8
+};
 // Of conv2d_quantized.
 enum { kConvYScale = 6, kConvYZero = 7, kConvBias = 8, kConvY = 9 };
 
@@ -37,7 +47,8 @@ class Joiner {
   PinnedPlan Join(std::vector<size_t>* joined) {
     std::vector<std::optional<PlanNode>> replacements(plan_.nodes.size());
     for (size_t n = 0; n < plan_.nodes.size(); ++n) {
-      replacements[n] = JoinAdd(n);
+      replacements[n] = JoinCodeAdd(n);
+      if (!replacements[n].has_value()) replacements[n] = JoinAdd(n);
       if (!replacements[n].has_value()) replacements[n] = JoinPool(n);
     }
     PinnedPlan to;
@@ -113,43 +124,74 @@ class Joiner {
       sides[i] = OnlyExactMaker(node(add).operands[static_cast<size_t>(i)], "dequantize_linear");
       if (sides[i] < 0 || !IsPlain(node(sides[i]))) return std::nullopt;
     }
-    const kl_value y = quantize.operands[kLinearY];
-    // Where both sides are convolutions, the later one: the other's result is there by then.
-    int64_t best = kNobody;
-    int best_side = 0;
+    Side terms[2];
     for (int i = 0; i < 2; ++i) {
-      const PlanNode& mine = node(sides[i]);
-      const kl_value r = node(sides[1 - i]).operands[kLinearX];
-      const int64_t conv = OnlyExactMaker(mine.operands[kLinearX], "conv2d_quantized");
-      if (conv <= best || plan_.values[r].type != plan_.values[y].type ||
-          plan_.values[r].shape != plan_.values[y].shape)
-        continue;
-      if (plan_.values[mine.operands[kLinearX]].type != plan_.values[y].type || !AreByteTypes(r, y))
-        continue;
-      if (plan_.values[mine.operands[kLinearX]].shape != plan_.values[y].shape) continue;
-      if (!SameConstant(mine.operands[kLinearScale], node(conv).operands[kConvYScale]) ||
-          !SameConstant(mine.operands[kLinearZero], node(conv).operands[kConvYZero])) {
+      const std::vector<kl_value>& linear = node(sides[i]).operands;
+      terms[i] = {linear[kLinearX], linear[kLinearScale], linear[kLinearZero]};
+    }
+    const int64_t conv = LaterConvolution(terms, quantize.operands[kLinearY]);
+    if (conv < 0) return std::nullopt;
+    for (const int64_t gone : {sides[0], sides[1], add, static_cast<int64_t>(n)})
+      gone_[static_cast<size_t>(gone)] = true;
+    return Joined(conv, terms, quantize.operands[kLinearScale], quantize.operands[kLinearZero],
+                  quantize.operands[kLinearY]);
+  }
+
+  // The same as one operator of codes, which adds in float without a clamp of its own.
+  std::optional<PlanNode> JoinCodeAdd(size_t n) {
+    const PlanNode& add = node(static_cast<int64_t>(n));
+    if (add.op != "add_quantized" || add.attributes.size() != 0 || !is_exact_(n)) return std::nullopt;
+    Side terms[2];
+    for (size_t i = 0; i < 2; ++i) {
+      const kl_value* side = add.operands.data() + i * kAddSide;
+      terms[i] = {side[kAddX], side[kAddScale], side[kAddZero]};
+    }
+    const kl_value y = add.operands[kAddY];
+    const int64_t conv = LaterConvolution(terms, y);
+    if (conv < 0) return std::nullopt;
+    gone_[n] = true;
+    return Joined(conv, terms, add.operands[kAddYScale], add.operands[kAddYZero], y);
+  }
+
+  // A term of an addition: codes and what they mean.
+  struct Side {
+    kl_value x, scale, zero;
+  };
+
+  // The convolution whose sums can take in the other term; where both terms come from one, the
+  // later: the other's result is there by then. kNobody without any.
+  int64_t LaterConvolution(const Side (&terms)[2], kl_value y) const {
+    int64_t best = kNobody;
+    for (int i = 0; i < 2; ++i) {
+      const Side &mine = terms[i], &residual = terms[1 - i];
+      const int64_t conv = OnlyExactMaker(mine.x, "conv2d_quantized");
+      if (conv <= best || !AreByteTypes(residual.x, y)) continue;
+      const PlanValue& result = plan_.values[y];
+      const auto is_like_y = [&](kl_value value) {
+        return plan_.values[value].type == result.type && plan_.values[value].shape == result.shape;
+      };
+      if (!is_like_y(residual.x) || !is_like_y(mine.x)) continue;
+      if (!SameConstant(mine.scale, node(conv).operands[kConvYScale]) ||
+          !SameConstant(mine.zero, node(conv).operands[kConvYZero])) {
         continue;
       }
       best = conv;
-      best_side = i;
     }
-    if (best < 0) return std::nullopt;
-    const PlanNode& conv = node(best);
-    const PlanNode& residual = node(sides[1 - best_side]);
+    return best;
+  }
+
+  PlanNode Joined(int64_t convolution, const Side (&terms)[2], kl_value y_scale, kl_value y_zero,
+                  kl_value y) {
+    const PlanNode& conv = node(convolution);
+    const Side& residual = terms[0].x == conv.operands[kConvY] ? terms[1] : terms[0];
     PlanNode joined;
     joined.op = "conv2d_quantized_add";
     joined.name = conv.name;
     joined.attributes = AttributeSet(conv.attributes.data(), conv.attributes.size());
     joined.operands.assign(conv.operands.begin(), conv.operands.begin() + kConvBias + 1);
-    for (const PlanNode* linear : {&residual, &quantize}) {
-      if (linear == &residual) joined.operands.push_back(linear->operands[kLinearX]);
-      joined.operands.push_back(linear->operands[kLinearScale]);
-      joined.operands.push_back(linear->operands[kLinearZero]);
-    }
-    joined.operands.push_back(y);
-    for (const int64_t gone : {best, sides[0], sides[1], add, static_cast<int64_t>(n)})
-      gone_[static_cast<size_t>(gone)] = true;
+    for (const kl_value value : {residual.x, residual.scale, residual.zero, y_scale, y_zero, y})
+      joined.operands.push_back(value);
+    gone_[static_cast<size_t>(convolution)] = true;
     return joined;
   }
 

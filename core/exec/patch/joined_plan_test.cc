@@ -56,6 +56,29 @@ TEST_F(JoinedPlanTest, ProjectionGoesIntoTheResidual) {
   EXPECT_EQ(to.plan.nodes[1].operands.back(), to.plan.nodes[2].operands[0]);
 }
 
+TEST_F(JoinedPlanTest, ProjectionGoesIntoAnAdditionOfCodes) {
+  const kl_value a = g_.Conv(g_.Input({1, 3, 8, 8}), 4, {});
+  const std::vector<kl_value> first = g_.OperandsOfLast();
+  const kl_value b = g_.Pointwise(a, 4);
+  const std::vector<kl_value> conv = g_.OperandsOfLast();
+  const kl_value scale = g_.Weight({}, KL_TYPE_F32), zero = g_.Weight({});
+  const kl_value y = g_.Node(
+      "add_quantized", {a, first[6], first[7], b, conv[6], conv[7], scale, zero}, g_.Shape(a));
+  PinnedPlan from;
+  from.plan = g_.Finish(g_.Pointwise(y, 2));
+  const PinnedPlan to = MakeJoinedPlan(
+      from, [](size_t) { return true; }, nullptr);
+  EXPECT_THAT(Ops(to.plan),
+              testing::ElementsAre("conv2d_quantized", "conv2d_quantized_add", "conv2d_quantized"));
+  EXPECT_EQ(to.plan.nodes[1].operands[9], a) << "the residual";
+  EXPECT_EQ(to.plan.nodes[1].operands[10], first[6]);
+  EXPECT_EQ(to.plan.nodes[1].operands[12], scale);
+  EXPECT_EQ(to.plan.nodes[1].operands.back(), y);
+  const PinnedPlan inexact = MakeJoinedPlan(
+      from, [](size_t n) { return n != 2; }, nullptr);
+  EXPECT_EQ(Ops(inexact.plan), Ops(from.plan));
+}
+
 TEST_F(JoinedPlanTest, InexactKernelsKeepTheirAddition) {
   const PinnedPlan from = Block(/*same_scale=*/true);
   for (size_t inexact = 1; inexact < 6; ++inexact) {

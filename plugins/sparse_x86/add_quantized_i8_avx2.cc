@@ -20,13 +20,15 @@ constexpr kl_dtype kTypes[] = {KL_TYPE_I8, KL_TYPE_F32, KL_TYPE_I8, KL_TYPE_I8, 
 kl_code Supports(const kl_node* node, kl_error* error) {
   KL_TRY(ExpectOperands(node, kAddOperands, error));
   const kl_tensor* a = node->operands[kA];
-  for (const uint32_t i : {kB, kSum}) {
+  const uint32_t others[] = {kB, kSum};
+  for (const uint32_t i : others) {
     const kl_tensor* other = node->operands[i];
     bool same = a->rank == other->rank;
     for (int32_t d = 0; same && d < a->rank; ++d) same = a->shape[d] == other->shape[d];
     if (!same) return RefuseCodes(node, "the shapes differ", error);
   }
-  for (const uint32_t i : {kAScale, kAZero, kBScale, kBZero, kSumScale, kSumZero}) {
+  const uint32_t singles[] = {kAScale, kAZero, kBScale, kBZero, kSumScale, kSumZero};
+  for (const uint32_t i : singles) {
     if (kl_element_count(node->operands[i]) != 1)
       return RefuseCodes(node, "more than one scale or zero point", error);
   }

@@ -13,6 +13,7 @@
 #define PLUGINS_SPARSE_X86_CONV_CODES_H_
 
 #include "plugins/common/kernels/conv_shape.h"
+#include "plugins/sparse_x86/simd_avx2.h"
 
 namespace {
 

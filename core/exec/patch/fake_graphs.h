@@ -82,7 +82,7 @@ class FakeGraph {
       }
     }
     x = g.Pointwise(x, 1280);
-    return g.Finish(g.Node("global_average_pool_quantized", {x}, {1, 1280, 1, 1}));
+    return g.Finish(g.Node("reduce_quantized", {x}, {1, 1280, 1, 1}));
   }
 
  private:

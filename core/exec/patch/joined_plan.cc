@@ -10,8 +10,6 @@ namespace kinglet {
 namespace {
 
 constexpr int64_t kNobody = -1;
-// Operands of quantize_linear and dequantize_linear.
-enum { kLinearX, kLinearScale, kLinearZero, kLinearY };
 // Of add_quantized.
 enum {
   kAddX = 0,
@@ -47,9 +45,7 @@ class Joiner {
   PinnedPlan Join(std::vector<size_t>* joined) {
     std::vector<std::optional<PlanNode>> replacements(plan_.nodes.size());
     for (size_t n = 0; n < plan_.nodes.size(); ++n) {
-      replacements[n] = JoinCodeAdd(n);
-      if (!replacements[n].has_value()) replacements[n] = JoinAdd(n);
-      if (!replacements[n].has_value()) replacements[n] = JoinPool(n);
+      replacements[n] = JoinAdd(n);
     }
     PinnedPlan to;
     to.plan.values = plan_.values;
@@ -78,26 +74,13 @@ class Joiner {
  private:
   const PlanNode& node(int64_t index) const { return plan_.nodes[static_cast<size_t>(index)]; }
 
-  // The node that makes `value`, if it is of this operator and nobody else reads the value; else
-  // kNobody.
+  // The node that makes `value` with exact arithmetic, if it is of this operator and nobody else
+  // reads the value; else kNobody.
   int64_t OnlyExactMaker(kl_value value, const char* op) const {
-    const int64_t n = OnlyMaker(value, op);
-    return n >= 0 && is_exact_(static_cast<size_t>(n)) ? n : kNobody;
-  }
-  int64_t OnlyMaker(kl_value value, const char* op) const {
     if (value == KL_NO_VALUE || reader_counts_[value] != 1) return kNobody;
     const int64_t n = makers_[value];
-    return n < 0 || gone_[static_cast<size_t>(n)] || node(n).op != op ? kNobody : n;
-  }
-
-  bool IsQuantize(size_t n) const { return node(static_cast<int64_t>(n)).op == "quantize_linear"; }
-
-  // One scale and one zero point.
-  bool IsPlain(const PlanNode& linear) const {
-    if (linear.operands[kLinearScale] == KL_NO_VALUE || linear.operands[kLinearZero] == KL_NO_VALUE)
-      return false;
-    const PlanValue& scale = plan_.values[linear.operands[kLinearScale]];
-    return std::all_of(scale.shape.begin(), scale.shape.end(), [](int64_t d) { return d == 1; });
+    if (n < 0 || gone_[static_cast<size_t>(n)] || node(n).op != op) return kNobody;
+    return is_exact_(static_cast<size_t>(n)) ? n : kNobody;
   }
 
   bool SameConstant(kl_value a, kl_value b) const {
@@ -114,33 +97,11 @@ class Joiner {
     return is_byte(plan_.values[a].type) && is_byte(plan_.values[b].type);
   }
 
+  // An addition in float without a clamp of its own.
   std::optional<PlanNode> JoinAdd(size_t n) {
-    if (!IsQuantize(n) || !is_exact_(n)) return std::nullopt;
-    const PlanNode& quantize = node(static_cast<int64_t>(n));
-    const int64_t add = OnlyExactMaker(quantize.operands[kLinearX], "add");
-    if (add < 0 || !IsPlain(quantize)) return std::nullopt;
-    int64_t sides[2];
-    for (int i = 0; i < 2; ++i) {
-      sides[i] = OnlyExactMaker(node(add).operands[static_cast<size_t>(i)], "dequantize_linear");
-      if (sides[i] < 0 || !IsPlain(node(sides[i]))) return std::nullopt;
-    }
-    Side terms[2];
-    for (int i = 0; i < 2; ++i) {
-      const std::vector<kl_value>& linear = node(sides[i]).operands;
-      terms[i] = {linear[kLinearX], linear[kLinearScale], linear[kLinearZero]};
-    }
-    const int64_t conv = LaterConvolution(terms, quantize.operands[kLinearY]);
-    if (conv < 0) return std::nullopt;
-    for (const int64_t gone : {sides[0], sides[1], add, static_cast<int64_t>(n)})
-      gone_[static_cast<size_t>(gone)] = true;
-    return Joined(conv, terms, quantize.operands[kLinearScale], quantize.operands[kLinearZero],
-                  quantize.operands[kLinearY]);
-  }
-
-  // The same as one operator of codes, which adds in float without a clamp of its own.
-  std::optional<PlanNode> JoinCodeAdd(size_t n) {
     const PlanNode& add = node(static_cast<int64_t>(n));
-    if (add.op != "add_quantized" || add.attributes.size() != 0 || !is_exact_(n)) return std::nullopt;
+    if (add.op != "add_quantized" || add.attributes.size() != 0 || !is_exact_(n))
+      return std::nullopt;
     Side terms[2];
     for (size_t i = 0; i < 2; ++i) {
       const kl_value* side = add.operands.data() + i * kAddSide;
@@ -192,29 +153,6 @@ class Joiner {
     for (const kl_value value : {residual.x, residual.scale, residual.zero, y_scale, y_zero, y})
       joined.operands.push_back(value);
     gone_[static_cast<size_t>(convolution)] = true;
-    return joined;
-  }
-
-  std::optional<PlanNode> JoinPool(size_t n) {
-    if (!IsQuantize(n)) return std::nullopt;
-    const PlanNode& quantize = node(static_cast<int64_t>(n));
-    const int64_t pool = OnlyMaker(quantize.operands[kLinearX], "global_average_pool");
-    if (pool < 0 || !IsPlain(quantize)) return std::nullopt;
-    const int64_t dequantize = OnlyMaker(node(pool).operands[0], "dequantize_linear");
-    if (dequantize < 0 || !IsPlain(node(dequantize))) return std::nullopt;
-    const std::vector<kl_value>& x = node(dequantize).operands;
-    if (!AreByteTypes(x[kLinearX], quantize.operands[kLinearY])) return std::nullopt;
-    PlanNode joined;
-    joined.op = "global_average_pool_quantized";
-    joined.name = node(pool).name;
-    joined.operands = {x[kLinearX],
-                       x[kLinearScale],
-                       x[kLinearZero],
-                       quantize.operands[kLinearScale],
-                       quantize.operands[kLinearZero],
-                       quantize.operands[kLinearY]};
-    for (const int64_t gone : {pool, dequantize, static_cast<int64_t>(n)})
-      gone_[static_cast<size_t>(gone)] = true;
     return joined;
   }
 

@@ -1,13 +1,9 @@
-// Quantised nodes that pass through f32, joined into one that does not.
+// Quantised projections joined with the addition behind them.
 //
-//   conv2d_quantized -> dequantize -> add <- dequantize <- residual      conv2d_quantized_add(..,
-//   residual)
-//                                      \-> quantize                =>    in the memory of the
-//                                      residual
-//   dequantize -> global_average_pool -> quantize                  => global_average_pool_quantized
+//   conv2d_quantized -> add_quantized <- residual   =>   conv2d_quantized_add(.., residual),
+//                                                        in the memory of the residual
 //
-// A pool is joined in every plan: the last image of a network is nowhere in f32. An addition is
-// joined where memory is short, if the numbers stay the same bit for bit: if every kernel concerned
+// Joined where memory is short, if the numbers stay the same bit for bit: if every kernel concerned
 // gives those of the reference, which IsExact() says.
 #ifndef KINGLET_CORE_EXEC_PATCH_JOINED_PLAN_H_
 #define KINGLET_CORE_EXEC_PATCH_JOINED_PLAN_H_
@@ -24,7 +20,7 @@ namespace kinglet {
 // Whether the kernel of a node of the plan gives the reference's bits.
 using IsExactFunction = std::function<bool(size_t node)>;
 
-// The plan with all pools joined, and all additions of exact kernels; its kernels as they were.
+// The plan with all additions of exact kernels joined; its kernels as they were.
 // Joined nodes have none yet; `joined` (may be NULL) gets their indices. Borrows the constants of
 // `from`.
 PinnedPlan MakeJoinedPlan(const PinnedPlan& from, const IsExactFunction& is_exact,

@@ -237,9 +237,11 @@ absl::StatusOr<uint64_t> Program::PlaceValues(const kl_planner& planner) {
 // What the caller fills stays as the caller filled it, so no other value could have its place: it lies outside of the arena.
 void Program::PlaceInputs(const std::vector<uint64_t>& bytes) {
   input_bytes_ = 0;
-  for (const kl_value input : prepared_.plan().inputs) {
-    offsets_[input] = input_bytes_;
-    input_bytes_ += AlignUp(bytes[input], kAlignment);
+  const std::vector<PlanValue>& values = prepared_.plan().values;
+  for (size_t v = 0; v < values.size(); ++v) {
+    if (values[v].kind != ValueKind::kInput) continue;
+    offsets_[v] = input_bytes_;
+    input_bytes_ += AlignUp(bytes[v], kAlignment);
   }
 }
 

@@ -19,7 +19,7 @@ TEST(RangesTest, CodesCoverTheRangeAndZero) {
   const CodeScale negative = ScaleOf(-2.55, -1.0);
   EXPECT_FLOAT_EQ(negative.scale, 0.01f);
   EXPECT_EQ(negative.zero_point, 127);
-  EXPECT_EQ(ScaleOf(-1.0, 1.0).zero_point, 0);  // -0.5, to even
+  EXPECT_EQ(ScaleOf(-1.0, 1.0).zero_point, -1);  // -0.500008: the scale is an f32
   EXPECT_EQ(ScaleOf(0.0, 0.0).scale, 1.0f);
 }
 

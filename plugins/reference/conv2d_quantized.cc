@@ -41,6 +41,9 @@ constexpr kl_attribute kSame[] = {IntsAttribute("strides", kOnes), IntsAttribute
 constexpr kl_attribute kPoint[] = {IntsAttribute("strides", kOnes), IntsAttribute("pads", kNoPads),
                                    IntsAttribute("dilations", kOnes),
                                    IntAttribute("fixed_point", 1)};
+constexpr kl_attribute kFloatPoint[] = {IntsAttribute("strides", kOnes),
+                                        IntsAttribute("pads", kNoPads),
+                                        IntsAttribute("dilations", kOnes)};
 constexpr kl_attribute kDepthwise[] = {
     IntsAttribute("strides", kTwos),   IntsAttribute("pads", kPads),
     IntsAttribute("dilations", kOnes), IntAttribute("group", 10),
@@ -87,6 +90,8 @@ constexpr kl_case_operand kConnected[] = {
 constexpr kl_op_case kCases[] = {
     Case("unsigned", kSame, kUnsigned, {{Fixed(1), Range(1, 9), Range(1, 9)}}, 1),
     Case("pointwise_channels", kPoint, kSigned, {{Fixed(1), Range(1, 40), Range(1, 40)}}, 2),
+    Case("pointwise_channels_float", kFloatPoint, kSigned, {{Fixed(1), Range(1, 40), Range(1, 40)}},
+         2),
     Case("depthwise_channels", kDepthwise, kDepthwiseShape),
     Case("grouped_dilated", kGrouped, kGroupedShape, {{Fixed(1), Fixed(9)}}),
     Case("fully_connected", kPoint, kConnected, {{Fixed(1), Range(1, 300), Range(1, 40)}}, 2),
@@ -116,9 +121,10 @@ kl_code Run(const kl_run* run) {
   if (IsInPlace(run)) {
     RunInPlace<uint8_t>(
         run, run->operands[kQX], y, layer.convolution.window, [&](int64_t n, int64_t m) {
-          return [&run, &layer, n, m, scale = ChannelScaleOf(run, layer, m)](int64_t oh, int64_t ow) {
-            return static_cast<uint8_t>(CodeAt(run, kY, layer, scale, n, m, oh, ow));
-          };
+          return
+              [&run, &layer, n, m, scale = ChannelScaleOf(run, layer, m)](int64_t oh, int64_t ow) {
+                return static_cast<uint8_t>(CodeAt(run, kY, layer, scale, n, m, oh, ow));
+              };
         });
     return KL_OK;
   }

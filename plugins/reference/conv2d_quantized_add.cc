@@ -35,6 +35,9 @@ constexpr kl_attribute kSame[] = {IntsAttribute("strides", kOnes), IntsAttribute
 constexpr kl_attribute kPoint[] = {IntsAttribute("strides", kOnes), IntsAttribute("pads", kNoPads),
                                    IntsAttribute("dilations", kOnes),
                                    IntAttribute("fixed_point", 1)};
+constexpr kl_attribute kFloatPoint[] = {IntsAttribute("strides", kOnes),
+                                        IntsAttribute("pads", kNoPads),
+                                        IntsAttribute("dilations", kOnes)};
 #define KL_SCALED(type, scale, zero) Constant(KL_TYPE_F32, {}, scale), Constant(type, {}, zero)
 constexpr kl_case_operand kUnsigned[] = {
     Codes(KL_TYPE_U8, {1, S(1), 7, 6}),    KL_SCALED(KL_TYPE_U8, 0.02, 120),
@@ -53,6 +56,8 @@ constexpr kl_case_operand kSigned[] = {
 constexpr kl_op_case kCases[] = {
     Case("unsigned", kSame, kUnsigned, {{Fixed(1), Range(1, 9), Range(1, 9)}}, 1),
     Case("pointwise_channels", kPoint, kSigned, {{Fixed(1), Range(1, 40), Range(1, 40)}}, 2),
+    Case("pointwise_channels_float", kFloatPoint, kSigned, {{Fixed(1), Range(1, 40), Range(1, 40)}},
+         2),
 };
 constexpr kl_op kOp = Operator("conv2d_quantized_add", kOperands, kCases);
 
@@ -90,8 +95,9 @@ kl_code Run(const kl_run* run) {
     for (int64_t ow = 0; ow < columns; ++ow) {
       const int64_t i = unit * columns + ow;
       const int32_t code = CodeAt(run, kY, layer, scale, n, m, unit % rows, ow);
-      const double sum = static_cast<double>(DequantizeCode(code, scale.requantizer.zero_point, c_scale)) +
-                         static_cast<double>(DequantizeCode(WholeAt(r, i), r_zero, r_scale));
+      const double sum =
+          static_cast<double>(DequantizeCode(code, scale.requantizer.zero_point, c_scale)) +
+          static_cast<double>(DequantizeCode(WholeAt(r, i), r_zero, r_scale));
       StoreCode(y, i, CodeOfReal(static_cast<float>(sum) / y_scale, y_zero, range));
     }
   }

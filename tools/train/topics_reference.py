@@ -162,11 +162,13 @@ TOOLS = [  # subcommand, what one wants, answer
     ("inspect", "[see what is in a model file|look into a model file|see the tensors of a model]", "The command kinglet inspect prints the metadata, the tensors and the layers of a model file."),
     ("replay", "[compare cache policies|replay a recording|find the best cache size]", "The command kinglet replay runs recorded routing through every cache policy and size."),
     ("plan", "[know what a memory budget means|see how a model fits into memory|check a memory budget]", "The command kinglet plan MODEL --memory SIZE says what a memory budget means for a model, before it is loaded."),
+    ("predict", "[know how long a network will take|predict the latency of a network|estimate the speed of a network]", "The command kinglet predict says how long a network will take on this machine, before it is loaded."),
     ("prepare", "[put the experts in a file of their own|prepare a model for a memory budget]", "The command kinglet prepare writes the experts of a model to a file of their own, for running under a budget."),
     ("make-model", "[make a test model|create a model with random weights]", "The command kinglet make-model writes a model of any supported shape with random weights, for speed tests."),
     ("make-network", "[make a test network|create an onnx network with random weights]", "The command kinglet make-network writes an ONNX network with random weights."),
     ("classify", "[find out what is in a picture|classify an image|recognise an image]", "The command kinglet classify says what an image network sees in image files."),
     ("prune", "[set small weights to zero|prune a network|make a network sparse]", "The command kinglet prune sets small weights of an ONNX network to zero."),
+    ("quantize", "[store a network in 8 bits|quantize a network|make an int8 network]", "The command kinglet quantize stores an ONNX network in 8 bits, calibrated on a folder of images."),
     ("bank", "[make a memory bank|check a bank file|look into a memory bank|merge two banks]", "The command kinglet bank works on memory banks: create, inspect, verify, deny and merge."),
 ]
 TOOL_ASKS = ["[what is|what does|what's|explain|describe|tell me about] [kinglet {x}|the command kinglet {x}|the subcommand {x}|the {x} tool|the tool {x}][?| do?|]", "what is [kinglet {x}|the {x} tool] for[?|]", "[when|why] [do|should|would] i use kinglet {x}[?|]", "how does kinglet {x} work[?|]", "kinglet {x}[?|]"]

@@ -31,6 +31,7 @@ class ExpertRunTest : public testing::TestWithParam<bool> {
   struct Loaded {
     std::unique_ptr<PreparedPlan> prepared;
     std::unique_ptr<Budget> budget;
+    std::unique_ptr<Budget> bank_budget;
     std::unique_ptr<ExpertBank> bank;
     std::unique_ptr<Program> program;
   };
@@ -48,12 +49,12 @@ class ExpertRunTest : public testing::TestWithParam<bool> {
     ASSERT_TRUE(loaded->prepared->LoadWeights(loaded->budget.get(), parallel_for, nullptr).ok());
     if (slots > 0) {
       FakeBank::Table();
-      bank_budget_ = std::make_unique<Budget>(1000 + (slots - 2) * 100);
+      loaded->bank_budget = std::make_unique<Budget>(1000 + (slots - 2) * 100);
       const ExpertLayout& layout = loaded->prepared->experts();
       ExpertOptions options;
       options.prefetch = prefetch_;
       auto opened = ExpertBank::Open(FakeBank::Table(), nullptr, layout,
-                                     ExpertSource::OfModel(layout), bank_budget_.get(), options);
+                                     ExpertSource::OfModel(layout), loaded->bank_budget.get(), options);
       ASSERT_TRUE(opened.ok()) << opened.status();
       loaded->bank = *std::move(opened);
     }
@@ -106,7 +107,6 @@ class ExpertRunTest : public testing::TestWithParam<bool> {
   FakeExpertKernels kernels_;
   std::unique_ptr<Registry> registry_;
   FakeScheduler scheduler_;
-  std::unique_ptr<Budget> bank_budget_;
   bool prefetch_ = false;
   bool wrong_expert_ = false;
   absl::Status status_;

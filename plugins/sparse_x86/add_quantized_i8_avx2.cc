@@ -2,8 +2,10 @@
 // in float arithmetic (ONNX). Everything else goes to the kernels below.
 //
 // Work: units of 4,096 elements.
+#include <string.h>
+
 #include "plugins/common/table.h"
-#include "plugins/sparse_x86/conv_codes.h"
+#include "plugins/sparse_x86/codes_avx2.h"
 
 namespace {
 

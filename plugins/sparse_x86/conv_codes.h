@@ -13,7 +13,7 @@
 #define PLUGINS_SPARSE_X86_CONV_CODES_H_
 
 #include "plugins/common/kernels/conv_shape.h"
-#include "plugins/sparse_x86/simd_avx2.h"
+#include "plugins/sparse_x86/codes_avx2.h"
 
 namespace {
 
@@ -58,10 +58,6 @@ struct CodesConv {
   int32_t offsets[kCodesTaps];  // of taps, in the buffer; depthwise: of the columns only
 };
 
-KL_INLINE kl_code RefuseCodes(const kl_node* node, const char* what, kl_error* error) {
-  return kl_fail(error, KL_UNSUPPORTED, "%s (%s): %s", NameOf(node), node->op, what);
-}
-
 KL_INLINE bool IsOneConstant(const kl_tensor* tensor) {
   return tensor->data != nullptr && kl_element_count(tensor) == 1;
 }
@@ -97,10 +93,6 @@ KL_INLINE kl_code CheckCodesParameters(const kl_node* node, uint32_t operand_cou
   if (kl_attribute_int(node, "fixed_point", 0) != 0)
     return RefuseCodes(node, "fixed-point scaling", error);
   return KL_OK;
-}
-
-KL_INLINE int32_t ClampToCodes(int64_t value) {
-  return (int32_t)(value < -128 ? -128 : value > 127 ? 127 : value);
 }
 
 // KL_UNSUPPORTED for what does not fit together as well: the reference kernel says what is wrong.
@@ -298,13 +290,6 @@ KL_INLINE void SumCodes(const int16_t* rows, const int32_t* offsets, int64_t pai
 
 // ---- sums into codes ----
 
-KL_INLINE float ScaleOf(const kl_run* run, uint32_t operand) {
-  return *(const float*)run->operands[operand]->data;
-}
-KL_INLINE int32_t ZeroOf(const kl_run* run, uint32_t operand) {
-  return *(const int8_t*)run->operands[operand]->data;
-}
-
 // What sums of one output become: y = clamp(round(sum * factor) + zero), then maybe the addition of
 // a residual.
 struct CodesScaling {
@@ -327,11 +312,6 @@ KL_INLINE CodesScaling ScalingOf(const kl_run* run, const CodesConv& conv, int64
       _mm256_set1_epi32(bias->type == KL_TYPE_NONE ? 0 : ((const int32_t*)bias->data)[output]);
   scaling.zero = _mm256_set1_epi32(zero);
   return scaling;
-}
-
-KL_INLINE __m256 RoundAndClamp(__m256 value, __m256 low, __m256 high) {
-  const __m256 rounded = _mm256_round_ps(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  return _mm256_min_ps(_mm256_max_ps(rounded, low), high);
 }
 
 // Codes less their zero point, as floats.

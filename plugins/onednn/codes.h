@@ -74,20 +74,6 @@ constexpr kl_kernel CodesKernel(const char* op, const char* name,
   return kernel;
 }
 
-// Where the pieces of a node's scratch lie, each on 64 bytes.
-class ScratchLayout {
- public:
-  uint64_t Add(uint64_t bytes) {
-    const uint64_t offset = total_;
-    total_ += (bytes + 63) / 64 * 64;
-    return offset;
-  }
-  uint64_t total() const { return total_; }
-
- private:
-  uint64_t total_ = 0;
-};
-
 }  // namespace onednn
 }  // namespace kinglet
 

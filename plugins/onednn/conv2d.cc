@@ -27,17 +27,8 @@ struct Geometry {
   float maximum;
 };
 
-bool ReadInts(const kl_node* node, const char* name, uint32_t count, int64_t low, int64_t* values) {
-  const kl_attribute* attribute = kl_find_attribute(node, name);
-  if (attribute == nullptr || attribute->kind != KL_ATTRIBUTE_INTS || attribute->count != count) {
-    return false;
-  }
-  for (uint32_t i = 0; i < count; ++i) {
-    values[i] = attribute->ints[i];
-    if (values[i] < low || values[i] > std::numeric_limits<int32_t>::max()) return false;
-  }
-  return true;
-}
+// The largest stride, pad or dilation.
+constexpr int64_t kLargest = std::numeric_limits<int32_t>::max();
 
 bool OutputFits(const Geometry& g, const kl_tensor* x, const kl_tensor* w, const kl_tensor* y) {
   for (int d = 0; d < 2; ++d) {
@@ -55,8 +46,9 @@ kl_code Read(const kl_node* node, Geometry* g, kl_error* error) {
   const kl_tensor* y = node->operands[kY];
   if (x->rank != 4 || w->rank != 4 || y->rank != 4) return Decline(node, "rank 4", error);
   g->group = kl_attribute_int(node, "group", 1);
-  if (g->group < 1 || !ReadInts(node, "strides", 2, 1, g->strides) ||
-      !ReadInts(node, "pads", 4, 0, g->pads) || !ReadInts(node, "dilations", 2, 1, g->dilations)) {
+  if (g->group < 1 || !ReadInts(node, "strides", 2, 1, kLargest, g->strides) ||
+      !ReadInts(node, "pads", 4, 0, kLargest, g->pads) ||
+      !ReadInts(node, "dilations", 2, 1, kLargest, g->dilations)) {
     return Decline(node, "positive strides, dilations and group; pads of 0 or more", error);
   }
   const int64_t outputs = w->shape[0];
@@ -80,14 +72,6 @@ kl_code Supports(const kl_node* node, kl_error* error) {
   Geometry geometry;
   return Read(node, &geometry, error);
 }
-
-// A part of the node's scratch.
-struct Part {
-  uint64_t offset = 0;
-  uint64_t bytes = 0;
-
-  void* In(void* scratch) const { return static_cast<char*>(scratch) + offset; }
-};
 
 // One operand: as the plan has it and, where the library wants it otherwise, a reordered copy.
 class Operand {
@@ -147,27 +131,28 @@ class Convolution {
       stream_.wait();
       has_constant_w_ = true;
     }
-    Place(&scratchpad_part_, primitive_desc_.scratchpad_desc().get_size());
-    Place(&x_part_, x_.bytes());
-    Place(&y_part_, y_.bytes());
-    Place(&w_part_, has_constant_w_ ? 0 : w_.bytes());
+    scratchpad_at_ = layout_.Add(primitive_desc_.scratchpad_desc().get_size());
+    x_at_ = layout_.Add(x_.bytes());
+    y_at_ = layout_.Add(y_.bytes());
+    w_at_ = layout_.Add(has_constant_w_ ? 0 : w_.bytes());
   }
 
-  uint64_t scratch_bytes() const { return scratch_bytes_; }
+  uint64_t scratch_bytes() const { return layout_.total(); }
 
   void Run(const kl_run* run) {
     SetThreadCount(thread_count_);
     const kl_tensor* x = run->operands[kX];
     const kl_tensor* y = run->operands[kY];
+    char* const scratch = static_cast<char*>(run->scratch);
     const int64_t x_image = x->shape[1] * x->shape[2] * x->shape[3];
     const int64_t y_image = y->shape[1] * y->shape[2] * y->shape[3];
     if (has_constant_w_) {
       w_.Set(run->operands[kW]->data, constant_w_.get_data_handle());
     } else {
-      w_.Set(run->operands[kW]->data, w_part_.In(run->scratch));
+      w_.Set(run->operands[kW]->data, scratch + w_at_);
       w_.Import(stream_);
     }
-    scratchpad_.set_data_handle(scratchpad_part_.In(run->scratch));
+    scratchpad_.set_data_handle(scratch + scratchpad_at_);
     std::unordered_map<int, memory> arguments = {{DNNL_ARG_SRC, x_.wanted()},
                                                  {DNNL_ARG_WEIGHTS, w_.wanted()},
                                                  {DNNL_ARG_DST, y_.wanted()},
@@ -177,8 +162,8 @@ class Convolution {
       arguments.insert({DNNL_ARG_BIAS, bias_});
     }
     for (int64_t n = 0; n < x->shape[0]; ++n) {
-      x_.Set(static_cast<float*>(x->data) + n * x_image, x_part_.In(run->scratch));
-      y_.Set(static_cast<float*>(y->data) + n * y_image, y_part_.In(run->scratch));
+      x_.Set(static_cast<float*>(x->data) + n * x_image, scratch + x_at_);
+      y_.Set(static_cast<float*>(y->data) + n * y_image, scratch + y_at_);
       x_.Import(stream_);
       primitive_.execute(stream_, arguments);
       y_.Export(stream_);
@@ -195,12 +180,6 @@ class Convolution {
     const kl_tensor* w = node->operands[kW];
     return memory::desc({g.group, w->shape[0] / g.group, w->shape[1], w->shape[2], w->shape[3]},
                         memory::data_type::f32, layout);
-  }
-
-  void Place(Part* part, uint64_t bytes) {
-    constexpr uint64_t kAlignment = 64;
-    *part = {scratch_bytes_, bytes};
-    scratch_bytes_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
   }
 
   dnnl::convolution_forward::primitive_desc MakeDesc(const kl_node* node, const Geometry& g) {
@@ -235,8 +214,8 @@ class Convolution {
   Operand x_, w_, y_;
   memory scratchpad_, bias_, constant_w_;
   bool has_constant_w_ = false;
-  uint64_t scratch_bytes_ = 0;
-  Part scratchpad_part_, x_part_, y_part_, w_part_;
+  ScratchLayout layout_;
+  uint64_t scratchpad_at_ = 0, x_at_ = 0, y_at_ = 0, w_at_ = 0;
 };
 
 kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements* requirements,
@@ -244,23 +223,12 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   Geometry geometry;
   const kl_code code = Read(node, &geometry, error);
   if (code != KL_OK) return code;
-  return Guarded(node, error, [&]() -> kl_code {
-    Convolution* convolution = new Convolution(node, geometry);
-    static_cast<ObjectState<Convolution>*>(state)->object = convolution;
-    requirements->scratch_bytes = convolution->scratch_bytes();
-    return KL_OK;
-  });
+  return PrepareObject<Convolution>(node, state, requirements, error,
+                                    [&] { return new Convolution(node, geometry); });
 }
 
-kl_code Run(const kl_run* run) {
-  return GuardedRun([&]() -> kl_code {
-    static_cast<ObjectState<Convolution>*>(run->state)->object->Run(run);
-    return KL_OK;
-  });
-}
-
-constexpr kl_kernel kKernel =
-    OnednnKernel<Convolution>("conv2d", "conv2d_f32_onednn", kTypes, Supports, Prepare, Run);
+constexpr kl_kernel kKernel = OnednnKernel<Convolution>("conv2d", "conv2d_f32_onednn", kTypes,
+                                                        Supports, Prepare, RunObject<Convolution>);
 constexpr const kl_kernel* kKernels[] = {&kKernel};
 
 }  // namespace

@@ -30,18 +30,8 @@ struct Geometry {
   int64_t padded[2];  // size of x with its padding
 };
 
-bool ReadInts(const kl_node* node, const char* name, uint32_t count, int64_t low, int64_t* values) {
-  constexpr int64_t kLargest = int64_t{1} << 24;
-  const kl_attribute* attribute = kl_find_attribute(node, name);
-  if (attribute == nullptr || attribute->kind != KL_ATTRIBUTE_INTS || attribute->count != count) {
-    return false;
-  }
-  for (uint32_t i = 0; i < count; ++i) {
-    values[i] = attribute->ints[i];
-    if (values[i] < low || values[i] > kLargest) return false;
-  }
-  return true;
-}
+// The largest stride, pad or dilation.
+constexpr int64_t kLargest = int64_t{1} << 24;
 
 kl_code Read(const kl_node* node, Geometry* g, kl_error* error) {
   const kl_tensor* x = node->operands[kX];
@@ -51,8 +41,9 @@ kl_code Read(const kl_node* node, Geometry* g, kl_error* error) {
   if (x->rank != 4 || w->rank != 4 || y->rank != 4 || !IsCode(x) || !IsCode(w) || !IsCode(y))
     return Decline(node, "i8 or u8 codes of rank 4", error);
   g->group = kl_attribute_int(node, "group", 1);
-  if (g->group < 1 || !ReadInts(node, "strides", 2, 1, g->strides) ||
-      !ReadInts(node, "pads", 4, 0, g->pads) || !ReadInts(node, "dilations", 2, 1, g->dilations)) {
+  if (g->group < 1 || !ReadInts(node, "strides", 2, 1, kLargest, g->strides) ||
+      !ReadInts(node, "pads", 4, 0, kLargest, g->pads) ||
+      !ReadInts(node, "dilations", 2, 1, kLargest, g->dilations)) {
     return Decline(node, "positive strides, dilations and group; pads of 0 or more", error);
   }
   const int64_t outputs = w->shape[0];
@@ -299,27 +290,16 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   Geometry geometry;
   const kl_code code = Read(node, &geometry, error);
   if (code != KL_OK) return code;
-  return Guarded(node, error, [&]() -> kl_code {
-    Convolution* convolution = new Convolution(node, geometry);
-    static_cast<ObjectState<Convolution>*>(state)->object = convolution;
-    requirements->scratch_bytes = convolution->scratch_bytes();
-    return KL_OK;
-  });
-}
-
-kl_code Run(const kl_run* run) {
-  return GuardedRun([&]() -> kl_code {
-    static_cast<ObjectState<Convolution>*>(run->state)->object->Run(run);
-    return KL_OK;
-  });
+  return PrepareObject<Convolution>(node, state, requirements, error,
+                                    [&] { return new Convolution(node, geometry); });
 }
 
 constexpr kl_kernel kWide =
     CodesKernel<Convolution>("conv2d_quantized", "conv2d_codes_onednn", kTypes, KL_CPU_AVX512_VNNI,
-                             kPriority, Supports, Prepare, Run);
-constexpr kl_kernel kNarrow =
-    CodesKernel<Convolution>("conv2d_quantized", "conv2d_codes_avx_vnni_onednn", kTypes,
-                             KL_CPU_AVX_VNNI, kPriority - 1, Supports, Prepare, Run);
+                             kPriority, Supports, Prepare, RunObject<Convolution>);
+constexpr kl_kernel kNarrow = CodesKernel<Convolution>(
+    "conv2d_quantized", "conv2d_codes_avx_vnni_onednn", kTypes, KL_CPU_AVX_VNNI, kPriority - 1,
+    Supports, Prepare, RunObject<Convolution>);
 constexpr const kl_kernel* kKernels[] = {&kWide, &kNarrow};
 
 }  // namespace

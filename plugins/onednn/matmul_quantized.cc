@@ -154,27 +154,16 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
                 kl_error* error) {
   const kl_code code = Supports(node, error);
   if (code != KL_OK) return code;
-  return Guarded(node, error, [&]() -> kl_code {
-    Product* product = new Product(node);
-    static_cast<ObjectState<Product>*>(state)->object = product;
-    requirements->scratch_bytes = product->scratch_bytes();
-    return KL_OK;
-  });
-}
-
-kl_code Run(const kl_run* run) {
-  return GuardedRun([&]() -> kl_code {
-    static_cast<ObjectState<Product>*>(run->state)->object->Run(run);
-    return KL_OK;
-  });
+  return PrepareObject<Product>(node, state, requirements, error,
+                                [&] { return new Product(node); });
 }
 
 constexpr kl_kernel kWide =
     CodesKernel<Product>("matmul_quantized", "matmul_codes_onednn", kTypes, KL_CPU_AVX512_VNNI,
-                         kPriority, Supports, Prepare, Run);
+                         kPriority, Supports, Prepare, RunObject<Product>);
 constexpr kl_kernel kNarrow =
     CodesKernel<Product>("matmul_quantized", "matmul_codes_avx_vnni_onednn", kTypes,
-                         KL_CPU_AVX_VNNI, kPriority - 1, Supports, Prepare, Run);
+                         KL_CPU_AVX_VNNI, kPriority - 1, Supports, Prepare, RunObject<Product>);
 constexpr const kl_kernel* kKernels[] = {&kWide, &kNarrow};
 
 }  // namespace

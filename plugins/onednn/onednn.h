@@ -23,6 +23,10 @@ constexpr int32_t kPriority = 40;
 // Refuses the node with KL_UNSUPPORTED; `what` completes "oneDNN takes only ...".
 kl_code Decline(const kl_node* node, const char* what, kl_error* error);
 
+// `count` whole numbers of a node's attribute, each from `low` to `high`; false if it has others.
+bool ReadInts(const kl_node* node, const char* name, uint32_t count, int64_t low, int64_t high,
+              int64_t* values);
+
 // Lets this thread's next parallel regions have `count` threads.
 void SetThreadCount(uint32_t count);
 
@@ -62,6 +66,27 @@ struct ObjectState {
   Object* object;
 };
 
+// prepare() of an Object with scratch_bytes(); make() returns a new one, and may throw.
+template <typename Object, typename Make>
+kl_code PrepareObject(const kl_node* node, void* state, kl_requirements* requirements,
+                      kl_error* error, Make make) {
+  return Guarded(node, error, [&]() -> kl_code {
+    Object* object = make();
+    static_cast<ObjectState<Object>*>(state)->object = object;
+    requirements->scratch_bytes = object->scratch_bytes();
+    return KL_OK;
+  });
+}
+
+// run() of an Object with Run(run).
+template <typename Object>
+kl_code RunObject(const kl_run* run) {
+  return GuardedRun([&]() -> kl_code {
+    static_cast<ObjectState<Object>*>(run->state)->object->Run(run);
+    return KL_OK;
+  });
+}
+
 template <typename Object>
 void ReleaseObject(const kl_host*, void* state) {
   ObjectState<Object>* object_state = static_cast<ObjectState<Object>*>(state);
@@ -69,6 +94,20 @@ void ReleaseObject(const kl_host*, void* state) {
   object_state->object = nullptr;
   EndThreads();
 }
+
+// Where the pieces of a node's scratch lie, each on 64 bytes.
+class ScratchLayout {
+ public:
+  uint64_t Add(uint64_t bytes) {
+    const uint64_t offset = total_;
+    total_ += (bytes + 63) / 64 * 64;
+    return offset;
+  }
+  uint64_t total() const { return total_; }
+
+ private:
+  uint64_t total_ = 0;
+};
 
 template <typename Object, uint32_t kOperands>
 constexpr kl_kernel OnednnKernel(const char* op, const char* name,

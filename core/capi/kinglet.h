@@ -711,7 +711,7 @@ typedef struct kl_network_memory {
   uint64_t peak_bytes;            // of the plan that runs
   uint64_t layer_peak_bytes;      // layer by layer
   uint32_t node_count;            // of the plan that runs
-  bool joined;                    // quantised nodes were joined, so that nothing passes through f32
+  bool joined;                    // projections are added in the memory of their residual
   uint32_t patch_rows;            // of the grid of patches; 1 and 1: no patches, and all below is 0 or ""
   uint32_t patch_columns;
   uint32_t stage_node_count;      // nodes that run by patches

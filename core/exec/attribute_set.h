@@ -13,14 +13,17 @@
 
 namespace kinglet {
 
-// Movable, not copyable: `data()` points into it. Immutable once its node is in a plan.
+// A copy has storage of its own; moving keeps `data()` where it is. Immutable once its node is in a plan.
 class AttributeSet {
  public:
   AttributeSet() = default;
   AttributeSet(const kl_attribute* attributes, uint32_t count);
   explicit AttributeSet(const std::vector<GraphAttribute>& attributes);
-  AttributeSet(AttributeSet&&) = default;
-  AttributeSet& operator=(AttributeSet&&) = default;
+  AttributeSet(const AttributeSet& other) : AttributeSet(other.data(), other.size()) {}
+  AttributeSet& operator=(const AttributeSet& other) { return *this = AttributeSet(other); }
+  // noexcept: a growing vector of nodes moves them.
+  AttributeSet(AttributeSet&&) noexcept = default;
+  AttributeSet& operator=(AttributeSet&&) noexcept = default;
 
   const kl_attribute* data() const { return attributes_.data(); }
   uint32_t size() const { return static_cast<uint32_t>(attributes_.size()); }

@@ -60,6 +60,17 @@ TEST(AttributeSetTest, MovingKeepsWhatPointersPointTo) {
   ExpectCopied(many[0]);
 }
 
+TEST(AttributeSetTest, ACopyOfASetOutlivesIt) {
+  AttributeSet assigned;
+  {
+    const AttributeSet source = CopyOfTemporaries();
+    const AttributeSet constructed(source);
+    EXPECT_NE(constructed.data(), source.data());
+    assigned = constructed;
+  }
+  ExpectCopied(assigned);
+}
+
 TEST(AttributeSetTest, GraphAttributesKeepTheirKind) {
   AttributeSet set;
   {

@@ -12,10 +12,12 @@
 namespace kinglet {
 namespace {
 
-// The plan as it runs without a limit.
+// The plan as it runs without a limit: a copy, as the graph stays with its owner.
 PinnedPlan OrdinaryPlan(const PinnedPlan& from) {
-  return MakeJoinedPlan(
-      from, [](size_t) { return false; }, nullptr);
+  PinnedPlan to = WithoutNodes(from);
+  to.plan.nodes = from.plan.nodes;
+  to.kernels = from.kernels;
+  return to;
 }
 
 bool IsExact(const kl_kernel& kernel) { return kernel.tolerance == 0; }

@@ -1,9 +1,9 @@
 // Which plan a network runs on, when the memory of its activations is limited.
 //
-//   ordinary   the plan of the file, quantised pools joined (joined_plan.h): fits -> it runs as it
-//   is joined     additions of quantised values do not pass through f32 either, projections go into
-//   their residual patches    the first blocks run patch by patch as well (patch_search.h): of what
-//   fits, the least extra compute
+//   ordinary   the plan of the file: where it fits
+//   joined     projections are added in the memory of their residual (joined_plan.h)
+//   patches    the first blocks run patch by patch as well (patch_search.h): of what fits, the least
+//              extra compute
 //
 // All of them give the same bits: the kernels are those that were chosen for the ordinary plan.
 #ifndef KINGLET_CORE_EXEC_NETWORK_PLAN_H_

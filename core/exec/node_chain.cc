@@ -69,7 +69,7 @@ void NodeChain::AddNode(const Plan& plan, const PlanNode& from, bool own_constan
   PlanNode node;
   node.op = from.op;
   node.name = from.name;
-  node.attributes = AttributeSet(from.attributes.data(), from.attributes.size());
+  node.attributes = from.attributes;
   std::map<kl_value, kl_value> own;
   for (kl_value value : from.operands) {
     if (value == KL_NO_VALUE) {

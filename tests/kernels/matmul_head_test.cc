@@ -27,7 +27,7 @@ std::vector<float> Normal(Random* random, int64_t count) {
 }
 
 // Of TheSameRowsAreLeftOutOnEveryProcessor.
-constexpr uint64_t kHashOnEveryProcessor = 16866565289472196358;
+constexpr uint64_t kHashOnEveryProcessor = 16866565289472196358u;
 
 // A few in an ordinary run; matmul_head_misses_test asks for more.
 #ifndef KL_HEAD_STATES

@@ -47,24 +47,14 @@ class Joiner {
     for (size_t n = 0; n < plan_.nodes.size(); ++n) {
       replacements[n] = JoinAdd(n);
     }
-    PinnedPlan to;
-    to.plan.values = plan_.values;
-    to.plan.inputs = plan_.inputs;
-    to.plan.outputs = plan_.outputs;
-    to.plan.facts = plan_.facts;
+    PinnedPlan to = WithoutNodes(from_);
     for (size_t n = 0; n < plan_.nodes.size(); ++n) {
       if (replacements[n].has_value()) {
         if (joined != nullptr) joined->push_back(to.plan.nodes.size());
         to.plan.nodes.push_back(*std::move(replacements[n]));
         to.kernels.push_back(nullptr);
       } else if (!gone_[n]) {
-        PlanNode node;
-        node.op = plan_.nodes[n].op;
-        node.name = plan_.nodes[n].name;
-        node.attributes =
-            AttributeSet(plan_.nodes[n].attributes.data(), plan_.nodes[n].attributes.size());
-        node.operands = plan_.nodes[n].operands;
-        to.plan.nodes.push_back(std::move(node));
+        to.plan.nodes.push_back(plan_.nodes[n]);
         to.kernels.push_back(from_.kernels.empty() ? nullptr : from_.kernels[n]);
       }
     }
@@ -148,7 +138,7 @@ class Joiner {
     PlanNode joined;
     joined.op = "conv2d_quantized_add";
     joined.name = conv.name;
-    joined.attributes = AttributeSet(conv.attributes.data(), conv.attributes.size());
+    joined.attributes = conv.attributes;
     joined.operands.assign(conv.operands.begin(), conv.operands.begin() + kConvBias + 1);
     for (const kl_value value : {residual.x, residual.scale, residual.zero, y_scale, y_zero, y})
       joined.operands.push_back(value);

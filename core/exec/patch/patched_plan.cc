@@ -18,23 +18,10 @@ kl_attribute Ints(const char* name, const std::vector<int64_t>& values) {
   return attribute;
 }
 
-PlanNode CopyOf(const PlanNode& from) {
-  PlanNode node;
-  node.op = from.op;
-  node.name = from.name;
-  node.attributes = AttributeSet(from.attributes.data(), from.attributes.size());
-  node.operands = from.operands;
-  return node;
-}
-
 class Patcher {
  public:
-  Patcher(const PinnedPlan& from, const Stage& stage) : from_(from), stage_(stage) {
-    to_.plan.values = from.plan.values;
-    to_.plan.inputs = from.plan.inputs;
-    to_.plan.outputs = from.plan.outputs;
-    to_.plan.facts = from.plan.facts;
-  }
+  Patcher(const PinnedPlan& from, const Stage& stage)
+      : from_(from), stage_(stage), to_(WithoutNodes(from)) {}
 
   // `first`, `last`: of all patches.
   void AddPatch(const StageTile& tile, const std::string& name, bool first, bool last) {
@@ -45,7 +32,7 @@ class Patcher {
 
   PinnedPlan Finish() {
     for (size_t n = stage_.node_count; n < from_.plan.nodes.size(); ++n)
-      Append(CopyOf(from_.plan.nodes[n]), KernelOf(n));
+      Append(from_.plan.nodes[n], KernelOf(n));
     return std::move(to_);
   }
 
@@ -98,9 +85,8 @@ class Patcher {
     PlanNode node;
     node.op = from.op;
     node.name = absl::StrCat(from.name, " ", name);
-    node.attributes = part.local.has_window
-                          ? WithPads(from.attributes, part.pads)
-                          : AttributeSet(from.attributes.data(), from.attributes.size());
+    node.attributes =
+        part.local.has_window ? WithPads(from.attributes, part.pads) : from.attributes;
     node.operands = from.operands;
     for (size_t i = 0; i < part.needs.size(); ++i) {
       const ImageOperand& image = part.local.images[i];
@@ -144,6 +130,15 @@ class Patcher {
 };
 
 }  // namespace
+
+PinnedPlan WithoutNodes(const PinnedPlan& from) {
+  PinnedPlan to;
+  to.plan.values = from.plan.values;
+  to.plan.inputs = from.plan.inputs;
+  to.plan.outputs = from.plan.outputs;
+  to.plan.facts = from.plan.facts;
+  return to;
+}
 
 AttributeSet WithPads(const AttributeSet& from, const int64_t* pads) {
   std::vector<kl_attribute> attributes(from.data(), from.data() + from.size());

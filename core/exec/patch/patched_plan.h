@@ -25,6 +25,9 @@ struct PinnedPlan {
   std::vector<const kl_kernel*> kernels;
 };
 
+// The values of `from`, whose constants they borrow, and no nodes yet.
+PinnedPlan WithoutNodes(const PinnedPlan& from);
+
 struct Grid {
   int64_t rows = 1;
   int64_t columns = 1;

@@ -1,7 +1,6 @@
 // Opening a bank, closing it, and what it says about itself.
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 
 #include "core/abi/error.h"
 #include "plugins/common/record_bank/record_bank.h"
@@ -281,13 +280,15 @@ kl_bank_stats RecordBank::Stats() {
   kl_bank_stats stats = stats_;
   stats.struct_size = sizeof stats;
   stats.record_count = source_.record_count;
-  const std::vector<uint32_t> live = LiveCounts();
-  stats.slot_count = std::accumulate(live.begin(), live.end(), uint64_t{0});
-  stats.resident_bytes = plan_.BytesOf(live);
+  stats.resident_bytes = plan_.BytesOf(LiveCounts());
   stats.read_bytes = loader_->read_bytes();
   stats.retry_count = loader_->retry_count() + copy_failure_count_;
   stats.checksum_failure_count = loader_->checksum_failure_count();
-  for (const auto& pool : pools_) stats.pinned_count += pool->pinned_count;
+  for (const auto& pool : pools_) {
+    // Whoever plans with slots that are given up as soon as they are free waits for them in vain.
+    stats.slot_count += std::min(pool->live_count(), pool->target);
+    stats.pinned_count += pool->pinned_count;
+  }
   stats.pending_count = demand_.size() + guesses_.size() + loading_count_;
   for (const Slot& slot : slots_) stats.leased_count += slot.leases > 0;
   return stats;

@@ -30,6 +30,8 @@ absl::StatusOr<ProcessMemory> ReadProcessMemory(absl::string_view root) {
       memory.peak_resident_bytes = bytes;
     } else if (key == "RssFile:") {
       memory.resident_file_bytes = bytes;
+    } else if (key == "VmExe:" || key == "VmLib:") {
+      memory.code_bytes += bytes;
     }
   }
   if (!resident_found) {

@@ -146,7 +146,7 @@ TEST(MemorySplitTest, AStreamThatCostsMoreThanItSavesIsNotMade) {
 }
 
 TEST(MemorySplitTest, TheBudgetThatIsNamedLeavesRoomForALargerProcess) {
-  EXPECT_GE(SafeBudget(1000), 1000u + (2 << 20));
+  EXPECT_GE(SafeBudget(1000), 1000u + (6 << 20));
   EXPECT_EQ(SafeBudget(1000) % (1 << 20), 0u);
 }
 

@@ -40,7 +40,8 @@ TEST_F(PlanToolTest, TheSmallestBudgetThatItNamesWorksElsewhere) {
                        std::to_string(budget)});
   };
   EXPECT_EQ(bench(smallest).status, 0) << bench(smallest).err;
-  EXPECT_EQ(bench(smallest - (6 << 20)).status, 71);
+  // What is named has 6 MiB of room for other processes to be larger; this one may be smaller than the one that planned.
+  EXPECT_EQ(bench(smallest - (14 << 20)).status, 71);
 }
 
 TEST_F(PlanToolTest, OneBudgetIsExplained) {

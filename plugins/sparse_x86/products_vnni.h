@@ -103,7 +103,8 @@ KL_INLINE __m256i K8Products(const uint8_t* weights, const ActivationGroup& a) {
   __m512i odd = _mm512_setzero_si512();
 #pragma GCC unroll 2
   for (int i = 0; i < 2; ++i) {
-    const __m512i v = _mm512_loadu_si512(weights + 64 * i);
+    __m512i v = _mm512_loadu_si512(weights + 64 * i);
+    KL_KEEP(v);  // or gcc loads it twice, and every load here crosses a cache line
     const __m512i low = _mm512_and_si512(v, low_half);
     const __m512i high = _mm512_and_si512(_mm512_srli_epi16(v, 4), low_half);
     even = _mm512_dpbusd_epi32(even, low, _mm512_load_si512(a.q + 128 * i));

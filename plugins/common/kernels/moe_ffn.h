@@ -155,7 +155,7 @@ struct MoeFfn {
     work->phase_count = tokens > 0 ? 3 : 0;
     work->unit_count[0] = tokens + 1;
     if (IsStreamed(run, self)) {
-      work->unit_count[1] = tokens * self.chosen * kQuarters;
+      work->unit_count[1] = tokens * self.chosen * kQuarters / QuartersPerUnit(self, tokens);
       work->unit_count[2] = CeilDivide(self.length, kMoeColumnsPerUnit);
       return;
     }

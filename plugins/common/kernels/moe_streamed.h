@@ -1,14 +1,14 @@
 // Op "moe_ffn" for one or two tokens with a neuron-major down matrix: what is not active is not
 // read.
 //
-// A unit is a quarter of the neurons of one expert for one token: the blocks of 32 neurons b with
-// b mod 4 = quarter. It streams the gate rows, then takes the active neurons in order: up rows, and
-// one block later the rows of down, which the up products have fetched meanwhile. Its sums over its
-// neurons go to the scratch; a phase later they are added up.
+// A quarter of an expert is its blocks of 32 neurons b with b mod 4 = quarter. A unit is one, two or
+// all four quarters of one expert for one token. It streams the gate rows, then takes the active
+// neurons in order: up rows, and one block later the rows of down, which the up products have
+// fetched meanwhile. The sums of each quarter go to the scratch; a phase later they are added up.
 //
 // Numbers: an output of an expert has eight partial sums, one for the blocks j, j + 8, ..., as in
 // every quantised product. A quarter holds two of them, which are the first
-// that SumAcross adds: the result has the bits of the other paths.
+// that SumAcross adds: the result has the bits of the other paths, whatever a unit is.
 #ifndef PLUGINS_COMMON_KERNELS_MOE_STREAMED_H_
 #define PLUGINS_COMMON_KERNELS_MOE_STREAMED_H_
 
@@ -18,16 +18,25 @@
 namespace {
 
 constexpr int64_t kQuarters = 4;
-constexpr int64_t kMostBlocks = 16;  // of a unit, between their gate and their down products
+constexpr int64_t kMostBlocks = 32;  // of a unit, between their gate and their down products
 
 KL_INLINE uint64_t StreamedPartialBytes(const MoeState& self, int64_t tokens) {
   const int64_t slots = Minimum(tokens, kStreamedTokens) * self.chosen;
   return (uint64_t)(slots * kQuarters * self.length) * sizeof(float);
 }
 
-// Worker scratch: two of the eight sums.
+// Worker scratch: two of the eight sums for each quarter.
 KL_INLINE uint64_t StreamedScratchBytes(const MoeState& self) {
-  return 2 * (uint64_t)self.length * sizeof(float);
+  return 2 * kQuarters * (uint64_t)self.length * sizeof(float);
+}
+
+// Quarters that a unit takes. The gates of a whole expert are one stream, those of a quarter jump
+// after every block, which costs a fifth of the speed: whole experts, if all workers get as many.
+KL_INLINE int64_t QuartersPerUnit(const MoeState& self, int64_t tokens) {
+  const int64_t all = tokens * self.chosen * kQuarters;
+  int64_t quarters = kQuarters;
+  while (quarters > 1 && all / quarters % self.workers != 0) quarters /= 2;
+  return quarters;
 }
 
 // Rows whose lines are fetched side by side.
@@ -75,9 +84,15 @@ struct StreamedUnit {
   const uint8_t* up;
   const uint8_t* down;
   const void* x;  // activation of the token
-  int64_t quarter;
-  int64_t blocks;  // of all quarters
-  float* sums;     // [2][D]
+  int64_t first_quarter;
+  int64_t quarters;
+  int64_t blocks;  // of all four
+  float* sums;     // [quarters][2][D]
+
+  // The unit's blocks in order.
+  KL_INLINE int64_t BlockAt(int64_t i) const {
+    return i / quarters * kQuarters + first_quarter + i % quarters;
+  }
 };
 
 // A block of 32 neurons between its gate and its down products.
@@ -189,43 +204,58 @@ KL_INLINE void StreamDown(const StreamedUnit& unit, const StreamedBlock& block,
   CombineBlock(self.activation, block.gates, block.ups, kGroupNeurons, h);
   ActivationGroup quantised;
   NeuronMajor::QuantiseBlock(h, &quantised, 0);
-  float* sums = unit.sums + (block.number % 8 < kQuarters ? 0 : self.length);
+  const int64_t quarter = block.number % kQuarters - unit.first_quarter;
+  float* sums = unit.sums + (2 * quarter + block.number / kQuarters % 2) * self.length;
   NeuronMajor::AddGroup(unit.down + (uint64_t)block.number * NeuronMajor::GroupBytes(self.length),
                         self.length, quantised, sums, next);
 }
 
-// Returns the weight bytes read.
+// Down products of all blocks, quarter by quarter: the sums of one fit the L1 cache.
+template <class NeuronMajor>
+KL_INLINE void StreamDowns(const StreamedUnit& unit, const StreamedBlock* blocks, int64_t count) {
+  for (int64_t quarter = 0; quarter < unit.quarters; ++quarter) {
+    for (int64_t i = quarter; i < count; i += unit.quarters) {
+      int64_t later = i + unit.quarters;
+      if (later >= count) later = quarter + 1 < Minimum(unit.quarters, count) ? quarter + 1 : i;
+      DownFetch<NeuronMajor> next(unit, blocks[later]);
+      StreamDown<NeuronMajor>(unit, blocks[i], &next);
+    }
+  }
+}
+
+// `partials`: [quarters][D]. Returns the weight bytes read.
 template <class Engine, class NeuronMajor>
-static inline uint64_t StreamQuarter(const StreamedUnit& unit, float* partial) {
+static inline uint64_t StreamExpert(const StreamedUnit& unit, float* partials) {
   const int64_t length = unit.self->length;
-  memset(unit.sums, 0, 2 * (size_t)length * sizeof(float));
+  memset(unit.sums, 0, 2 * (size_t)(unit.quarters * length) * sizeof(float));
   const uint64_t row_bytes = Engine::RowBytes(length);
   uint64_t bytes = 0;
   StreamedBlock blocks[kMostBlocks];
-  for (int64_t first = unit.quarter; first < unit.blocks; first += kMostBlocks * kQuarters) {
+  for (int64_t first = 0; unit.BlockAt(first) < unit.blocks; first += kMostBlocks) {
     int64_t count = 0;
-    for (int64_t b = first; b < unit.blocks && count < kMostBlocks; b += kQuarters) {
-      StreamGates<Engine>(unit, b, b + kQuarters < unit.blocks ? b + kQuarters : b,
-                          &blocks[count++]);
+    for (int64_t b = unit.BlockAt(first); count < kMostBlocks && b < unit.blocks;) {
+      const int64_t next = unit.BlockAt(first + count + 1);
+      StreamGates<Engine>(unit, b, next < unit.blocks ? next : b, &blocks[count++]);
+      b = next;
     }
     StreamUps<Engine, NeuronMajor>(unit, blocks, count);
-    for (int64_t i = 0; i < count; ++i) {
-      DownFetch<NeuronMajor> next(unit, blocks[Minimum(i + 1, count - 1)]);
-      StreamDown<NeuronMajor>(unit, blocks[i], &next);
-    }
+    StreamDowns<NeuronMajor>(unit, blocks, count);
     for (int64_t i = 0; i < count; ++i) {
       const uint64_t active = (uint64_t)blocks[i].active_count;
       bytes += kGroupNeurons * row_bytes + active * (row_bytes + NeuronMajor::RowBytes(length));
       if (active > 0) bytes += NeuronMajor::ScaleBytes(length);
     }
   }
-  for (int64_t o = 0; o < length; o += 8) {
-    Store8(partial + o, Load8(unit.sums + o) + Load8(unit.sums + length + o));
+  for (int64_t quarter = 0; quarter < unit.quarters; ++quarter) {
+    const float* sums = unit.sums + 2 * quarter * length;
+    for (int64_t o = 0; o < length; o += 8) {
+      Store8(partials + quarter * length + o, Load8(sums + o) + Load8(sums + length + o));
+    }
   }
   return bytes;
 }
 
-// Phase 1: units [begin, end) of tokens * chosen * kQuarters.
+// Phase 1: units [begin, end) of tokens * chosen * kQuarters / QuartersPerUnit().
 template <class Engine, class NeuronMajor>
 static inline __attribute__((noinline)) void ComputeStreamed(const kl_run* run) {
   const MoeState& self = *(const MoeState*)run->state;
@@ -235,17 +265,19 @@ static inline __attribute__((noinline)) void ComputeStreamed(const kl_run* run) 
   unit.self = &self;
   unit.blocks = self.neurons / kGroupNeurons;
   unit.sums = (float*)run->worker_scratch;
+  unit.quarters = QuartersPerUnit(self, RowsOf(run->operands[kMoeX]));
   for (int64_t u = run->begin; u < run->end; ++u) {
-    const int64_t slot = u / kQuarters;
+    const int64_t quarter = u * unit.quarters;  // of all experts'
+    const int64_t slot = quarter / kQuarters;
     const int32_t e = ((const int32_t*)run->operands[kMoeIds]->data)[slot];
     unit.gate = ExpertAt(run->operands[kMoeGate], e, expert_bytes);
     unit.up = ExpertAt(run->operands[kMoeUp], e, expert_bytes);
     unit.down = ExpertAt(run->operands[kMoeDown], e,
                          (uint64_t)unit.blocks * NeuronMajor::GroupBytes(self.length));
     unit.x = scratch + (uint64_t)(slot / self.chosen) * self.x_bytes;
-    unit.quarter = u % kQuarters;
-    kl_count_weight_bytes(run, StreamQuarter<Engine, NeuronMajor>(
-                                   unit, (float*)(scratch + self.partials_at) + u * self.length));
+    unit.first_quarter = quarter % kQuarters;
+    float* partials = (float*)(scratch + self.partials_at) + quarter * self.length;
+    kl_count_weight_bytes(run, StreamExpert<Engine, NeuronMajor>(unit, partials));
   }
 }
 

@@ -33,7 +33,9 @@ def counts(cpu, model, one_row):
         command = ["qemu-aarch64", "-cpu", cpu, "-L", loader_root, "-plugin",
                    "%s/tests/arm/instructions/libcount_instructions.so,out=%s" % (NATIVE, out.name),
                    os.path.join(ARM, "kinglet"), "bench", "-m", model, "-v", "-t", "1", "-r", "1", "--no-warmup",
-                   "-p", ",".join(map(str, PROMPTS)), "-n", ",".join(map(str, ANSWERS)), "-o", "jsonl"]
+                   "-p", ",".join(map(str, PROMPTS)), "-n", ",".join(map(str, ANSWERS)), "-o", "jsonl",
+                   # Without a token before, bench computes answers again, to count the bytes they read.
+                   "-d", "1"]
         if one_row:
             command += ["--plugin", os.path.join(ARM, "tests/arm/instructions/libkinglet_one_row.so")]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -138,24 +138,36 @@ KL_INLINE uint8x8_t UnpackScalesK(const uint8_t* p, uint8x8_t* minima) {
   return vcreate_u8(scales_low | scales_high << 32);
 }
 
-KL_INLINE F8 ToFloat(uint8x8_t v) {
+// Each times lane kLane of d. Numbers become floats as biased sums do (products_neon.h).
+template <int kLane>
+KL_INLINE F8 TimesLane(uint8x8_t v, float32x4_t d) {
+  const uint32x4_t bias = vdupq_n_u32(0x4b000000);  // the bits of 2^23
+  const float32x4_t bias_as_float = vdupq_n_f32(8388608.0f);
   const uint16x8_t wide = vmovl_u8(v);
-  return {vcvtq_f32_u32(vmovl_u16(vget_low_u16(wide))), vcvtq_f32_u32(vmovl_high_u16(wide))};
+  const uint32x4_t low = vaddw_u16(bias, vget_low_u16(wide));
+  const uint32x4_t high = vaddw_high_u16(bias, wide);
+  return {vmulq_laneq_f32(vsubq_f32(vreinterpretq_f32_u32(low), bias_as_float), d, kLane),
+          vmulq_laneq_f32(vsubq_f32(vreinterpretq_f32_u32(high), bias_as_float), d, kLane)};
+}
+
+// d and -dmin.
+KL_INLINE float32x4_t FactorsK(const uint8_t* super) {
+  const uint64_t halves = LoadU32(super) ^ 0x80000000u;
+  return vcvt_f32_f16(vreinterpret_f16_u64(vcreate_u64(halves)));
 }
 
 // d * scale of the eight blocks.
 KL_INLINE F8 ScalesK(const uint8_t* super) {
   uint8x8_t minima;
   const uint8x8_t scales = UnpackScalesK(super + 4, &minima);
-  return Splat8(HalfToFloat(LoadU16(super))) * ToFloat(scales);
+  return TimesLane<0>(scales, FactorsK(super));
 }
 
 // offset * d * scale - dmin * minimum: what the sum of the activations is multiplied with.
 KL_INLINE F8 MinimaK(const uint8_t* super, float offset) {
   uint8x8_t minima;
   UnpackScalesK(super + 4, &minima);
-  return MultiplySubtract(ScalesK(super), Splat8(offset),
-                          Splat8(HalfToFloat(LoadU16(super + 2))) * ToFloat(minima));
+  return MultiplyAdd(ScalesK(super), Splat8(offset), TimesLane<1>(minima, FactorsK(super)));
 }
 
 // 32 bytes from `p`, each shifted right by `shift` and masked.

@@ -10,7 +10,8 @@ llvm-19 (--dev); writes nothing but what --asm asks for.
 
 Columns:
   cycles / 32   cycles for 32 weights of one row and one token
-  bound         the cycles that the loop's own loads and multiply-accumulates take, by ports alone
+  bound         the cycles that the loop's own loads and multiply-accumulates take where none waits for
+                another: ports, and what a processor in order can issue together
   ratio         cycles / bound
   port          the most loaded resource of the model
   bytes / cycle weight bytes that the loop draws, for one token
@@ -18,6 +19,7 @@ Columns:
 import argparse
 import collections
 import functools
+import itertools
 import os
 import re
 import subprocess
@@ -54,6 +56,7 @@ ONE_LEVEL = {"moe_ffn_q4_0", "attention_f16"}  # the same code at every level
 # Multiply-accumulates of one instruction.
 PRODUCTS = [(r"smmla", 32), (r"sdot", 16), (r"sml[as]l2?|smull2?", 8), (r"fmla", 4)]
 MULTIPLY = re.compile(r"(smmla|sdot|smlal2?|smull2?|fmla)$")
+ITERATIONS = 100
 LOAD = re.compile(r"(ld1r?|ldp|ldr|ldu?rb?|ldrh|ld1)$")
 
 
@@ -112,19 +115,34 @@ def innermost_loops(lines):
     return [lines[begin:end + 1] for begin, end in inner]
 
 
+def without_waiting(lines):
+    """The same loads and multiply-accumulates, none with a result of another: 16 results in turn."""
+    results = itertools.cycle(range(16))
+    free = []
+    for line in lines:
+        is_load = LOAD.match(mnemonic(line))
+        registers = itertools.count()
+
+        def rename(found):
+            is_result = is_load or next(registers) == 0
+            return found.group(1) + str(next(results) if is_result else 20)
+        line = re.sub(r"\[(x\d+|sp)\b.*", "[sp]", line)
+        free.append(re.sub(r"\b([vqdshbxw])\d+\b", rename, line))
+    return free
+
+
 def mca(lines, cpu):
     text = "\n".join(l for l in lines if not re.match(r"\s*(\.(?!L)|//|#)", l)) + "\n"
     command = ["llvm-mca-19", "-mtriple=aarch64", "-mcpu=" + cpu, "-mattr=+dotprod,+i8mm,+fp-armv8",
-               "-iterations=50", "-resource-pressure=true", "-instruction-info=false"]
+               "-iterations=%d" % ITERATIONS, "-resource-pressure=true", "-instruction-info=false"]
     out = subprocess.run(command, input=text, check=True, capture_output=True, text=True).stdout
-    cycles = int(re.search(r"Total Cycles:\s+(\d+)", out).group(1)) / 50
-    rthroughput = float(re.search(r"Block RThroughput:\s+([\d.]+)", out).group(1))
+    cycles = int(re.search(r"Total Cycles:\s+(\d+)", out).group(1)) / ITERATIONS
     names = dict(re.findall(r"^\[([\d.]+)\]\s+- (\S+)", out, re.M))
     header = re.search(r"Resource pressure per iteration:\n(.*)\n(.*)\n", out)
     ports = re.findall(r"\[([\d.]+)\]", header.group(1))
     loads = [0.0 if v == "-" else float(v) for v in header.group(2).split()]
     port = max(zip(loads, ports))[1]
-    return cycles, rthroughput, re.sub(r"^\w*Unit", "", names[port])
+    return cycles, re.sub(r"^\w*Unit", "", names[port])
 
 
 def main():
@@ -155,8 +173,8 @@ def main():
             for cpu, (model, levels) in CPUS.items():
                 if level not in levels:
                     continue
-                cycles, _, port = mca(code, model)
-                _, bound, _ = mca(needed, model)
+                cycles, port = mca(code, model)
+                bound, _ = mca(without_waiting(needed), model)
                 blocks = products / 32
                 drawn = "%.1f" % (bytes_of_32 * blocks / cycles) if bytes_of_32 else "-"
                 print("| %s | %s | %.1f | %s | %.2f | %.2f | %.2f | %s | %s |" % (

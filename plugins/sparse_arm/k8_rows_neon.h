@@ -59,24 +59,29 @@ struct K8Rows {
     return sum;
   }
 
-  // A group's floats are added while the next group's products are under way.
+  static KL_INLINE void PrefetchGroup(const uint8_t* group) {
+#pragma GCC unroll 8
+    for (int line = 0; line < kGroupBytes; line += 64) Prefetch(group + line);
+  }
+
+  // Products load what the next group begins with; the last loads itself again.
   static KL_INLINE float Dot(const uint8_t* row, int64_t blocks, const ActivationGroup* a,
                              const uint8_t* ahead) {
     using Products = K8Products<kNibbles>;
     F8 sum = Zero8();
-    const int64_t groups = blocks / 8;
     K8First first = Products::Load(row + 16, a->q);
-    K8Sums before = {};
-    for (int64_t g = 0; g < groups; ++g, row += kGroupBytes, ahead += kGroupBytes, ++a) {
-#pragma GCC unroll 8
-      for (int line = 0; line < kGroupBytes; line += 64) Prefetch(ahead + line);
-      const int64_t step = g + 1 < groups ? 1 : 0;  // the last group loads itself again
-      const K8Sums sums = Products::Multiply(row + 16, a->q, row + step * kGroupBytes + 16,
-                                             a[step].q, a->init, &first);
-      if (g > 0) sum = AddGroup(before, row - kGroupBytes, a[-1], sum);
-      before = sums;
+    for (int64_t left = blocks / 8 - 1; left > 0; --left) {
+      PrefetchGroup(ahead);
+      const K8Sums sums =
+          Products::Multiply(row + 16, a->q, row + kGroupBytes + 16, a[1].q, a->init, &first);
+      sum = AddGroup(sums, row, *a, sum);
+      row += kGroupBytes;
+      ahead += kGroupBytes;
+      ++a;
     }
-    return SumAcross(AddGroup(before, row - kGroupBytes, a[-1], sum));
+    PrefetchGroup(ahead);
+    const K8Sums sums = Products::Multiply(row + 16, a->q, row + 16, a->q, a->init, &first);
+    return SumAcross(AddGroup(sums, row, *a, sum));
   }
 
   // Eight blocks of one row into a panel.

@@ -3,7 +3,8 @@
 //   bytes   [block][512] int8                   see tile_neon.h, also for the order of the floats
 //   scales  [block][16] f32, and where the type has them
 //   minima  [block][16] f32                     added as minimum * (scale * sum of activations)
-//   halves  [block][2][16] f32                  whole-numbered scales of columns 0..15 and 16..31
+//   halves  [block][3][16] f32                  whole-numbered scales of columns 0..15 and 16..31,
+//                                               and -kBiasAsFloat times the first
 //
 // Numbers: every output keeps eight partial sums, one for the blocks j, j + 8, j + 16, ...; each
 // block adds fma(integer dot product, weight scale * activation scale). They are summed at the end
@@ -15,7 +16,7 @@
 
 #include "plugins/common/kernels/f32x8.h"
 #include "plugins/sparse_arm/activations_neon.h"
-#include "plugins/sparse_arm/tile_neon.h"
+#include "plugins/sparse_arm/tile_sums_neon.h"
 
 namespace {
 
@@ -27,7 +28,7 @@ struct Panel {
 };
 
 KL_INLINE uint64_t PanelBytes(int64_t blocks) {
-  return (uint64_t)blocks * (512 + 4 * kFactorsOfBlock * sizeof(float));
+  return (uint64_t)blocks * (512 + 5 * kFactorsOfBlock * sizeof(float));
 }
 KL_INLINE Panel PanelAt(void* memory, int64_t blocks) {
   Panel panel;
@@ -66,7 +67,7 @@ KL_INLINE void PutBlocks(const Panel& panel, int64_t block, int64_t row, int ste
   vst1q_lane_s32((int32_t*)(bytes + 1536), v, 3);
 }
 
-// Scale and minimum of a row in a block, and the two scales of its halves.
+// Scale and minimum of a row in a block, and the scale of one of its halves.
 KL_INLINE void PutScale(const Panel& panel, int64_t block, int64_t row, float scale) {
   PutFactor(panel.scales + block * kFactorsOfBlock, row, scale);
 }
@@ -74,7 +75,9 @@ KL_INLINE void PutMinimum(const Panel& panel, int64_t block, int64_t row, float 
   PutFactor(panel.minima + block * kFactorsOfBlock, row, minimum);
 }
 KL_INLINE void PutHalf(const Panel& panel, int64_t block, int64_t row, int half, int scale) {
-  PutFactor(panel.halves + (2 * block + half) * kFactorsOfBlock, row, (float)scale);
+  float* halves = panel.halves + 3 * block * kFactorsOfBlock;
+  PutFactor(halves + half * kFactorsOfBlock, row, (float)scale);
+  if (half == 0) PutFactor(halves + 2 * kFactorsOfBlock, row, -kBiasAsFloat * (float)scale);
 }
 
 // sums[v] for a tile of kTokens tokens and the rows from `row` on: block `first`, which exists, and
@@ -86,19 +89,20 @@ KL_INLINE void SumEveryEighth(const Panel& panel, int64_t row, int64_t first, in
   constexpr bool kMinima = (kTraits & kWithMinima) != 0;
   constexpr bool kHalved = (kTraits & kHalvedScales) != 0;
   constexpr int kVectors = TileVectors(kTokens);
-  constexpr int kFactors = kTokenFactors < kTokens ? kTokenFactors : kTokens;
   const int64_t factors_row = row * (kFactorsOfBlock / kPanelRows);
-  float32x4_t sum[kVectors];
+  float32x4_t y[8];
 #pragma GCC unroll 8
-  for (int v = 0; v < kVectors; ++v) sum[v] = vdupq_n_f32(0.0f);
+  for (int v = 0; v < 8; ++v) y[v] = vdupq_n_f32(0.0f);
   const int8_t* w = panel.bytes + first * 512 + PanelOffset(row, 0);
-  const float* scales = panel.scales + first * kFactorsOfBlock + factors_row;
-  const float* minima = panel.minima + first * kFactorsOfBlock + factors_row;
-  const float* halves = panel.halves + 2 * first * kFactorsOfBlock + factors_row;
+  TileFactors factors = {panel.scales + first * kFactorsOfBlock + factors_row,
+                         panel.minima + first * kFactorsOfBlock + factors_row,
+                         panel.halves + 3 * first * kFactorsOfBlock + factors_row};
   const ActivationGroup* group[kTokens];
 #pragma GCC unroll 4
   for (int t = 0; t < kTokens; ++t) group[t] = tokens[t];
   FirstRows rows = LoadFirstRows(w);
+  int32x4_t integers[8];
+  StartTile(integers);
   for (int64_t b = first; b < blocks; b += 8) {
     const int8_t* next = b + 8 < blocks ? w + 8 * 512 : w;
     const int8_t* q[kTokens];
@@ -111,45 +115,22 @@ KL_INLINE void SumEveryEighth(const Panel& panel, int64_t row, int64_t first, in
       d_sum[t] = group[t]->d_sum;
       ++group[t];
     }
-    float32x4_t numbers[kVectors];
-    int32x4_t integers[kVectors];
+    float32x4_t numbers[8];
     if (kHalved) {
-      // Whole numbers below 2^24: exact.
       MultiplyTile<kNarrow, kTokens, 0, 1>(w, next, q, &rows, integers);
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) {
-        numbers[v] = vmulq_f32(TakeBiasOff(integers[v]), FactorsOf(halves, v));
-      }
+      TakeFirstHalves<kTokens>(integers, factors, numbers);
       MultiplyTile<kNarrow, kTokens, 1, 2>(w, next, q, &rows, integers);
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) {
-        numbers[v] =
-            vfmaq_f32(numbers[v], TakeBiasOff(integers[v]), FactorsOf(halves + kFactorsOfBlock, v));
-      }
     } else {
       MultiplyTile<kNarrow, kTokens, 0, 2>(w, next, q, &rows, integers);
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) numbers[v] = TakeBiasOff(integers[v]);
     }
-    TokenFactor scale[kFactors];
-    TokenFactor total[kFactors];
-#pragma GCC unroll 4
-    for (int t = 0; t < kFactors; ++t) {
-      scale[t] = TokenFactorOf<kTokens>(d, first, t);
-      if (kMinima) total[t] = TokenFactorOf<kTokens>(d_sum, first, t);
-    }
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) {
-      sum[v] = vfmaq_f32(sum[v], numbers[v], Times(FactorsOf(scales, v), scale[TokenOf(v)]));
-      if (kMinima) sum[v] = AddTimes(sum[v], FactorsOf(minima, v), total[TokenOf(v)]);
-    }
+    AddTile<kMinima, kHalved, kTokens>(integers, numbers, factors, d, d_sum, first, y);
     w = next;
-    scales += 8 * kFactorsOfBlock;
-    minima += 8 * kFactorsOfBlock;
-    halves += 16 * kFactorsOfBlock;
+    factors.scales += 8 * kFactorsOfBlock;
+    factors.minima += 8 * kFactorsOfBlock;
+    factors.halves += 24 * kFactorsOfBlock;
   }
 #pragma GCC unroll 8
-  for (int v = 0; v < kVectors; ++v) vst1q_f32(sums + 4 * v, sum[v]);
+  for (int v = 0; v < kVectors; ++v) vst1q_f32(sums + 4 * v, y[v]);
 }
 
 // y[t][row] for kTokens tokens and 16 rows. kTraits: of WeightTraits.

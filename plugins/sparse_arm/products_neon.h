@@ -60,8 +60,9 @@ KL_INLINE int32x4_t Products32(int8x16x2_t w, const int8_t* x) {
 // float of it. The instruction that converts takes four times as long on a Cortex-A76. |sum| <
 // 2^22: the products of 32 bytes are below 520,193.
 constexpr int32_t kBias = 0x4b400000;
+constexpr float kBiasAsFloat = 12582912.0f;
 KL_INLINE float32x4_t TakeBiasOff(int32x4_t v) {
-  return vsubq_f32(vreinterpretq_f32_s32(v), vdupq_n_f32(12582912.0f));
+  return vsubq_f32(vreinterpretq_f32_s32(v), vdupq_n_f32(kBiasAsFloat));
 }
 
 // Lane i: the total of vector i.

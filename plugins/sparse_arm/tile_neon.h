@@ -9,7 +9,7 @@
 //   NEON, dotprod  [step 0..7][row 0..15][4]     columns 4*step .. 4*step + 3
 //   i8mm           [step 0..3][row 0..15][8]     columns 8*step .. 8*step + 7
 //
-// Sums are biased (products_neon.h).
+// Sums are biased (products_neon.h); tile_sums_neon.h starts them and makes floats of them.
 #ifndef PLUGINS_SPARSE_ARM_TILE_NEON_H_
 #define PLUGINS_SPARSE_ARM_TILE_NEON_H_
 
@@ -90,7 +90,8 @@ KL_INLINE int TokenOf(int) { return 0; }
 KL_INLINE int TokenOf(int v) { return v / (kPanelTileRows / 4); }
 #endif
 
-// sums[v]: biased products over the columns [16 * kFirst, 16 * kLast) of a block. w: the panel's
+// sums[0..7]: biased products over the columns [16 * kFirst, 16 * kLast) of a block; with dotprod
+// they are added to what is there. w: the panel's
 // block from the tile's first row on; q[t]: the 32 activations of a token. `first` holds the first
 // rows at w, or at the second half where kFirst is 1, and then those of what follows: the second
 // half or, if kLast is 2, the block at `next`. The products of a half block are one piece of
@@ -185,13 +186,8 @@ KL_INLINE void MultiplyHalf(const int8_t* w, const int8_t* next, const int8_t* c
 template <bool kNarrow, int kTokens, int kFirst, int kLast>
 KL_INLINE void MultiplyTile(const int8_t* w, const int8_t* next, const int8_t* const* q,
                             FirstRows* first, int32x4_t* sums) {
-  int32x4_t all[8];
-#pragma GCC unroll 8
-  for (int v = 0; v < 8; ++v) all[v] = vdupq_n_s32(kBias);
-  if (kFirst == 0) MultiplyHalf<kTokens>(w, w + 256, q, 0, first, all);
-  if (kLast == 2) MultiplyHalf<kTokens>(w + 256, next, q, 1, first, all);
-#pragma GCC unroll 8
-  for (int v = 0; v < 2 * kTokens; ++v) sums[v] = all[v];
+  if (kFirst == 0) MultiplyHalf<kTokens>(w, w + 256, q, 0, first, sums);
+  if (kLast == 2) MultiplyHalf<kTokens>(w + 256, next, q, 1, first, sums);
 }
 
 #else

@@ -59,9 +59,22 @@ TEST(ChoiceTest, ThisProcessorGetsItsLevel) {
   EXPECT_EQ(chosen, expected.at(played));
 }
 
+// The one with SVE is `max`, the one without dotprod Cortex-A53.
+TEST(ChoiceTest, QemuPlaysProcessorsWithAndWithoutDotprodAndSve) {
+  const char* played = getenv("QEMU_AARCH64_CPU");
+  if (played == nullptr) GTEST_SKIP() << "no QEMU_AARCH64_CPU says which processor this should be";
+  const uint64_t features = ProbeCpu().features;
+  EXPECT_EQ((features & KL_CPU_DOTPROD) != 0, std::string(played) != "cortex-a53");
+  EXPECT_EQ((features & KL_CPU_SVE) != 0, std::string(played) == "max");
+}
+
 TEST(ChoiceTest, AForcedKernelThatTheProcessorCannotRunIsRefused) {
-  for (const std::string level : {"dotprod", "i8mm"}) {
-    ExpectPinnedIsRefused(kNeon, "sparse_arm", "matmul_q4_0_" + level, level);
+  const uint64_t here = ProbeCpu().features;
+  const std::map<std::string, uint64_t> levels = {{"dotprod", KL_CPU_DOTPROD}, {"i8mm", KL_CPU_I8MM}};
+  for (const auto& level : levels) {
+    const std::string kernel = "matmul_q4_0_" + level.first;
+    ExpectPinnedIsRefused(kNeon, "sparse_arm", kernel, level.first);
+    if ((here & level.second) == 0) ExpectPinnedIsRefused(here, "sparse_arm", kernel, level.first);
   }
 }
 

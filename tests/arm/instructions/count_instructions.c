@@ -1,5 +1,5 @@
 // A plugin for qemu's user emulation: writes how many guest instructions a program executed, a line
-// each time that it wrote to its standard output and a last one at its end.
+// each time that it wrote to its standard error and a last one at its end.
 //
 //   qemu-aarch64 -plugin libcount_instructions.so,out=FILE -cpu cortex-a76 program ...
 //
@@ -18,7 +18,7 @@ typedef uint64_t qemu_plugin_id_t;
 struct qemu_plugin_tb;
 enum { kAddU64 = 0 };
 // Of 64-bit ARM's Linux.
-enum { kSystemCallWrite = 64, kSystemCallWritev = 66, kStandardOutput = 1 };
+enum { kSystemCallWrite = 64, kSystemCallWritev = 66, kStandardError = 2 };
 
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb* block);
 void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb* block, int operation,
@@ -54,7 +54,7 @@ static void OnSystemCall(qemu_plugin_id_t id, unsigned int cpu, int64_t number, 
                          uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5, uint64_t a6,
                          uint64_t a7, uint64_t a8) {
   (void)id, (void)cpu, (void)a2, (void)a3, (void)a4, (void)a5, (void)a6, (void)a7, (void)a8;
-  if (first != kStandardOutput) return;
+  if (first != kStandardError) return;
   if (number == kSystemCallWrite || number == kSystemCallWritev) WriteCount();
 }
 

@@ -17,7 +17,7 @@
 
 namespace {
 
-// Before every kernel of plugins/sparse_arm.
+// Before every kernel of plugins/sparse_arm; among themselves in the order of their levels.
 constexpr int32_t kOneRowPriority = 1000;
 
 template <class Type>
@@ -54,7 +54,7 @@ template <class Type>
 KL_INLINE constexpr kl_kernel OneRowMatmul(const char* name, const kl_dtype* types) {
   using Engine = QuantisedEngine<OneRow<Type>>;
   kl_kernel kernel = QuantisedMatmul<Engine, Engine, NoPacking>::Kernel(name, types);
-  kernel.priority = kOneRowPriority;
+  kernel.priority += kOneRowPriority;
   return kernel;
 }
 
@@ -143,7 +143,7 @@ struct OneRowMoe {
   static constexpr kl_kernel Kernel(const char* name, const kl_dtype* types) {
     kl_kernel kernel = SimpleKernel("moe_ffn", name, types, 7, sizeof(MoeState), 0.1f, Prepare,
                                     Work, Run, Supports);
-    kernel.priority = kOneRowPriority;
+    kernel.priority += kOneRowPriority;
     return kernel;
   }
 };

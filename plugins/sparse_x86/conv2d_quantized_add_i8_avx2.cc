@@ -9,31 +9,8 @@
 
 namespace {
 
-constexpr kl_dtype kTypes[] = {KL_TYPE_I8,  KL_TYPE_F32, KL_TYPE_I8,  KL_TYPE_I8,  KL_TYPE_F32,
-                               KL_TYPE_I8,  KL_TYPE_F32, KL_TYPE_I8,  KL_TYPE_ANY, KL_TYPE_I8,
-                               KL_TYPE_F32, KL_TYPE_I8,  KL_TYPE_F32, KL_TYPE_I8,  KL_TYPE_I8};
-
-kl_code Supports(const kl_node* node, kl_error* error) {
-  CodesConv conv = {};
-  return ReadCodes(node, kCodesAddOperands, &conv, error);
-}
-
-kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements* requirements,
-                kl_error* error) {
-  return PrepareCodesConv(node, kCodesAddOperands, (CodesConv*)state, requirements, error);
-}
-
-kl_code Run(const kl_run* run) { return RunCodes(run, /*adds=*/true); }
-
-constexpr kl_kernel MakeKernel() {
-  kl_kernel kernel = SimpleKernel("conv2d_quantized_add", "conv2d_quantized_add_i8_avx2", kTypes,
-                                  kCodesAddOperands, sizeof(CodesConv),
-                                  /*tolerance=*/0.0f, Prepare, WorkCodes, Run, Supports);
-  kernel.pack_query = PackCodesQuery;
-  kernel.pack = PackCodes;
-  return kernel;
-}
-constexpr kl_kernel kKernel = MakeKernel();
+constexpr kl_kernel kKernel =
+    CodesConvKernel<kCodesAddOperands>("conv2d_quantized_add", "conv2d_quantized_add_i8_avx2");
 const kl_kernel* const kKernels[] = {&kKernel};
 
 }  // namespace

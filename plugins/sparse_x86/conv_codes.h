@@ -8,12 +8,13 @@
 // Four outputs of 16 pixels at a time; sums are exact in i32, so that the numbers are those of the
 // reference, bit for bit (tolerance 0). No scratch in the arena; a depthwise convolution may
 // overwrite its input: rows are in the buffer before anything is written over them. Source of the
-// arithmetic: plugins/reference/quantized.h.
+// arithmetic: plugins/common/fixed_point.h.
 #ifndef PLUGINS_SPARSE_X86_CONV_CODES_H_
 #define PLUGINS_SPARSE_X86_CONV_CODES_H_
 
 #include "plugins/common/kernels/conv_shape.h"
 #include "plugins/sparse_x86/codes_avx2.h"
+#include "plugins/sparse_x86/fixed_point_avx2.h"
 
 namespace {
 
@@ -48,7 +49,7 @@ constexpr int64_t kCodesChunk = 64;  // pixels of a 1x1 convolution
 struct CodesConv {
   int64_t images, channels, rows, columns, outputs, out_rows, out_columns;
   int64_t kernel[2], strides[2], dilations[2], pads[4];
-  bool depthwise, pointwise;
+  bool depthwise, pointwise, fixed_point;
   int32_t low, high;
   int64_t span;         // rows of x from the first to the last tap
   int64_t phase_codes;  // columns of one phase, with room for a whole vector behind the last
@@ -90,8 +91,8 @@ KL_INLINE kl_code CheckCodesParameters(const kl_node* node, uint32_t operand_cou
   }
   if (node->operands[kCodesW]->data == nullptr)
     return RefuseCodes(node, "the weights are not known yet", error);
-  if (kl_attribute_int(node, "fixed_point", 0) != 0)
-    return RefuseCodes(node, "fixed-point scaling", error);
+  if (operand_count == kCodesAddOperands && kl_attribute_int(node, "fixed_point", 0) != 0)
+    return RefuseCodes(node, "fixed-point scaling of a sum", error);
   return KL_OK;
 }
 
@@ -143,6 +144,7 @@ KL_INLINE kl_code ReadCodes(const kl_node* node, uint32_t operand_count, CodesCo
         return RefuseCodes(node, "r is not shaped like y", error);
     }
   }
+  conv->fixed_point = kl_attribute_int(node, "fixed_point", 0) != 0;
   conv->low = ClampToCodes(kl_attribute_int(node, "minimum", -128));
   conv->high = ClampToCodes(kl_attribute_int(node, "maximum", 127));
   if (conv->low > conv->high) return RefuseCodes(node, "minimum is above maximum", error);
@@ -291,9 +293,12 @@ KL_INLINE void SumCodes(const int16_t* rows, const int32_t* offsets, int64_t pai
 // ---- sums into codes ----
 
 // What sums of one output become: y = clamp(round(sum * factor) + zero), then maybe the addition of
-// a residual.
+// a residual. The factor is an f32 (ONNX) or a fixed one (TFLite).
 struct CodesScaling {
-  __m256 factor, low, high;
+  bool fixed_point;
+  FixedFactor fixed;
+  __m256 factor;
+  __m256i low, high;  // less the zero point
   __m256i bias, zero;
 };
 
@@ -305,25 +310,29 @@ KL_INLINE CodesScaling ScalingOf(const kl_run* run, const CodesConv& conv, int64
       (double)ScaleOf(run, kCodesXScale) * scale / (double)ScaleOf(run, kCodesCScale);
   const int32_t zero = ZeroOf(run, kCodesCZero);
   CodesScaling scaling;
+  scaling.fixed_point = conv.fixed_point;
+  scaling.fixed = FixedFactorOf(conv.fixed_point ? FixedPointOf(factor) : FixedPoint{0, 0});
   scaling.factor = _mm256_set1_ps((float)factor);
-  scaling.low = _mm256_set1_ps((float)(conv.low - zero));
-  scaling.high = _mm256_set1_ps((float)(conv.high - zero));
+  scaling.low = _mm256_set1_epi32(conv.low - zero);
+  scaling.high = _mm256_set1_epi32(conv.high - zero);
   scaling.bias =
       _mm256_set1_epi32(bias->type == KL_TYPE_NONE ? 0 : ((const int32_t*)bias->data)[output]);
   scaling.zero = _mm256_set1_epi32(zero);
   return scaling;
 }
 
-// Codes less their zero point, as floats.
-KL_INLINE __m256 ScaleSums(const CodesScaling& scaling, __m256i sums) {
-  const __m256 real =
-      _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_add_epi32(sums, scaling.bias)), scaling.factor);
-  return RoundAndClamp(real, scaling.low, scaling.high);
+// Codes less their zero point.
+KL_INLINE __m256i ScaleSums(const CodesScaling& scaling, __m256i sums) {
+  const __m256i total = _mm256_add_epi32(sums, scaling.bias);
+  if (scaling.fixed_point)
+    return ClampWhole(MultiplyFixed(total, scaling.fixed), scaling.low, scaling.high);
+  return RoundAndClamp(_mm256_mul_ps(_mm256_cvtepi32_ps(total), scaling.factor), scaling.low,
+                       scaling.high);
 }
 
 struct CodesResidual {
-  __m256 c_scale, r_scale, y_scale, low, high;
-  __m256i r_zero, y_zero;
+  __m256 c_scale, r_scale, y_scale;
+  __m256i low, high, r_zero, y_zero;
 };
 
 KL_INLINE CodesResidual ResidualOf(const kl_run* run) {
@@ -332,8 +341,8 @@ KL_INLINE CodesResidual ResidualOf(const kl_run* run) {
   residual.c_scale = _mm256_set1_ps(ScaleOf(run, kCodesCScale));
   residual.r_scale = _mm256_set1_ps(ScaleOf(run, kCodesRScale));
   residual.y_scale = _mm256_set1_ps(ScaleOf(run, kCodesYScale));
-  residual.low = _mm256_set1_ps((float)(-128 - y_zero));
-  residual.high = _mm256_set1_ps((float)(127 - y_zero));
+  residual.low = _mm256_set1_epi32(-128 - y_zero);
+  residual.high = _mm256_set1_epi32(127 - y_zero);
   residual.r_zero = _mm256_set1_epi32(ZeroOf(run, kCodesRZero));
   residual.y_zero = _mm256_set1_epi32(y_zero);
   return residual;
@@ -351,19 +360,18 @@ KL_INLINE void StoreCodes(const CodesScaling& scaling, const CodesResidual& resi
   }
 #pragma GCC unroll 2
   for (int i = 0; i < 2; ++i) {
-    const __m256 code = ScaleSums(scaling, sums[i]);
+    const __m256i code = ScaleSums(scaling, sums[i]);
     if (r == nullptr) {
-      codes[i] = _mm256_add_epi32(_mm256_cvtps_epi32(code), scaling.zero);
+      codes[i] = _mm256_add_epi32(code, scaling.zero);
     } else {
       const __m256i other = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)(r + 8 * i)));
       __m256 b = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(other, residual.r_zero)),
                                residual.r_scale);
-      __m256 a = _mm256_mul_ps(code, residual.c_scale);
+      __m256 a = _mm256_mul_ps(_mm256_cvtepi32_ps(code), residual.c_scale);
       KL_KEEP(b);
       KL_KEEP(a);  // products and sum are rounded each, as in the reference: no fused multiply-add
       const __m256 sum = _mm256_div_ps(_mm256_add_ps(a, b), residual.y_scale);
-      codes[i] = _mm256_add_epi32(
-          _mm256_cvtps_epi32(RoundAndClamp(sum, residual.low, residual.high)), residual.y_zero);
+      codes[i] = _mm256_add_epi32(RoundAndClamp(sum, residual.low, residual.high), residual.y_zero);
     }
   }
   const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(codes[0], codes[1]), 0xd8);
@@ -480,15 +488,24 @@ KL_INLINE bool CodesShrink(const CodesConv& conv) {
          conv.pads[0] < conv.span;
 }
 
-kl_code PrepareCodesConv(const kl_node* node, uint32_t operand_count, CodesConv* conv,
+// Both operators, by their number of operands.
+template <uint32_t kOperands>
+kl_code SupportsCodesConv(const kl_node* node, kl_error* error) {
+  CodesConv conv = {};
+  return ReadCodes(node, kOperands, &conv, error);
+}
+
+template <uint32_t kOperands>
+kl_code PrepareCodesConv(const kl_host*, const kl_node* node, void* state,
                          kl_requirements* requirements, kl_error* error) {
-  KL_TRY(ReadCodes(node, operand_count, conv, error));
+  CodesConv* conv = (CodesConv*)state;
+  KL_TRY(ReadCodes(node, kOperands, conv, error));
   if (node->operands[kCodesW]->layout != KL_LAYOUT_PACKED) {
     return kl_fail(error, KL_INVALID_ARGUMENT,
                    "%s (%s): the weights should be packed; check the host", NameOf(node), node->op);
   }
   PlaceTaps(conv);
-  if (operand_count == kCodesOperands && CodesShrink(*conv) &&
+  if (kOperands == kCodesOperands && CodesShrink(*conv) &&
       KL_HAS_FIELD(requirements, kl_requirements, in_place_operand)) {
     requirements->in_place_operand = kCodesX;
   }
@@ -517,7 +534,9 @@ KL_INLINE void MovePlanes(const CodesConv& conv, int8_t* y) {
     memmove(y + p * to, y + p * from, (size_t)to);
 }
 
-KL_INLINE kl_code RunCodes(const kl_run* run, bool adds) {
+template <uint32_t kOperands>
+kl_code RunCodesConv(const kl_run* run) {
+  constexpr bool adds = kOperands == kCodesAddOperands;
   const CodesConv& conv = *(const CodesConv*)run->state;
   const int8_t* x = (const int8_t*)run->operands[kCodesX]->data;
   const int8_t* r = adds ? (const int8_t*)run->operands[kCodesR]->data : nullptr;
@@ -540,6 +559,22 @@ KL_INLINE kl_code RunCodes(const kl_run* run, bool adds) {
     }
   }
   return KL_OK;
+}
+
+// conv2d_quantized has the first of these operands.
+constexpr kl_dtype kCodesTypes[kCodesAddOperands] = {
+    KL_TYPE_I8,  KL_TYPE_F32, KL_TYPE_I8,  KL_TYPE_I8,  KL_TYPE_F32,
+    KL_TYPE_I8,  KL_TYPE_F32, KL_TYPE_I8,  KL_TYPE_ANY, KL_TYPE_I8,
+    KL_TYPE_F32, KL_TYPE_I8,  KL_TYPE_F32, KL_TYPE_I8,  KL_TYPE_I8};
+
+template <uint32_t kOperands>
+constexpr kl_kernel CodesConvKernel(const char* op, const char* name) {
+  kl_kernel kernel = SimpleKernel(op, name, kCodesTypes, kOperands, sizeof(CodesConv),
+                                  /*tolerance=*/0.0f, PrepareCodesConv<kOperands>, WorkCodes,
+                                  RunCodesConv<kOperands>, SupportsCodesConv<kOperands>);
+  kernel.pack_query = PackCodesQuery;
+  kernel.pack = PackCodes;
+  return kernel;
 }
 
 }  // namespace

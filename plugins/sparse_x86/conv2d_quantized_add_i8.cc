@@ -7,12 +7,4 @@
 #include "plugins/common/table.h"
 #include "plugins/sparse_x86/conv_codes.h"
 
-namespace {
-
-constexpr kl_kernel kKernel =
-    CodesConvKernel<kCodesAddOperands>("conv2d_quantized_add", "conv2d_quantized_add_i8_avx2");
-const kl_kernel* const kKernels[] = {&kKernel};
-
-}  // namespace
-
-KL_TABLE(sparse_x86, conv2d_quantized_add_i8_avx2) = {nullptr, kKernels, 1};
+KL_CODES_CONV(conv2d_quantized_add, KL_AT_LEVEL(conv2d_quantized_add_i8), kCodesAddOperands);

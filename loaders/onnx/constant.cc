@@ -23,10 +23,6 @@ namespace {
 
 constexpr int64_t kLargestTensorBytes = int64_t{1} << 40;
 
-std::string ShapeText(const std::vector<int64_t>& shape) {
-  return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
-}
-
 // Copies the elements of a typed field, each as `Stored`.
 template <typename Stored, typename Field>
 void CopyField(const Field& field, std::vector<uint8_t>* bytes) {
@@ -154,6 +150,10 @@ bool OnnxElementCount(const std::vector<int64_t>& shape, kl_dtype type, int64_t*
     *count *= dimension;
   }
   return true;
+}
+
+std::string ShapeText(const std::vector<int64_t>& shape) {
+  return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
 }
 
 OnnxConstant IntConstant(const std::vector<int64_t>& values, const std::vector<int64_t>& shape) {

@@ -30,6 +30,9 @@ kl_dtype DtypeOfOnnx(int onnx_type);
 // (which nothing here can use, and which keeps later products from overflowing).
 bool OnnxElementCount(const std::vector<int64_t>& shape, kl_dtype type, int64_t* count);
 
+// "[1, 3, 224, 224]", for messages.
+std::string ShapeText(const std::vector<int64_t>& shape);
+
 // A constant of whole numbers.
 OnnxConstant IntConstant(const std::vector<int64_t>& values, const std::vector<int64_t>& shape);
 

@@ -35,7 +35,10 @@ void CheckGraph(const kinglet::ModelSource& source) {
   const int32_t value_count = static_cast<int32_t>(graph.values.size());
   for (const kinglet::GraphNode& node : graph.nodes) {
     for (const int32_t operand : node.operands) Require(operand >= -1 && operand < value_count);
-    Require(!graph.values[node.operands.back()].constant);
+    // Results come last; optional ones may be absent.
+    size_t count = node.operands.size();
+    while (count > 0 && node.operands[count - 1] < 0) --count;
+    Require(count > 0 && !graph.values[static_cast<size_t>(node.operands[count - 1])].constant);
   }
   Require(!graph.outputs.empty());
 }

@@ -86,6 +86,8 @@ std::vector<Case> Cases() {
       {"NoOutput", WithInput().Node("Relu", {"x"}, "y"), "expected an output"},
       {"MissingOutput", WithInput().Node("Relu", {"x"}, "y").Output("z"), "a value \"z\""},
       {"MissingInput", WithInput().Node("Relu", {"ghost"}, "y").Output("y"), "a value \"ghost\""},
+      {"MissingInitialiser", WithInput().Node("Conv", {"x", "w"}, "y").Output("y"),
+       "a value \"w\""},
       {"NoInputs", WithInput().Node("Relu", {}, "y").Output("y"), "expected an input 0"},
       {"Cycle", WithInput().Node("Add", {"x", "b"}, "a").Node("Relu", {"a"}, "b").Output("b"),
        "depends on itself"},

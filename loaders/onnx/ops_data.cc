@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "core/abi/dtype.h"
 #include "core/base/status.h"
 #include "loaders/onnx/fold.h"
@@ -12,10 +11,6 @@
 
 namespace kinglet {
 namespace {
-
-std::string ShapeText(const OnnxShape& shape) {
-  return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
-}
 
 // Product of the dimensions [begin, end).
 size_t Product(const OnnxShape& shape, size_t begin, size_t end) {

@@ -3,17 +3,12 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "core/abi/dtype.h"
 #include "core/base/status.h"
 #include "loaders/onnx/ops.h"
 
 namespace kinglet {
 namespace {
-
-std::string ShapeText(const OnnxShape& shape) {
-  return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
-}
 
 // The axes of Squeeze and Unsqueeze, an attribute before operator set 13 and an input since, as
 // flags of `rank` dimensions.

@@ -1,6 +1,7 @@
 #include "loaders/tflite/file.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
@@ -68,8 +69,12 @@ absl::Status ReadQuantisation(const tflite::Tensor& tensor, absl::string_view pa
   if (from == nullptr || from->scale() == nullptr || from->scale()->size() == 0)
     return absl::OkStatus();
   to->scales.assign(from->scale()->begin(), from->scale()->end());
-  if (from->zero_point() != nullptr)
-    to->zero_points.assign(from->zero_point()->begin(), from->zero_point()->end());
+  if (const auto* zeros = from->zero_point(); zeros != nullptr) {
+    // Copied as bytes: a verified vector of 8-byte numbers may still begin at any 4 bytes.
+    to->zero_points.resize(zeros->size());
+    if (zeros->size() > 0)
+      std::memcpy(to->zero_points.data(), zeros->Data(), zeros->size() * sizeof(int64_t));
+  }
   to->zero_points.resize(to->scales.size(), 0);
   to->axis = from->quantized_dimension();
   const int64_t rank = static_cast<int64_t>(to->shape.size());

@@ -162,6 +162,67 @@ TEST(TfliteTest, AnAverageOfAnotherScaleIsComputedInFloat) {
   EXPECT_THAT(ops, testing::Contains("quantize_linear"));
 }
 
+// x [1, 4] times w [2, 4], i8.
+tflite::ModelT ConnectedModel(std::vector<float> w_scales) {
+  tflite::ModelT model;
+  model.version = 3;
+  model.operator_codes.push_back(std::make_unique<tflite::OperatorCodeT>());
+  model.operator_codes.back()->deprecated_builtin_code = 9;
+  model.operator_codes.back()->builtin_code = 9;
+  for (int i = 0; i < 2; ++i) model.buffers.push_back(std::make_unique<tflite::BufferT>());
+  model.buffers[1]->data.assign(8, 1);
+  model.subgraphs.push_back(std::make_unique<tflite::SubGraphT>());
+  tflite::SubGraphT& graph = *model.subgraphs[0];
+  const std::vector<std::vector<int32_t>> shapes = {{1, 4}, {2, 4}, {1, 2}};
+  const std::vector<std::vector<float>> scales = {{0.1f}, std::move(w_scales), {0.5f}};
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    graph.tensors.push_back(std::make_unique<tflite::TensorT>());
+    tflite::TensorT& tensor = *graph.tensors.back();
+    tensor.name = "t" + std::to_string(i);
+    tensor.shape = shapes[i];
+    tensor.type = tflite::TensorType_INT8;
+    tensor.buffer = i == 1 ? 1 : 0;
+    tensor.quantization = std::make_unique<tflite::QuantizationT>();
+    tensor.quantization->scale = scales[i];
+  }
+  graph.inputs = {0};
+  graph.outputs = {2};
+  graph.operators.push_back(std::make_unique<tflite::OperatorT>());
+  graph.operators.back()->inputs = {0, 1};
+  graph.operators.back()->outputs = {2};
+  graph.operators.back()->options.type = tflite::Options_FullyConnectedOptions;
+  graph.operators.back()->options.value =
+      new tflite::FullyConnectedOptionsT();  // the union deletes it
+  return model;
+}
+
+// Constant f32 operand `operand` of the graph's only convolution.
+std::vector<float> ScalesOf(const ModelSource& source, size_t operand) {
+  for (const GraphNode& node : source.graph->nodes) {
+    if (node.op != "conv2d_quantized") continue;
+    const SourceTensor* tensor =
+        source.Find(source.graph->values[static_cast<size_t>(node.operands[operand])].name);
+    const float* data = reinterpret_cast<const float*>(tensor->data);
+    return std::vector<float>(data, data + tensor->bytes / sizeof(float));
+  }
+  return {};
+}
+
+TEST(TfliteTest, AFullyConnectedLayersOneScaleIsMultipliedInF32AsTfliteDoes) {
+  const auto source = LoadBytes(BytesOf(ConnectedModel({0.3f})));
+  ASSERT_TRUE(source.ok()) << source.status();
+  EXPECT_THAT(ScalesOf(**source, 1), ElementsAre(0.1f * 0.3f));
+  EXPECT_THAT(ScalesOf(**source, 4), ElementsAre(1.0f));
+}
+
+TEST(TfliteTest, ScalesOfChannelsStayApart) {
+  tflite::ModelT model = ConnectedModel({0.3f, 0.7f});
+  const auto source = LoadBytes(BytesOf(model));
+  ASSERT_TRUE(source.ok()) << source.status();
+  EXPECT_THAT(ScalesOf(**source, 1), ElementsAre(0.1f));
+  EXPECT_THAT(ScalesOf(**source, 4), ElementsAre(0.3f, 0.7f));
+}
+
 TEST(TfliteTest, EveryTruncationIsRefused) {
   const std::string bytes = BytesOf(Model());
   for (size_t size = 0; size < bytes.size(); ++size) {

@@ -10,6 +10,7 @@
 #define KINGLET_PLUGINS_COMMON_FIXED_POINT_H_
 
 #include <math.h>
+#include <string.h>
 
 #include <cstdint>
 
@@ -34,18 +35,23 @@ struct FixedPoint {
   int32_t exponent;
 };
 static inline FixedPoint FixedPointOf(double factor) {
-  int exponent = 0;
-  const double fraction = frexp(factor, &exponent);
-  int64_t rounded = llround(fraction * 2147483648.0);
-  if (rounded == int64_t{1} << 31) {
+  if (!(factor > 0.0)) return {0, 0};
+  // A double is 53 bits * 2^(its exponent - 1075): no library call, kernels do this for each
+  // output.
+  uint64_t bits = 0;
+  memcpy(&bits, &factor, sizeof bits);
+  int exponent = static_cast<int>(bits >> 52) - 1022;
+  const uint64_t digits = (bits & ((uint64_t{1} << 52) - 1)) | uint64_t{1} << 52;
+  uint64_t rounded = (digits + (uint64_t{1} << 21)) >> 22;
+  if (rounded == uint64_t{1} << 31) {
     rounded /= 2;
     ++exponent;
   }
-  if (exponent < -31 || !(factor > 0.0)) return {0, 0};
+  if (exponent < -31) return {0, 0};
   return {static_cast<int32_t>(rounded), exponent > 30 ? 30 : exponent};
 }
 
-// a * b / 2^31, halves away from zero.
+// a * b / 2^31, halves up.
 static inline int32_t HighProduct(int32_t a, int32_t b) {
   if (a == INT32_MIN && b == INT32_MIN) return INT32_MAX;
   const int64_t product = int64_t{a} * b;

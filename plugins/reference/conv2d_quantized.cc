@@ -80,6 +80,16 @@ constexpr kl_case_operand kGroupedShape[] = {Codes(KL_TYPE_U8, {2, 34, S(1), 11}
                                              Constant(KL_TYPE_U8, {}, 128),
                                              Absent(),
                                              Output({2, 22, 6, 8}, KL_TYPE_U8)};
+// Rows of several vectors of pixels.
+constexpr kl_case_operand kWide[] = {
+    Codes(KL_TYPE_I8, {1, 5, S(1), 75}), KL_SCALED(KL_TYPE_I8, -3),
+    Codes(KL_TYPE_I8, {9, 5, 3, 3}),     Uniform({9}, 0.005, 0.02),
+    Constant(KL_TYPE_I8, {9}, 0),        Constant(KL_TYPE_F32, {}, 0.9),
+    Constant(KL_TYPE_I8, {}, 7),         Integers({9}, -900, 900),
+    Output({1, 9, S(1), 75}, KL_TYPE_I8)};
+constexpr kl_attribute kWideFixed[] = {
+    IntsAttribute("strides", kOnes), IntsAttribute("pads", kPads),
+    IntsAttribute("dilations", kOnes), IntAttribute("fixed_point", 1)};
 // A fully connected layer.
 constexpr kl_case_operand kConnected[] = {
     Codes(KL_TYPE_I8, {3, S(1), 1, 1}),    KL_SCALED(KL_TYPE_I8, 11),
@@ -94,6 +104,8 @@ constexpr kl_op_case kCases[] = {
          2),
     Case("depthwise_channels", kDepthwise, kDepthwiseShape),
     Case("grouped_dilated", kGrouped, kGroupedShape, {{Fixed(1), Fixed(9)}}),
+    Case("wide", kSame, kWide, {{Fixed(1), Range(1, 4)}}, 1),
+    Case("wide_fixed", kWideFixed, kWide, {{Fixed(1), Range(1, 4)}}, 1),
     Case("fully_connected", kPoint, kConnected, {{Fixed(1), Range(1, 300), Range(1, 40)}}, 2),
 };
 constexpr kl_op kOp = Operator("conv2d_quantized", kOperands, kCases);

@@ -1,11 +1,12 @@
 // op "add_quantized": the sum of two i8 tensors of equal shape, bit for bit that of the reference,
-// in float arithmetic (ONNX). Everything else goes to the kernels below.
+// in float arithmetic (ONNX) and in TFLite's. Everything else goes to the kernels below.
 //
 // Work: units of 4,096 elements.
 #include <string.h>
 
 #include "plugins/common/table.h"
 #include "plugins/sparse_x86/codes_avx2.h"
+#include "plugins/sparse_x86/fixed_point_avx2.h"
 
 namespace {
 
@@ -14,6 +15,7 @@ constexpr int64_t kAddedPerUnit = 4096;
 
 struct AddState {
   int32_t low, high;
+  bool fixed_point;
 };
 
 constexpr kl_dtype kTypes[] = {KL_TYPE_I8, KL_TYPE_F32, KL_TYPE_I8, KL_TYPE_I8, KL_TYPE_F32,
@@ -34,8 +36,6 @@ kl_code Supports(const kl_node* node, kl_error* error) {
     if (kl_element_count(node->operands[i]) != 1)
       return RefuseCodes(node, "more than one scale or zero point", error);
   }
-  if (kl_attribute_int(node, "fixed_point", 0) != 0)
-    return RefuseCodes(node, "fixed-point scaling", error);
   return KL_OK;
 }
 
@@ -45,6 +45,7 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   AddState* self = (AddState*)state;
   self->low = ClampToCodes(kl_attribute_int(node, "minimum", -128));
   self->high = ClampToCodes(kl_attribute_int(node, "maximum", 127));
+  self->fixed_point = kl_attribute_int(node, "fixed_point", 0) != 0;
   return KL_OK;
 }
 
@@ -52,15 +53,59 @@ void Work(const kl_run* run, kl_work* work) {
   OnePhase(work, CeilDivide(kl_element_count(run->operands[kA]), kAddedPerUnit));
 }
 
-// Numbers of 8 codes.
-KL_INLINE __m256 Real(const int8_t* codes, __m256i zero, __m256 scale) {
-  const __m256i code = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)codes));
-  __m256 real = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(code, zero)), scale);
-  KL_KEEP(real);  // rounded before it is added, as in the reference: no fused multiply-add
-  return real;
+// Eight codes less the zero point.
+KL_INLINE __m256i Steps(const int8_t* codes, __m256i zero) {
+  return _mm256_sub_epi32(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)codes)), zero);
 }
 
-kl_code Run(const kl_run* run) {
+// Sums of eight pairs of steps, in steps of y: numbers added as f32, as ONNX defines it.
+class RealSum {
+ public:
+  explicit RealSum(const kl_run* run)
+      : a_(_mm256_set1_ps(ScaleOf(run, kAScale))),
+        b_(_mm256_set1_ps(ScaleOf(run, kBScale))),
+        y_(_mm256_set1_ps(ScaleOf(run, kSumScale))) {}
+
+  KL_INLINE __m256i operator()(__m256i a, __m256i b, __m256i low, __m256i high) const {
+    __m256 x = _mm256_mul_ps(_mm256_cvtepi32_ps(a), a_);
+    __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(b), b_);
+    KL_KEEP(x);
+    KL_KEEP(y);  // rounded before they are added, as in the reference: no fused multiply-add
+    return RoundAndClamp(_mm256_div_ps(_mm256_add_ps(x, y), y_), low, high);
+  }
+
+ private:
+  const __m256 a_, b_, y_;
+};
+
+// TFLite's: both terms, 20 bits up, in units of twice the larger scale; then in units of y.
+class FixedSum {
+ public:
+  explicit FixedSum(const kl_run* run) : FixedSum(run, TwiceTheLarger(run)) {}
+
+  KL_INLINE __m256i operator()(__m256i a, __m256i b, __m256i low, __m256i high) const {
+    const __m256i sum = _mm256_add_epi32(MultiplyFixed(_mm256_slli_epi32(a, kBits), a_),
+                                         MultiplyFixed(_mm256_slli_epi32(b, kBits), b_));
+    return ClampWhole(MultiplyFixed(sum, y_), low, high);
+  }
+
+ private:
+  static constexpr int kBits = 20;
+  static double TwiceTheLarger(const kl_run* run) {
+    const float a = ScaleOf(run, kAScale), b = ScaleOf(run, kBScale);
+    return 2.0 * (double)(a > b ? a : b);
+  }
+  FixedSum(const kl_run* run, double unit)
+      : a_(FixedFactorOf(FixedPointOf((double)ScaleOf(run, kAScale) / unit))),
+        b_(FixedFactorOf(FixedPointOf((double)ScaleOf(run, kBScale) / unit))),
+        y_(FixedFactorOf(
+            FixedPointOf(unit / ((double)(1 << kBits) * (double)ScaleOf(run, kSumScale))))) {}
+
+  const FixedFactor a_, b_, y_;
+};
+
+template <class Sum>
+KL_INLINE void AddCodes(const kl_run* run, const Sum& sum_of) {
   const AddState& self = *(const AddState*)run->state;
   const int8_t* a = (const int8_t*)run->operands[kA]->data;
   const int8_t* b = (const int8_t*)run->operands[kB]->data;
@@ -68,11 +113,8 @@ kl_code Run(const kl_run* run) {
   const int32_t y_zero = ZeroOf(run, kSumZero);
   const __m256i a_zero = _mm256_set1_epi32(ZeroOf(run, kAZero));
   const __m256i b_zero = _mm256_set1_epi32(ZeroOf(run, kBZero));
-  const __m256 a_scale = _mm256_set1_ps(ScaleOf(run, kAScale));
-  const __m256 b_scale = _mm256_set1_ps(ScaleOf(run, kBScale));
-  const __m256 y_scale = _mm256_set1_ps(ScaleOf(run, kSumScale));
-  const __m256 low = _mm256_set1_ps((float)(self.low - y_zero));
-  const __m256 high = _mm256_set1_ps((float)(self.high - y_zero));
+  const __m256i low = _mm256_set1_epi32(self.low - y_zero);
+  const __m256i high = _mm256_set1_epi32(self.high - y_zero);
   const int64_t end = Minimum(run->end * kAddedPerUnit, kl_element_count(run->operands[kA]));
   for (int64_t i = run->begin * kAddedPerUnit; i < end; i += 8) {
     const int64_t count = Minimum(end - i, 8);
@@ -82,15 +124,18 @@ kl_code Run(const kl_run* run) {
       memcpy(ends[0], a + i, (size_t)count);
       memcpy(ends[1], b + i, (size_t)count);
     }
-    const __m256 sum = _mm256_add_ps(Real(whole ? a + i : ends[0], a_zero, a_scale),
-                                     Real(whole ? b + i : ends[1], b_zero, b_scale));
-    const __m256 steps = RoundAndClamp(_mm256_div_ps(sum, y_scale), low, high);
-    const __m256i code = _mm256_add_epi32(_mm256_cvtps_epi32(steps), _mm256_set1_epi32(y_zero));
-    const __m128i words =
-        _mm_packs_epi32(_mm256_castsi256_si128(code), _mm256_extracti128_si256(code, 1));
-    int8_t* to = whole ? y + i : ends[2];
-    _mm_storel_epi64((__m128i*)to, _mm_packs_epi16(words, words));
+    const __m256i steps = sum_of(Steps(whole ? a + i : ends[0], a_zero),
+                                 Steps(whole ? b + i : ends[1], b_zero), low, high);
+    StoreEightCodes(_mm256_add_epi32(steps, _mm256_set1_epi32(y_zero)), whole ? y + i : ends[2]);
     if (!whole) memcpy(y + i, ends[2], (size_t)count);
+  }
+}
+
+kl_code Run(const kl_run* run) {
+  if (((const AddState*)run->state)->fixed_point) {
+    AddCodes(run, FixedSum(run));
+  } else {
+    AddCodes(run, RealSum(run));
   }
   return KL_OK;
 }

@@ -213,5 +213,16 @@ TEST_F(ConvLevelsTest, PointwiseOfAnySize) {
   }
 }
 
+// Whole tiles of 49 pixels, three vectors and one more, with AVX-512.
+TEST_F(ConvLevelsTest, PointwiseOfPlanesWithOnePixelMoreThanWholeVectors) {
+  for (const int64_t side : {7, 14, 21, 35}) {
+    for (const int64_t channels : {1, 31, 256, 300, 600}) {
+      const Shape shape = {2, channels, Draw(1, 40), side, side, 1, 1, {1, 1}, {}, false};
+      Check(shape, kl_table_sparse_x86_conv2d_pointwise_f32_avx2,
+            kl_table_sparse_x86_conv2d_pointwise_f32_avx512);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace kinglet

@@ -3,61 +3,21 @@
 // The contract is that of plugins/reference/conv2d.cc: NCHW operands. x is transposed into scratch
 // and the result out of it (layout.h); the weights go from [M, C/group, KH, KW] to the library's
 // [M, KH, KW, C/group] once, in prepare(). A plan-wide choice of layout would save both moves.
+#include "plugins/xnnpack/convolution.h"
 #include "plugins/xnnpack/layout.h"
-#include "plugins/xnnpack/xnnpack.h"
 
 namespace kinglet {
 namespace xnnpack {
 namespace {
-
-enum { kX, kW, kBias, kY, kOperandCount };
-constexpr kl_dtype kTypes[kOperandCount] = {KL_TYPE_F32, KL_TYPE_F32, KL_TYPE_ANY, KL_TYPE_F32};
 
 struct NodeState {
   OperatorState operator_state;  // first: ReleaseOperator reads it
   uint64_t output_offset;        // bytes into scratch
 };
 
-struct Convolution {
-  Window window;
-  int64_t group;
-  float minimum;
-  float maximum;
-};
-
-kl_code Read(const kl_node* node, Convolution* convolution, kl_error* error) {
-  const kl_tensor* x = node->operands[kX];
-  const kl_tensor* w = node->operands[kW];
-  const kl_tensor* y = node->operands[kY];
-  if (x->rank != 4 || w->rank != 4 || y->rank != 4) return Decline(node, "rank 4", error);
-  convolution->window.kernel[0] = w->shape[2];
-  convolution->window.kernel[1] = w->shape[3];
-  const int64_t group = convolution->group = kl_attribute_int(node, "group", 1);
-  if (w->shape[2] < 1 || w->shape[3] < 1 || group < 1 ||
-      !ReadWindow(node, /*dilated=*/true, &convolution->window)) {
-    return Decline(node, "positive kernel, strides, dilations, group; pads of 0 or more", error);
-  }
-  const int64_t channels_in = x->shape[1], channels_out = w->shape[0];
-  if (w->shape[1] < 1 || channels_out < 1 || channels_in != w->shape[1] * group ||
-      channels_out % group != 0 || y->shape[1] != channels_out || y->shape[0] != x->shape[0] ||
-      !OutputFits(convolution->window, x, y)) {
-    return Decline(node, "channels and output sizes that fit x and w", error);
-  }
-  convolution->minimum = static_cast<float>(kl_attribute_float(node, "minimum", -INFINITY));
-  convolution->maximum = static_cast<float>(kl_attribute_float(node, "maximum", INFINITY));
-  if (!(convolution->minimum < convolution->maximum)) {
-    return Decline(node, "a minimum below the maximum", error);
-  }
-  if (!IsConstantRows(w)) return Decline(node, "constant weights", error);
-  if (!IsConstantBias(node->operands[kBias], channels_out)) {
-    return Decline(node, "a constant f32 bias [M]", error);
-  }
-  return KL_OK;
-}
-
 kl_code Supports(const kl_node* node, kl_error* error) {
   Convolution convolution;
-  return Read(node, &convolution, error);
+  return ReadConvolution(node, &convolution, error);
 }
 
 // to[m][h][w][c] = from[m][c][h][w]
@@ -76,15 +36,15 @@ xnn_status Setup(xnn_operator_t op, const kl_tensor* x, const float* input, floa
 kl_code Prepare(const kl_host* host, const kl_node* node, void* state,
                 kl_requirements* requirements, kl_error* error) {
   Convolution c;
-  kl_code code = Read(node, &c, error);
+  kl_code code = ReadConvolution(node, &c, error);
   if (code == KL_OK) code = Initialise(node, error);
   if (code != KL_OK) return code;
-  const kl_tensor* x = node->operands[kX];
-  const kl_tensor* w = node->operands[kW];
+  const kl_tensor* x = node->operands[kConvX];
+  const kl_tensor* w = node->operands[kConvW];
   NodeState* node_state = static_cast<NodeState*>(state);
   node_state->output_offset = PaddedBytes(kl_tensor_bytes(x));
   requirements->scratch_bytes =
-      node_state->output_offset + PaddedBytes(kl_tensor_bytes(node->operands[kY]));
+      node_state->output_offset + PaddedBytes(kl_tensor_bytes(node->operands[kConvY]));
 
   float* weights = static_cast<float*>(host->allocate(host, kl_tensor_bytes(w), 64));
   if (weights == nullptr) {
@@ -101,7 +61,7 @@ kl_code Prepare(const kl_host* host, const kl_node* node, void* state,
       u32(window.kernel[0]), u32(window.kernel[1]), u32(window.strides[0]), u32(window.strides[1]),
       u32(window.dilations[0]), u32(window.dilations[1]), u32(c.group), group_in, group_out,
       static_cast<size_t>(x->shape[1]), static_cast<size_t>(w->shape[0]), weights,
-      Floats(node->operands[kBias]), c.minimum, c.maximum, /*flags=*/0,
+      Floats(node->operands[kConvBias]), c.minimum, c.maximum, /*flags=*/0,
       &node_state->operator_state.op);
   host->release(host, weights);
   code = CheckStatus(node, "xnn_create_convolution2d_nhwc_f32", status, error);
@@ -114,8 +74,8 @@ kl_code Prepare(const kl_host* host, const kl_node* node, void* state,
 kl_code Run(const kl_run* run) {
   const NodeState* state = static_cast<const NodeState*>(run->state);
   const pthreadpool_t pool = static_cast<pthreadpool_t>(run->pthreadpool);
-  const kl_tensor* x = run->operands[kX];
-  kl_tensor* y = run->operands[kY];
+  const kl_tensor* x = run->operands[kConvX];
+  kl_tensor* y = run->operands[kConvY];
   float* input = static_cast<float*>(run->scratch);
   float* output = reinterpret_cast<float*>(static_cast<char*>(run->scratch) + state->output_offset);
   ChannelsLast(pool, x->shape[0], x->shape[1], x->shape[2] * x->shape[3], Floats(x), input);
@@ -127,7 +87,7 @@ kl_code Run(const kl_run* run) {
   return KL_OK;
 }
 
-constexpr kl_kernel kKernel = XnnpackKernel("conv2d", "conv2d_f32_xnnpack", kTypes, 0,
+constexpr kl_kernel kKernel = XnnpackKernel("conv2d", "conv2d_f32_xnnpack", kConvTypes, 0,
                                             sizeof(NodeState), 1e-4f, Supports, Prepare, Run);
 constexpr const kl_kernel* kKernels[] = {&kKernel};
 

@@ -3,7 +3,9 @@
 
 Lets flatc turn the file into JSON and computes in Python's whole numbers, as TFLite's reference
 operators are defined: a factor is a fraction of 31 bits and a shift, every product and shift rounds
-halves away from zero. The input is FillAny() of tflite_test.cc. Writes {name: codes} as JSON:
+halves away from zero. Scales are read from the file itself: flatc prints floats with six digits behind
+the point, which leaves a scale of 0.0012 with three. The input is FillAny() of tflite_test.cc. Writes
+{name: codes} as JSON:
 
     make_tflite_codes_golden.py loaders/tflite/schema.fbs TESTDATA/cnn/vww_96_int8.tflite ... \\
         > tflite_codes_golden.json
@@ -26,6 +28,48 @@ def read(schema, path):
         name = os.path.splitext(os.path.basename(path))[0]
         with open(os.path.join(folder, name + ".json")) as file:
             return json.load(file)
+
+
+class Table:
+    """A table of a FlatBuffer: fields by the number that schema.fbs gives them."""
+
+    def __init__(self, data, at):
+        self.data, self.at = data, at
+
+    @staticmethod
+    def root(data):
+        return Table(data, struct.unpack_from("<I", data)[0])
+
+    def _target(self, field):
+        """Where the field points, or None where it is absent."""
+        vtable = self.at - struct.unpack_from("<i", self.data, self.at)[0]
+        if 4 + 2 * field >= struct.unpack_from("<H", self.data, vtable)[0]:
+            return None
+        offset = struct.unpack_from("<H", self.data, vtable + 4 + 2 * field)[0]
+        return self.at + offset + struct.unpack_from("<I", self.data, self.at + offset)[0] if offset else None
+
+    def table(self, field):
+        at = self._target(field)
+        return None if at is None else Table(self.data, at)
+
+    def tables(self, field):
+        at = self._target(field)
+        places = range(at + 4, at + 4 + 4 * struct.unpack_from("<I", self.data, at)[0], 4)
+        return [Table(self.data, p + struct.unpack_from("<I", self.data, p)[0]) for p in places]
+
+    def floats(self, field):
+        at = self._target(field)
+        if at is None:
+            return []
+        return list(struct.unpack_from(f"<{struct.unpack_from('<I', self.data, at)[0]}f", self.data, at + 4))
+
+
+def read_scales(path):
+    """The scales of each tensor, as the file has them."""
+    with open(path, "rb") as file:
+        model = Table.root(file.read())
+    quantisations = [tensor.table(4) for tensor in model.tables(2)[0].tables(0)]
+    return [q.floats(2) if q else [] for q in quantisations]
 
 
 def f32(value):
@@ -59,12 +103,11 @@ def multiply(value, factor):
     return shift_away(high(value << max(exponent, 0), fraction), max(-exponent, 0))
 
 
-
 class Tensor:
-    def __init__(self, description, buffers):
+    def __init__(self, description, scales, buffers):
         self.shape = description.get("shape", [])
         quantisation = description.get("quantization", {})
-        self.scales = [f32(s) for s in quantisation.get("scale", [])]
+        self.scales = scales
         self.zeros = quantisation.get("zero_point", [])
         kind = {"INT8": "b", "UINT8": "B", "INT32": "i"}.get(description.get("type"))
         data = buffers[description.get("buffer", 0)].get("data", [])
@@ -202,7 +245,7 @@ def softmax(x, y, options):
 def run(schema, path):
     model = read(schema, path)
     graph = model["subgraphs"][0]
-    tensors = [Tensor(t, model["buffers"]) for t in graph["tensors"]]
+    tensors = [Tensor(t, s, model["buffers"]) for t, s in zip(graph["tensors"], read_scales(path))]
     state, x = 1, tensors[graph["inputs"][0]]
     x.values = []
     for _ in range(math.prod(x.shape)):

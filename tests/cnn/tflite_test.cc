@@ -1,5 +1,5 @@
-// TFLite networks: they run on every engine, in f32 and 8 bits; two formats and two precisions of
-// one network agree.
+// TFLite networks: they run on every engine, in f32 and 8 bits, as independent implementations do;
+// two precisions of one network agree.
 #include <algorithm>
 #include <cmath>
 #include <fstream>
@@ -72,12 +72,11 @@ TEST_P(TfliteTest, EnginesAgree) {
   ASSERT_FALSE(reference.empty());
   const bool quantised = GetParam().find("int8") != std::string::npos;
   EXPECT_LE(LargestDifferenceOf(Outputs(GetParam(), "onednn"), reference), quantised ? 0.0 : 1e-4);
-  // XNNPACK scales sums in f32: a code of each layer may differ by one. ResNet8 is not sure what
-  // noise shows, and its last layer is so coarse that one code of it is ten of a probability.
-  const double allowed = !quantised                                        ? 1e-4
-                         : GetParam().find("resnet8") != std::string::npos ? 12.0
-                                                                           : 3.0;
-  EXPECT_LE(LargestDifferenceOf(Outputs(GetParam(), "xnnpack"), reference), allowed);
+  EXPECT_LE(LargestDifferenceOf(Outputs(GetParam(), "sparse_x86"), reference),
+            quantised ? 0.0 : 1e-4);
+  // XNNPACK rounds codes in another way, a few of each thousand: tflite_layers_test.cc.
+  if (quantised) return;
+  EXPECT_LE(LargestDifferenceOf(Outputs(GetParam(), "xnnpack"), reference), 1e-4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, TfliteTest,
@@ -138,7 +137,7 @@ TEST(TfliteGoldenTest, ReferenceComputesTheWholeNumbersOfTflite) {
   std::ifstream file("tests/cnn/tflite_codes_golden.json");
   const nlohmann::json golden = nlohmann::json::parse(file, nullptr, false);
   ASSERT_TRUE(golden.is_object());
-  EXPECT_EQ(golden.size(), 1u);
+  EXPECT_EQ(golden.size(), 2u);
   for (const auto& [name, outputs] : golden.items()) {
     SCOPED_TRACE(name);
     EXPECT_EQ(Outputs(name, "reference"), outputs.get<std::vector<double>>());

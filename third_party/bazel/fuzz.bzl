@@ -2,7 +2,7 @@
 
 load("//third_party/bazel:copts.bzl", "KL_COPTS", "KL_MALLOC")
 
-def kl_fuzz_test(name, srcs, deps = [], corpus = [], corpus_folder = "corpus", runs = 20000, copts = [], size = "small", tags = [], **kwargs):
+def kl_fuzz_test(name, srcs, deps = [], corpus = [], corpus_folder = "corpus", runs = 20000, data = [], copts = [], size = "small", tags = [], **kwargs):
     """Declares <name> (fuzzes, --config=fuzz only) and <name>_replay (replays, all others).
 
     Args:
@@ -12,6 +12,7 @@ def kl_fuzz_test(name, srcs, deps = [], corpus = [], corpus_folder = "corpus", r
       corpus: the corpus files, at least one: glob(["corpus/**"]).
       corpus_folder: the folder, inside the package, that holds them.
       runs: how many inputs <name> tries.
+      data: further files that it needs when it runs.
       copts: further compiler flags.
       size: the tests' size.
       tags: further tags.
@@ -27,7 +28,7 @@ def kl_fuzz_test(name, srcs, deps = [], corpus = [], corpus_folder = "corpus", r
             native.package_name() + "/" + corpus_folder,
         ],
         copts = KL_COPTS + copts,
-        data = corpus,
+        data = corpus + data,
         linkopts = ["-fsanitize=fuzzer"],
         malloc = KL_MALLOC,
         tags = tags + ["fuzz"],
@@ -44,7 +45,7 @@ def kl_fuzz_test(name, srcs, deps = [], corpus = [], corpus_folder = "corpus", r
         srcs = srcs + ["//third_party/bazel:fuzz_replay.cc"],
         args = ["$(rootpaths %s)" % file for file in corpus],
         copts = KL_COPTS + copts,
-        data = corpus,
+        data = corpus + data,
         malloc = KL_MALLOC,
         tags = tags,
         target_compatible_with = select({

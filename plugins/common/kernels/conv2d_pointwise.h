@@ -3,11 +3,10 @@
 //   x f32 [N, C, H, W]   w f32 [M, C, 1, 1], packed   bias f32 [M] or absent   y f32 [N, M, H, W]
 //
 // Tiles of some vectors of pixels: up to kChunk channels of them are copied side by side, then meet
-// all output channels six at a time (dense_tile.h); more channels add to y. Numbers: from the bias
-// on, channels in order.
-// Work: images x strips of tiles x pieces of the output channels. Small images whose rows end
-// within a cache line: images x workers, each with output channels of its own, because two workers
-// in one row of y would hand that line to and fro.
+// all output channels six or eight at a time (dense_tile.h); more channels add to y. Numbers: from
+// the bias on, channels in order. Work: images x strips of tiles x pieces of the output channels.
+// Small images whose rows end within a cache line: images x workers, each with output channels of
+// its own, because two workers in one row of y would hand that line to and fro.
 #ifndef PLUGINS_COMMON_KERNELS_CONV2D_POINTWISE_H_
 #define PLUGINS_COMMON_KERNELS_CONV2D_POINTWISE_H_
 
@@ -19,6 +18,7 @@
 namespace {
 
 constexpr int64_t kTilePixels = kTileVectors * kLanes;
+constexpr int64_t kTileFloats = kTilePixels + (kTileHasExtra ? 1 : 0);  // of a channel
 // Channels: 16 KiB of pixels and 6 KiB of weights in the L1 cache; AVX-512 is fed from the L2
 // cache.
 constexpr int64_t kChunk = 256;
@@ -29,15 +29,21 @@ constexpr int64_t kUnits = 16;
 struct State {
   ConvShape shape;
   int64_t pixels;
+  bool extra;          // tiles of one pixel more than whole vectors
   int64_t tile_count;  // as even as whole vectors allow
   int64_t strip_tiles, strip_count, split_count;
-  int64_t groups;  // of six output channels
+  int64_t groups;  // of output channels
   bool by_outputs;
 
   int64_t unit_count;  // of an image
 
+  // Those of a tile that its vectors hold.
+  KL_INLINE int64_t vector_pixels(int64_t tile) const {
+    return begin(tile + 1) - begin(tile) - (extra ? 1 : 0);
+  }
   // The first pixel of a tile.
   KL_INLINE int64_t begin(int64_t tile) const {
+    if (extra) return tile * kTileFloats;
     return Minimum(pixels, CeilDivide(pixels, kLanes) * tile / tile_count * kLanes);
   }
 };
@@ -74,7 +80,8 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   KL_TRY(ExpectTilePack(node, node->operands[kConvW], error));
   s->pixels = s->shape.rows * s->shape.columns;
   const int64_t channels = Minimum(kChunk, s->shape.channels);
-  s->tile_count = CeilDivide(s->pixels, kTilePixels);
+  s->extra = kTileHasExtra && s->pixels % kLanes != 0 && s->pixels % kTileFloats == 0;
+  s->tile_count = CeilDivide(s->pixels, s->extra ? kTileFloats : kTilePixels);
   s->strip_tiles = Maximum(1, Minimum(kMostTiles, kStripFloats / (channels * kTilePixels)));
   s->strip_count = CeilDivide(s->tile_count, s->strip_tiles);
   s->groups = CeilDivide(s->shape.outputs, kTileOutputs);
@@ -83,7 +90,7 @@ kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirement
   s->unit_count = s->by_outputs ? Maximum(1, Minimum(node->thread_count, s->groups))
                                 : s->strip_count * s->split_count;
   requirements->worker_scratch_bytes =
-      (uint64_t)(s->strip_tiles * channels * kTilePixels) * sizeof(float);
+      (uint64_t)(s->strip_tiles * channels * kTileFloats) * sizeof(float);
   return KL_OK;
 }
 
@@ -107,10 +114,16 @@ void RunStrip(const State& s, const float* x, const float* weights, const float*
     tile.first = channel == 0;
     tile.last = channel + tile.tap_count == channels;
     const int64_t tile_floats = tile.tap_count * kTilePixels;
+    float* extras = packed + s.strip_tiles * tile_floats;  // behind all tiles, which begin a line
     for (int64_t i = first_tile; i < last_tile; ++i) {
-      const int64_t p = s.begin(i), count = s.begin(i + 1) - p, vectors = CeilDivide(count, kLanes);
-      PackPixels(x + channel * s.pixels + p, s.pixels, tile.tap_count, vectors,
-                 count - (vectors - 1) * kLanes, packed + (i - first_tile) * tile_floats);
+      const float* from = x + channel * s.pixels + s.begin(i);
+      const int64_t count = s.vector_pixels(i), vectors = CeilDivide(count, kLanes);
+      PackPixels(from, s.pixels, tile.tap_count, vectors, count - (vectors - 1) * kLanes,
+                 packed + (i - first_tile) * tile_floats);
+      if (!s.extra) continue;
+      float* to = extras + (i - first_tile) * tile.tap_count;
+      for (int64_t tap = 0; tap < tile.tap_count; ++tap)
+        to[tap] = from[tap * s.pixels + kTilePixels];
     }
     for (int64_t group = first; group < last; ++group) {
       const int64_t output = group * kTileOutputs;
@@ -118,12 +131,12 @@ void RunStrip(const State& s, const float* x, const float* weights, const float*
       tile.bias = bias != nullptr ? bias + output : nullptr;
       tile.outputs = Minimum(kTileOutputs, s.shape.outputs - output);
       for (int64_t i = first_tile; i < last_tile; ++i) {
-        const int64_t p = s.begin(i), count = s.begin(i + 1) - p;
-        const int64_t vectors = CeilDivide(count, kLanes);
+        const int64_t count = s.vector_pixels(i), vectors = CeilDivide(count, kLanes);
         tile.from = packed + (i - first_tile) * tile_floats;
         tile.pitch = vectors * kLanes;
         tile.last_pixels = count - (vectors - 1) * kLanes;
-        tile.y = y + output * s.pixels + p;
+        tile.extra = s.extra ? extras + (i - first_tile) * tile.tap_count : nullptr;
+        tile.y = y + output * s.pixels + s.begin(i);
         ComputeDenseTile(tile, vectors);
       }
     }

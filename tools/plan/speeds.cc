@@ -13,11 +13,11 @@ namespace {
 // Layers of a hybrid model repeat after four.
 constexpr int32_t kProbedLayers = 4;
 constexpr int kDecodedTokens = 8;
-constexpr int kPasses = 5;
+constexpr int kPasses = 4;
 constexpr int64_t kMostPrompt = 128;
-constexpr int64_t kStalledTokens = kMostPrompt / 2;  // as many fill the cache before
+constexpr int64_t kStalledTokens = 40;               // as many fill the cache before
 constexpr uint64_t kFewestMisses = 8;                // that say something
-constexpr int64_t kReadNs = 80000000;   // for each size of group, twice
+constexpr int64_t kReadNs = 30000000;   // for each size of group, twice
 constexpr uint32_t kDeepest = 16;       // what the bank reads at a time at most
 
 // The first layers of the model and a session of theirs.
@@ -192,20 +192,16 @@ Failure MeasurePart(Part* part, double token_ns, int64_t prompt_tokens, Speeds* 
   kl_session_set_profiling(part->session(), false, &error);
   speeds->prompt_tokens = std::clamp<int64_t>(prompt_tokens, 1, kMostPrompt);
   const auto prefill = [&](int64_t* taken) { return part->Prefill(speeds->prompt_tokens, taken); };
+  if (failure.ok()) failure = prefill(&ns);  // brings the experts
   if (failure.ok()) failure = prefill(&ns);
-  int64_t best = INT64_MAX;
-  for (int i = 0; i < 2 && failure.ok(); ++i) {
-    failure = prefill(&ns);
-    best = std::min(best, ns);
-  }
-  speeds->prompt_layer_ns = std::max(0.0, static_cast<double>(best) - speeds->rest_ns) /
+  speeds->prompt_layer_ns = std::max(0.0, static_cast<double>(ns) - speeds->rest_ns) /
                             static_cast<double>(std::max<int64_t>(1, part->layers()));
   return failure;
 }
 
 Failure MeasureReads(const kl_model* planned, const kl_model_options& options, uint32_t top_k,
                      Speeds* speeds) {
-  std::vector<uint32_t> sizes = {1, 2, std::max<uint32_t>(3, top_k), kDeepest};
+  std::vector<uint32_t> sizes = {1, std::max<uint32_t>(2, top_k), kDeepest};
   sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
   for (const uint32_t together : sizes) {
     kl_expert_probe probe = {};

@@ -127,7 +127,7 @@ absl::StatusOr<ExpertProbe> Model::ProbeExperts(const ModelOptions& options, uin
   std::iota(ids.begin(), ids.end(), 0);
   std::mt19937_64 random(1);
   std::shuffle(ids.begin(), ids.end(), random);
-  ids.resize(std::min(record_count, std::max(kProbedRecords, 2 * group)));
+  ids.resize(std::min(record_count, std::max(kProbedRecords, 4 * group)));  // the trial has slots for 2 * group
   std::vector<BankLease> leases(group);
   ExpertProbe first_pass, probe;
   for (int pass = 0; pass < kMostPasses; ++pass) {

@@ -1,5 +1,8 @@
 #include "core/exec/expert_predictor.h"
 
+#include <cmath>
+#include <limits>
+
 #include "core/exec/fake_experts.h"
 #include "core/exec/prepared_plan.h"
 #include "gmock/gmock.h"
@@ -10,24 +13,37 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
+// Six experts, of which two are chosen.
 class ExpertPredictorTest : public testing::Test {
  protected:
   ExpertPredictorTest() : kernels_(false), registry_(kernels_.MakeRegistry()) {
     prepared_ = std::move(PreparedPlan::Create(model_.plan, *registry_, {8, 1, 16}, 1)).value();
     predictor_ = std::make_unique<ExpertPredictor>(prepared_->experts());
   }
-  void Token(const std::vector<std::vector<int32_t>>& layers, int times = 1) {
-    for (int i = 0; i < times; ++i) {
-      for (size_t l = 0; l < layers.size(); ++l) {
-        predictor_->Observe(l, layers[l].data(), static_cast<int64_t>(layers[l].size()));
-      }
+  std::vector<int32_t> Predict(size_t layer, const std::vector<float>& logits, int64_t most = 4,
+                               size_t distance = 1) {
+    std::vector<int32_t> ids(8, -1);
+    ids.resize(
+        static_cast<size_t>(predictor_->Predict(layer, distance, logits.data(), most, ids.data())));
+    return ids;
+  }
+  void Observe(size_t layer, const std::vector<int32_t>& ids) {
+    predictor_->Observe(layer, ids.data(), static_cast<int64_t>(ids.size()));
+  }
+  // Tokens whose previews show what is chosen in the end, each expert equally often.
+  void Learn(int tokens, size_t layer = 1, size_t distance = 1) {
+    for (int t = 0; t < tokens; ++t) {
+      Predict(layer, Preferring(t % 6, (t + 1) % 6), 4, distance);
+      Observe(layer, {t % 6, (t + 1) % 6});
     }
   }
-  std::vector<int32_t> Predict(size_t layer, int64_t most = 4) {
-    std::vector<int32_t> ids(8, -1);
-    ids.resize(static_cast<size_t>(predictor_->Predict(layer, most, ids.data())));
-    return ids;
+  static std::vector<float> Preferring(int a, int b) {
+    std::vector<float> logits = {0.1f, 0.2f, 0.3f, 0.2f, 0.1f, 0.0f};
+    logits[static_cast<size_t>(a)] = 5;
+    logits[static_cast<size_t>(b)] = 2;
+    return logits;
   }
 
   FakeExpertModel model_;
@@ -38,50 +54,89 @@ class ExpertPredictorTest : public testing::Test {
 };
 
 TEST_F(ExpertPredictorTest, GuessesNothingBeforeItHasSeenEnough) {
-  EXPECT_THAT(Predict(0), IsEmpty());
-  Token({{0, 1}, {2, 3}, {4, 5}}, 3);
-  EXPECT_THAT(Predict(0), IsEmpty()) << "three sightings are too few";
-  Token({{0, 1}, {2, 3}, {4, 5}}, 2);
-  EXPECT_THAT(Predict(0), ElementsAre(2, 3));
+  EXPECT_THAT(Predict(1, Preferring(2, 3)), IsEmpty());
+  Observe(1, {2, 3});
+  EXPECT_THAT(Predict(1, Preferring(2, 3)), IsEmpty());
+  Learn(60);
+  EXPECT_THAT(Predict(1, Preferring(2, 3)), UnorderedElementsAre(2, 3));
+  EXPECT_THAT(Predict(1, Preferring(5, 0)), UnorderedElementsAre(5, 0));
 }
 
-TEST_F(ExpertPredictorTest, FollowsTheLayersRoundToTheNextToken) {
-  Token({{0, 1}, {2, 3}, {4, 5}}, 8);
-  EXPECT_THAT(Predict(0), ElementsAre(2, 3));
-  EXPECT_THAT(Predict(1), ElementsAre(4, 5));
-  EXPECT_THAT(Predict(2), ElementsAre(0, 1)) << "the first layer of the next token";
+TEST_F(ExpertPredictorTest, LearnsEachDistanceByItself) {
+  Learn(60, 1, 2);
+  EXPECT_THAT(Predict(1, Preferring(2, 3), 4, 2), UnorderedElementsAre(2, 3));
+  EXPECT_THAT(Predict(1, Preferring(2, 3), 4, 1), IsEmpty());
+}
+
+TEST_F(ExpertPredictorTest, ALayerIsLikeTheOthersUntilItShowsThatItIsNot) {
+  Learn(60, 1);
+  // Each expert as often as in layer 1.
+  for (int t = 0; t < 12; ++t) Observe(2, {t % 6, (t + 1) % 6});
+  EXPECT_THAT(Predict(2, Preferring(2, 3)), UnorderedElementsAre(2, 3));
+  for (int t = 0; t < 60; ++t) {
+    Predict(2, Preferring(t % 6, (t + 1) % 6));
+    Observe(2, {(t + 2) % 6, (t + 3) % 6});
+  }
+  for (const int32_t id : Predict(2, Preferring(2, 3))) EXPECT_TRUE(id != 2 && id != 3) << id;
+  EXPECT_THAT(Predict(1, Preferring(2, 3)), UnorderedElementsAre(2, 3));
+}
+
+TEST_F(ExpertPredictorTest, PreviewsThatSayNothingAreNotBelieved) {
+  for (int t = 0; t < 300; ++t) {
+    Predict(1, Preferring(t % 6, (t + 1) % 6));
+    Observe(1, {(t * 7 / 3) % 6, (t * 7 / 3 + 2) % 6});
+  }
+  EXPECT_THAT(Predict(1, Preferring(2, 3)), IsEmpty());
 }
 
 TEST_F(ExpertPredictorTest, TheLikeliestComesFirstAndAtMostSoMany) {
-  Token({{0, 1}, {2, 3}, {4, 5}}, 6);
-  Token({{0, 1}, {2, 1}, {4, 5}}, 4);
-  EXPECT_THAT(Predict(0), ElementsAre(2, 3));
-  EXPECT_THAT(Predict(0, 1), ElementsAre(2));
-  EXPECT_THAT(Predict(0, 0), IsEmpty());
-  EXPECT_THAT(Predict(0, -3), IsEmpty()) << "a cache that has no room for guesses";
+  // The first of a preview always comes true, the second in four of five tokens.
+  for (int t = 0; t < 180; ++t) {
+    const int a = t % 6, b = (t + 1) % 6;
+    Predict(1, Preferring(a, b));
+    Observe(1, {a, t % 5 == 0 ? (t + 3) % 6 : b});
+  }
+  EXPECT_THAT(Predict(1, Preferring(4, 1)), ElementsAre(4, 1));
+  EXPECT_THAT(Predict(1, Preferring(4, 1), 1), ElementsAre(4));
+  EXPECT_THAT(Predict(1, Preferring(4, 1), 0), IsEmpty());
+  EXPECT_THAT(Predict(1, Preferring(4, 1), -3), IsEmpty()) << "a cache that has no room for guesses";
 }
 
-TEST_F(ExpertPredictorTest, ChanceIsTheMeanOverWhatWasChosenBefore) {
-  // 4 follows 0 always and 1 never: half.
-  Token({{0}, {4}, {0}}, 8);
-  Token({{1}, {3}, {0}}, 8);
-  Token({{0, 1}, {4, 3}, {0}});
-  const std::vector<int32_t> ids = Predict(0);
-  EXPECT_THAT(ids, ElementsAre(3, 4));
+TEST_F(ExpertPredictorTest, AMarginMeansLessForAnExpertThatIsRarelyUsed) {
+  // Experts 0 and 1 are chosen whatever the previews show.
+  for (int t = 0; t < 240; ++t) {
+    const bool busy = t % 2 == 0;
+    Predict(1, busy ? Preferring(0, 1) : Preferring(2 + t % 4, 2 + (t + 1) % 4));
+    Observe(1, {0, 1});
+  }
+  EXPECT_THAT(Predict(1, Preferring(0, 1)), UnorderedElementsAre(0, 1));
+  EXPECT_THAT(Predict(1, Preferring(3, 4)), UnorderedElementsAre(0, 1));
 }
 
-TEST_F(ExpertPredictorTest, ItGivesUpWhileItsGuessesAreUselessAndComesBack) {
-  Token({{0, 1}, {2, 3}, {4, 5}}, 8);
+TEST_F(ExpertPredictorTest, LogitsWithoutAnOrderAreNoPreview) {
+  Learn(60);
+  EXPECT_THAT(Predict(1, std::vector<float>(6, 2.5f)), IsEmpty());
+  std::vector<float> broken = Preferring(2, 3);
+  broken[4] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THAT(Predict(1, broken), IsEmpty());
+  broken[4] = std::numeric_limits<float>::infinity();
+  EXPECT_THAT(Predict(1, broken), IsEmpty());
+  Observe(1, {4, 5});
+  EXPECT_THAT(Predict(1, Preferring(2, 3)), UnorderedElementsAre(2, 3));
+}
+
+TEST_F(ExpertPredictorTest, GuessesAreDearerWhileTheyAreUselessAndComeBack) {
   uint64_t useful = 0, useless = 0;
   const double first = predictor_->threshold();
   predictor_->Judge(0, 31);
   EXPECT_EQ(predictor_->threshold(), first) << "too few to judge";
   for (int i = 0; i < 20; ++i) predictor_->Judge(useful, useless += 40);
-  EXPECT_GT(predictor_->threshold(), 1.0);
-  EXPECT_THAT(Predict(0), IsEmpty());
+  const double dear = predictor_->threshold();
+  EXPECT_GT(dear, first);
+  Learn(60);
+  EXPECT_THAT(Predict(1, Preferring(2, 3)), UnorderedElementsAre(2, 3)) << "sure ones go on";
   for (int i = 0; i < 40; ++i) predictor_->Judge(useful += 40, useless);
   EXPECT_LT(predictor_->threshold(), first);
-  EXPECT_THAT(Predict(0), ElementsAre(2, 3));
 }
 
 TEST_F(ExpertPredictorTest, WhatWasNotGuessedHereIsNotJudged) {
@@ -93,17 +148,14 @@ TEST_F(ExpertPredictorTest, WhatWasNotGuessedHereIsNotJudged) {
   EXPECT_GT(predictor_->threshold(), first);
 }
 
-TEST_F(ExpertPredictorTest, CountsDoNotOverflow) {
-  Token({{0, 1}, {2, 3}, {4, 5}}, 200000);
-  EXPECT_THAT(Predict(0), ElementsAre(2, 3));
-  // The recent counts more: after as many again of something else, that is what is guessed.
-  Token({{0, 1}, {4, 5}, {4, 5}}, 200000);
-  EXPECT_THAT(Predict(0), ElementsAre(4, 5));
-}
-
-TEST_F(ExpertPredictorTest, ItsMemoryIsKnownBefore) {
-  EXPECT_EQ(ExpertPredictor::RequiredBytes(prepared_->experts()),
-            kFakeLayers * kFakeExperts * (kFakeExperts + 1) * 2);
+TEST_F(ExpertPredictorTest, TheRecentCountsMore) {
+  Learn(20000);
+  EXPECT_THAT(Predict(1, Preferring(2, 3)), UnorderedElementsAre(2, 3));
+  for (int t = 0; t < 20000; ++t) {
+    Predict(1, Preferring(t % 6, (t + 1) % 6));
+    Observe(1, {(t + 2) % 6, (t + 3) % 6});
+  }
+  for (const int32_t id : Predict(1, Preferring(2, 3))) EXPECT_TRUE(id != 2 && id != 3) << id;
 }
 
 }  // namespace

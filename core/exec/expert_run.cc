@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/abi/dtype.h"
@@ -19,6 +20,8 @@ constexpr int64_t kWaitNs = 20000000;  // between two looks at a cancel
 // How long a bank may say that all slots are taken while nobody but this run can free them.
 constexpr int kMostExhausted = 500;
 constexpr uint64_t kRunsPerJudgement = 16;
+// Previews of all routers take about as long as reading half an expert.
+constexpr uint64_t kFewestMisses = kRunsPerJudgement;
 constexpr uint16_t kNoExpert = 0xffff;
 
 }  // namespace
@@ -66,12 +69,12 @@ struct ExpertRun::Layer {
   BankTicket ticket;
 };
 
-ExpertRun::ExpertRun(const ExpertLayout& layout, ExpertBank* bank, int64_t most_tokens)
-    : layout_(layout), bank_(bank), most_tokens_(most_tokens), predictor_(layout) {
+ExpertRun::ExpertRun(const ExpertLayout& layout, ExpertBank* bank, RouterPreview* preview, int64_t most_tokens)
+    : layout_(layout), bank_(bank), preview_(preview), most_tokens_(most_tokens), predictor_(layout) {
   const size_t most = static_cast<size_t>(layout.most_experts());
   leases_.resize(most);
-  record_ids_.resize(most);
-  guesses_.resize(most);
+  record_ids_.resize(most * ExpertPredictor::kMostDistance);
+  guessed_ids_.resize(most);
   seen_.resize(most);
   for (size_t l = 0; l < layout.layers().size(); ++l) {
     layers_.push_back(std::make_unique<Layer>(this, *layout.layers()[l], l));
@@ -122,10 +125,13 @@ void ExpertRun::Begin(const std::atomic<bool>* cancel) {
       predictor_.Judge(stats.useful_prefetch_count, stats.useless_prefetch_count);
     }
     prefetched_batch_ = false;
+    guesses_ = stats.miss_count - judged_misses_ >= kFewestMisses;
+    judged_misses_ = stats.miss_count;
   }
 }
 
 void ExpertRun::End() {
+  if (bank_ != nullptr) bank_->bank()->CancelPrefetch(std::exchange(guess_ticket_, 0));
   for (const auto& layer : layers_) {
     layer->ticket.Cancel();
     if (layer->computing) ReleaseLeases(layer.get());
@@ -276,23 +282,44 @@ void ExpertRun::Prefetch(const Layer& layer) {
   // Of the wave's last token: those after it were not checked yet.
   const int32_t* last = static_cast<const int32_t*>(layer.ids->data) + (layer.wave_end - 1) * chosen;
   predictor_.Observe(layer.index, last, chosen);
-  const size_t next = (layer.index + 1) % layers_.size();
+  if (tokens > 1 && PrefetchWholeLayer(layer)) return;
+  if (guesses_ && preview_ != nullptr) PrefetchGuesses(layer);
+}
+
+// A batch that wants most experts of this layer will want most of the next one, if that is in this run at all.
+bool ExpertRun::PrefetchWholeLayer(const Layer& layer) {
+  const size_t next = layer.index + 1;
+  const int64_t wanted = static_cast<int64_t>(layer.wave_record_count);
+  if (wanted * 2 <= layer.layer.expert_count()) return false;
+  if (next == layers_.size()) return true;
   const int64_t experts = layers_[next]->layer.expert_count();
-  int64_t count = 0;
-  if (tokens > 1 && static_cast<int64_t>(layer.wave_record_count) * 2 > layer.layer.expert_count()) {
-    // A batch that wants most experts of this layer will want most of the next one, if that is in this run at all.
-    if (next == 0 || capacity_ < static_cast<int64_t>(layer.wave_record_count) + experts) return;
-    prefetched_batch_ = true;
-    for (; count < experts; ++count) guesses_[count] = static_cast<int32_t>(count);
-  } else {
-    count = predictor_.Predict(layer.index, std::min(chosen, capacity_ - chosen), guesses_.data());
+  if (capacity_ < wanted + experts) return true;
+  prefetched_batch_ = true;
+  for (int64_t e = 0; e < experts; ++e) record_ids_[e] = layout_.first_record(next) + static_cast<uint64_t>(e);
+  bank_->bank()->Prefetch(record_ids_.data(), static_cast<uint32_t>(experts)).IgnoreError();
+  return true;
+}
+
+void ExpertRun::PrefetchGuesses(const Layer& layer) {
+  const int64_t chosen = layer.ids->shape[1];
+  size_t count = 0;
+  for (size_t distance = 1; distance <= ExpertPredictor::kMostDistance; ++distance) {
+    const size_t target = layer.index + distance;
+    if (target >= layers_.size()) break;
+    const float* logits = preview_->Logits(layer.index, target, layer.wave_end - 1);
+    if (logits == nullptr) continue;
+    const int64_t guessed =
+        predictor_.Predict(target, distance, logits, std::min(chosen, capacity_ - chosen), guessed_ids_.data());
+    for (int64_t i = 0; i < guessed; ++i) {
+      record_ids_[count++] = layout_.first_record(target) + static_cast<uint64_t>(guessed_ids_[i]);
+    }
   }
+  // What is believed now replaces what was believed a layer ago, as far as storage has not begun with it: reads go in the
+  // order in which layers will ask.
+  bank_->bank()->CancelPrefetch(std::exchange(guess_ticket_, 0));
   if (count == 0) return;
-  for (int64_t i = 0; i < count; ++i) {
-    record_ids_[i] = layout_.first_record(next) + static_cast<uint64_t>(guesses_[i]);
-  }
   // A guess: whatever comes of it, the run goes on.
-  bank_->bank()->Prefetch(record_ids_.data(), static_cast<uint32_t>(count)).IgnoreError();
+  bank_->bank()->Prefetch(record_ids_.data(), static_cast<uint32_t>(count), &guess_ticket_).IgnoreError();
 }
 
 void ExpertRun::KeepRouting() {

@@ -1,7 +1,7 @@
 // The experts of one program's runs: asks the bank for them when they are chosen, hands them to the node that computes
 // them, gives them back.
 //
-//   moe_route of layer l   ids are known: submit (never blocks), guess for layer l + 1
+//   moe_route of layer l   ids are known: submit (never blocks), guess for the next layers
 //   ... attention ...      meanwhile the bank reads
 //   moe_ffn of layer l     lease all, set the operands' parts, run, release
 //
@@ -21,6 +21,7 @@
 #include "core/exec/expert_predictor.h"
 #include "core/exec/node_hook.h"
 #include "core/exec/plan.h"
+#include "core/exec/router_preview.h"
 #include "core/exec/scheduler.h"
 
 namespace kinglet {
@@ -28,8 +29,8 @@ namespace kinglet {
 // One thread at a time. Allocates nothing after it was made. Borrows layout, bank and what Attach() was given.
 class ExpertRun {
  public:
-  // `bank` NULL: the experts are in memory; then it only keeps what was routed.
-  ExpertRun(const ExpertLayout& layout, ExpertBank* bank, int64_t most_tokens);
+  // `bank` NULL: the experts are in memory; then it only keeps what was routed. `preview` is what it guesses from.
+  ExpertRun(const ExpertLayout& layout, ExpertBank* bank, RouterPreview* preview, int64_t most_tokens);
   ~ExpertRun();
   ExpertRun(const ExpertRun&) = delete;
   ExpertRun& operator=(const ExpertRun&) = delete;
@@ -61,21 +62,27 @@ class ExpertRun {
   void SetViews(Layer* layer);
   void ReleaseLeases(Layer* layer);
   void Prefetch(const Layer& layer);
+  bool PrefetchWholeLayer(const Layer& layer);
+  void PrefetchGuesses(const Layer& layer);
   void Keep(const Layer& layer);
 
   const ExpertLayout& layout_;
   ExpertBank* const bank_;
+  RouterPreview* const preview_;
   const int64_t most_tokens_;
   std::vector<std::unique_ptr<Layer>> layers_;
   ExpertPredictor predictor_;
   const std::atomic<bool>* cancel_ = nullptr;
   int64_t capacity_ = 0;  // records that can be leased at the same time
   uint64_t run_count_ = 0;
+  uint64_t judged_misses_ = 0;
+  kl_bank_ticket guess_ticket_ = 0;  // of the last guesses; 0: none
+  bool guesses_ = true;            // worth the previews that they cost
   bool prefetched_batch_ = false;  // whole layers, since the last judgement
   std::vector<BankLease> leases_;  // of the layer that computes now
   size_t lease_count_ = 0;
   std::vector<uint64_t> record_ids_;  // scratch
-  std::vector<int32_t> guesses_;
+  std::vector<int32_t> guessed_ids_;
   std::vector<uint32_t> seen_;  // by expert: the wave that it was last seen in
   uint32_t wave_number_ = 0;
   std::vector<uint16_t> routing_;

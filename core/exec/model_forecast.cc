@@ -15,8 +15,8 @@ namespace {
 constexpr uint64_t kMostProbeBytes = uint64_t{512} << 20;
 // Read once before they count. Storage may have caches of its own (another machine's memory, a drive's), and a conversation
 // misses experts that its prompt has read; and slots that were never written cost more than reading does.
-constexpr uint64_t kProbedRecords = 64;
-constexpr int kMostPasses = 16;
+constexpr uint64_t kProbedRecords = 24;
+constexpr int kMostPasses = 32;
 constexpr int64_t kWaitNs = 100000000;
 
 int64_t NowNs() {
@@ -127,7 +127,7 @@ absl::StatusOr<ExpertProbe> Model::ProbeExperts(const ModelOptions& options, uin
   std::iota(ids.begin(), ids.end(), 0);
   std::mt19937_64 random(1);
   std::shuffle(ids.begin(), ids.end(), random);
-  ids.resize(std::min(record_count, std::max(kProbedRecords, 4 * group)));
+  ids.resize(std::min(record_count, std::max(kProbedRecords, 4 * group)));  // the trial has slots for 2 * group
   std::vector<BankLease> leases(group);
   ExpertProbe first_pass, probe;
   for (int pass = 0; pass < kMostPasses; ++pass) {

@@ -10,6 +10,7 @@
 #include "core/base/checked_math.h"
 #include "core/base/status.h"
 #include "core/exec/lifetimes.h"
+#include "core/exec/prepared_kernel.h"
 #include "core/exec/weight_bytes.h"
 #include "core/memory/planner.h"
 
@@ -37,33 +38,6 @@ absl::StatusOr<uint64_t> CheckedBytes(const kl_tensor& tensor, const std::string
   }
   return bytes;
 }
-
-// A kernel made ready for operands of the largest extents.
-struct PreparedKernel {
-  absl::Status Prepare(const PreparedNode& node, const kl_node& operands) {
-    if (node.kernel->state_bytes > 0) {
-      KL_ASSIGN_OR_RETURN(state, AlignedBuffer::Allocate(node.kernel->state_bytes));
-    }
-    requirements.struct_size = sizeof requirements;
-    requirements.in_place_operand = -1;
-    if (node.kernel->prepare != nullptr) {
-      kl_error error = EmptyError();
-      const kl_code code = node.kernel->prepare(node.host, &operands, state.data(), &requirements, &error);
-      if (code != KL_OK) {
-        return StatusFromError(code, error, absl::StrCat("node ", operands.name, ", kernel ", node.kernel->name));
-      }
-    }
-    is_prepared = true;
-    return absl::OkStatus();
-  }
-  void Release(const PreparedNode& node) {
-    if (is_prepared && node.kernel->release != nullptr) node.kernel->release(node.host, state.data());
-  }
-
-  AlignedBuffer state;
-  bool is_prepared = false;
-  kl_requirements requirements = {};
-};
 
 }  // namespace
 
@@ -112,7 +86,9 @@ absl::StatusOr<std::unique_ptr<Program>> Program::Create(const PreparedPlan& pre
   KL_ASSIGN_OR_RETURN(program->inputs_, AlignedBuffer::Allocate(program->input_bytes_));
   program->BindTensors(cache_tensor);
   if (!prepared.experts().layers().empty()) {
-    program->experts_ = std::make_unique<ExpertRun>(prepared.experts(), experts, largest.tokens);
+    program->preview_->Attach(&program->tensors_);
+    program->experts_ =
+        std::make_unique<ExpertRun>(prepared.experts(), experts, program->preview_.get(), largest.tokens);
     program->experts_->Attach(prepared.plan(), &program->runs_, &program->tensors_);
   }
   if (weights != nullptr) program->AttachWeights(weights);
@@ -129,6 +105,7 @@ absl::Status Program::MakeNodes() {
   for (size_t n = 0; n < prepared_.nodes().size(); ++n) {
     nodes_.push_back(std::make_unique<Node>(prepared_, n, largest_));
   }
+  if (!prepared_.experts().layers().empty()) preview_ = std::make_unique<RouterPreview>(prepared_);
   return PrepareKernels();
 }
 
@@ -247,9 +224,9 @@ void Program::PlaceInputs(const std::vector<uint64_t>& bytes) {
 
 uint64_t Program::BytesWith(uint64_t arena_bytes) const {
   uint64_t bytes = arena_bytes + input_bytes_ + ExpertPredictor::RequiredBytes(prepared_.experts());
-  // A state has pages of its own.
+  if (preview_ != nullptr) bytes += preview_->bytes();
   for (const auto& node : nodes_) {
-    for (const PreparedKernel& kernel : node->kernels) bytes += AlignUp(kernel.state.size(), uint64_t{4096});
+    for (const PreparedKernel& kernel : node->kernels) bytes += kernel.resident_bytes();
   }
   return bytes;
 }

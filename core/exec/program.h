@@ -138,6 +138,7 @@ class Program {
   uint64_t input_bytes_ = 0;
   std::vector<NodeProfile> profile_;
   std::vector<uint64_t> counted_bytes_;  // of the node that runs, by worker
+  std::unique_ptr<RouterPreview> preview_;  // NULL: a plan without experts
   std::unique_ptr<ExpertRun> experts_;
   std::unique_ptr<WeightRun> weights_;
   std::unique_ptr<MemoryRun> memory_;

@@ -128,12 +128,11 @@ Failure BenchModel(const Settings& settings, EngineFlags engine, const std::stri
     result.bytes_per_token = info.bytes_per_token;
     result.load_ns = load_ns;
     if (!settings.no_warm_up) failure = runner.WarmUp(tests[i]);
-    const kl_expert_stats before = DescribeExperts(model.get());
     if (failure.ok()) failure = runner.Measure(tests[i], &result);
     progress.Clear();
     const uint64_t tokens = static_cast<uint64_t>((tests[i].prompt + tests[i].generation) *
                                                   settings.runner.repetitions);
-    const std::string experts = ExpertReport(before, DescribeExperts(model.get()), tokens);
+    const std::string experts = ExpertReport({}, result.experts, tokens);
     if (engine.verbose && !experts.empty()) std::fprintf(stderr, "%s\n", experts.c_str());
     const std::string weights = WeightReport(DescribeWeights(model.get()));
     if (engine.verbose && !weights.empty()) std::fprintf(stderr, "%s\n", weights.c_str());

@@ -36,6 +36,21 @@ Json ToJson(const Profile& profile) {
   return out;
 }
 
+// Counts of all repetitions together.
+Json ToJson(const kl_expert_stats& experts) {
+  return {{"slots", experts.slot_count},
+          {"records", experts.record_count},
+          {"budget_bytes", experts.budget_bytes},
+          {"hits", experts.hit_count},
+          {"misses", experts.miss_count},
+          {"read_bytes", experts.read_bytes},
+          {"stall_ns", experts.stall_ns},
+          {"prefetched", experts.prefetch_count},
+          {"prefetched_used", experts.useful_prefetch_count},
+          {"prefetched_in_vain", experts.useless_prefetch_count},
+          {"shrunk", experts.pressure_shrink_count}};
+}
+
 Json ToJson(const BenchResult& r) {
   const std::vector<double> speeds = r.SamplesTokensPerSecond();
   const std::vector<double> times(r.samples_ns.begin(), r.samples_ns.end());
@@ -73,6 +88,7 @@ Json ToJson(const BenchResult& r) {
     out["earlier_ts"] = r.earlier_tokens_per_second;
     out["ratio"] = r.TokensPerSecond() / r.earlier_tokens_per_second;
   }
+  if (r.experts.streamed) out["experts"] = ToJson(r.experts);
   for (const Profile& profile : r.profiles) out["profiles"].push_back(ToJson(profile));
   return out;
 }

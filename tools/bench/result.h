@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/capi/kinglet.h"
 #include "tools/bench/profile.h"
 
 namespace kinglet::tools {
@@ -36,6 +37,7 @@ struct BenchResult {
   double earlier_tokens_per_second = 0;  // --compare; 0: none
   std::string prompt_source;             // "built-in text", a file's name, "random ids"
   std::vector<Profile> profiles;         // --profile
+  kl_expert_stats experts = {};          // where they are streamed: counts of the timed runs alone
 
   std::vector<double> SamplesTokensPerSecond() const;
   double TokensPerSecond() const;  // mean

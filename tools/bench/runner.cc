@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tools/bench/sample_text.h"
+#include "tools/common/expert_report.h"
 #include "tools/common/files.h"
 
 namespace kinglet::tools {
@@ -88,10 +89,12 @@ Failure BenchRunner::MeasureOnce(const BenchTest& test, BenchResult* result,
   Failure failure = Rewind();
   if (failure.ok()) failure = Prefill(0, test.depth);
   if (!failure.ok()) return failure;
+  const kl_expert_stats before = DescribeExperts(model_);
   const int64_t start = NowNs();
   failure = Prefill(test.depth, test.prompt);
   if (failure.ok()) failure = Decode(test.depth + test.prompt, test.generation);
   result->samples_ns.push_back(NowNs() - start);
+  AddExperts(before, DescribeExperts(model_), &result->experts);
   if (!failure.ok() || test.prompt == 0 || test.generation > 0) return failure;
   int32_t token = 0;
   kl_error error = NoError();

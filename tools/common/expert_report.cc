@@ -15,6 +15,19 @@ kl_expert_stats DescribeExperts(const kl_model* model) {
   return stats;
 }
 
+void AddExperts(const kl_expert_stats& before, const kl_expert_stats& now, kl_expert_stats* sum) {
+  const kl_expert_stats so_far = *sum;
+  *sum = now;
+  for (uint64_t kl_expert_stats::*count :
+       {&kl_expert_stats::hit_count, &kl_expert_stats::miss_count, &kl_expert_stats::read_bytes,
+        &kl_expert_stats::stall_ns, &kl_expert_stats::prefetch_count,
+        &kl_expert_stats::useful_prefetch_count, &kl_expert_stats::useless_prefetch_count,
+        &kl_expert_stats::dropped_prefetch_count, &kl_expert_stats::pressure_shrink_count,
+        &kl_expert_stats::pressure_grow_count}) {
+    sum->*count = so_far.*count + now.*count - before.*count;
+  }
+}
+
 std::string ExpertReport(const kl_expert_stats& before, const kl_expert_stats& now,
                          uint64_t tokens) {
   if (!now.streamed) return "";

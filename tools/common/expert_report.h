@@ -11,6 +11,9 @@ namespace kinglet::tools {
 
 kl_expert_stats DescribeExperts(const kl_model* model);
 
+// Adds what was counted between two looks; the rest becomes that of the second.
+void AddExperts(const kl_expert_stats& before, const kl_expert_stats& now, kl_expert_stats* sum);
+
 // Lines about what happened between two looks, `tokens` tokens apart (0: no figures per token);
 // empty when all experts are in memory.
 std::string ExpertReport(const kl_expert_stats& before, const kl_expert_stats& now,

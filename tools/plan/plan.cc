@@ -116,6 +116,7 @@ class Planner {
     task.prompt = settings_.prompt;
     task.predict = settings_.predict;
     task.batch = std::min(settings_.batch, report->context);
+    task.guesses = !options_.no_expert_prefetch;
     options.session_batch =
         static_cast<int32_t>(std::min(task.batch, std::max<int64_t>(1, task.prompt)));
     kl_memory_plan touched = {};
@@ -141,14 +142,8 @@ class Planner {
     if (settings_.sweep) options.memory_bytes = whole_.smallest_bytes / 2 + whole_.whole_bytes / 2;
     const uint64_t least = settings_.sweep ? whole_.named_bytes : options_.memory_bytes;
     const bool streams_weights = least != 0 && least < whole_.keeping_bytes;
-    kl_memory_plan plan = {};
-    Failure failure = MemoryFor(options, &plan);
-    if (!failure.ok()) return failure;
-    const double kept_share = plan.streamed ? static_cast<double>(plan.slot_count) /
-                                                  static_cast<double>(plan.expert_count)
-                                            : 1;
     return MeasureSpeeds(runtime_.get(), model_.get(), settings_.models[0], options,
-                         settings_.prompt, kept_share, streams_weights, &report->speeds);
+                         settings_.prompt, streams_weights, &report->speeds);
   }
 
   Failure PredictFor(uint64_t budget, const PlanReport& report, Prediction* prediction) {

@@ -1,7 +1,8 @@
 #include "tools/plan/prediction.h"
 
 #include <algorithm>
-#include <cmath>
+
+#include "tools/plan/read_ahead.h"
 
 namespace kinglet::tools {
 namespace {
@@ -56,19 +57,6 @@ uint64_t PeakBytes(const kl_memory_plan& memory, const Task& task) {
          std::max(memory.packing_bytes, running);
 }
 
-double StallOfLayer(const Speeds& speeds, int64_t used, double miss_rate) {
-  double sum = 0;
-  double chance = std::pow(1 - miss_rate, static_cast<double>(used));  // of 0 missing
-  for (int64_t n = 0; n <= used; ++n) {
-    sum += chance * std::max(0.0, ReadNs(speeds, static_cast<double>(n)) - speeds.overlap_ns);
-    if (miss_rate >= 1)
-      return std::max(0.0, ReadNs(speeds, static_cast<double>(used)) - speeds.overlap_ns);
-    chance *=
-        static_cast<double>(used - n) / static_cast<double>(n + 1) * miss_rate / (1 - miss_rate);
-  }
-  return sum;
-}
-
 void Predict(const Task& task, const Speeds& speeds, Prediction* prediction) {
   const double layers = static_cast<double>(task.layers);
   prediction->stall_ns = 0;
@@ -85,14 +73,10 @@ void Predict(const Task& task, const Speeds& speeds, Prediction* prediction) {
   if (prediction->memory.streamed) {
     const double miss_rate = std::clamp(1 - prediction->hit_rate, 0.0, 1.0);
     const double expert_layers = static_cast<double>(task.expert_layers);
-    prediction->stall_ns = expert_layers * StallOfLayer(speeds, task.used, miss_rate);
-    // What was seen while all else went on is worth more than what reads alone say, from where there to where here.
-    const double tried = StallOfLayer(speeds, task.used, speeds.tried_miss_rate);
-    if (speeds.tried_stall_ns > 0 && tried > 0) {
-      prediction->stall_ns *= speeds.tried_stall_ns / tried;
-    }
+    prediction->stall_ns = WaitPerToken(speeds, task.expert_layers, task.used, miss_rate, task.guesses);
+    const double in_vain = task.guesses ? kReadsInVain : 0;
     prediction->storage_bytes_per_token = static_cast<uint64_t>(
-        expert_layers * static_cast<double>(task.used) * miss_rate * RecordBytes(speeds));
+        expert_layers * static_cast<double>(task.used) * miss_rate * (1 + in_vain) * RecordBytes(speeds));
   }
   prediction->first_token_ns = FirstTokenNs(task, speeds, *prediction);
   const kl_memory_plan& memory = prediction->memory;

@@ -1,9 +1,8 @@
 // From needs, speeds and routing to what running will be like. Pure arithmetic.
 //
 //   token     layers * layer + rest, but no faster than memory brings the weights
-//   stall     in each layer, what reading its missing experts takes longer than the attention
-//   beside it prompt    batch by batch: a layer's experts are read once; reads of the next layer
-//   overlap where the cache has room
+//   stall     reads and guesses played through (read_ahead.h)
+//   prompt    batch by batch: a layer's experts are read once; reads of the next layer overlap where the cache has room
 //   large weights that are streamed: what reading them takes longer than computing a token
 #ifndef KINGLET_TOOLS_PLAN_PREDICTION_H_
 #define KINGLET_TOOLS_PLAN_PREDICTION_H_
@@ -25,6 +24,7 @@ struct Task {
   int64_t prompt = 0;   // tokens
   int64_t predict = 0;
   int64_t batch = 0;
+  bool guesses = false;  // experts of later layers are read ahead
   double prompt_experts = 0;     // different ones that a batch of the prompt asks for in a layer
   uint64_t touched_experts = 0;  // different ones of the whole conversation, all layers
   // The activations that a prompt of this length touches.
@@ -52,9 +52,6 @@ struct Prediction {
 uint64_t PeakBytes(const kl_memory_plan& memory, const Task& task);
 // Fills what depends on speeds. Requires memory, and hit_rate where memory.streamed.
 void Predict(const Task& task, const Speeds& speeds, Prediction* prediction);
-// Mean over layers of max(0, time to read the missing - overlap), where each of `used` experts is
-// missing with probability `miss_rate`.
-double StallOfLayer(const Speeds& speeds, int64_t used, double miss_rate);
 
 }  // namespace kinglet::tools
 

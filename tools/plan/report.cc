@@ -81,11 +81,6 @@ void AddSpeed(const PlanReport& report, const Prediction& point, std::string* te
           "%d ran: %.2f ms a layer, %.2f ms all else; for a prompt of %d tokens %.2f ms a layer",
           s.probed_layers, s.layer_ns / 1e6, s.rest_ns / 1e6, s.prompt_tokens,
           s.prompt_layer_ns / 1e6));
-  if (s.tried_stall_ns > 0) {
-    Row(text, "missing experts",
-        absl::StrFormat("they waited %.2f ms a layer where %.1f %% were missing",
-                        s.tried_stall_ns / 1e6, 100 * s.tried_miss_rate));
-  }
   absl::StrAppend(text, "\nAssumed\n");
   if (!report.routing.empty()) Row(text, "routing", report.routing);
   Row(text, "layers", "all as fast as the first ones; a short context");
@@ -183,8 +178,6 @@ std::string JsonOf(const PlanReport& report) {
     probe["rest_ns"] = s.rest_ns;
     probe["overlap_ns"] = s.overlap_ns;
     probe["weight_bytes_per_second"] = s.weight_bytes_per_second;
-    probe["tried_miss_rate"] = s.tried_miss_rate;
-    probe["tried_stall_ns"] = s.tried_stall_ns;
     probe["prompt_tokens"] = s.prompt_tokens;
     probe["prompt_layer_ns"] = s.prompt_layer_ns;
     probe["reads"] = Json::array();

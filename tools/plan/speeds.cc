@@ -13,11 +13,9 @@ namespace {
 // Layers of a hybrid model repeat after four.
 constexpr int32_t kProbedLayers = 4;
 constexpr int kDecodedTokens = 8;
-constexpr int kPasses = 5;
+constexpr int kPasses = 4;
 constexpr int64_t kMostPrompt = 128;
-constexpr int64_t kStalledTokens = kMostPrompt / 2;  // as many fill the cache before
-constexpr uint64_t kFewestMisses = 8;                // that say something
-constexpr int64_t kReadNs = 80000000;   // for each size of group, twice
+constexpr int64_t kReadNs = 30000000;   // for each size of group, twice
 constexpr uint32_t kDeepest = 16;       // what the bank reads at a time at most
 
 // The first layers of the model and a session of theirs.
@@ -42,7 +40,6 @@ class Part {
     const kl_code code = kl_model_plan_memory(planned.get(), &options, &plan, &error);
     if (code != KL_OK) return FailureOf(code, error);
     planned.reset();
-    slot_cost_bytes_ = plan.expert_slot_bytes;
     // Through the bank where there is one, as under a budget, but with room for all experts that
     // are used.
     options.memory_bytes = plan.expert_count > 0 ? plan.whole_bytes - 1 : 0;
@@ -62,18 +59,6 @@ class Part {
     session.context_length = options.session_context_length;
     session.batch = options.session_batch;
     return CreateSession(model_.get(), session, &session_);
-  }
-
-  kl_expert_stats Experts() const {
-    kl_expert_stats stats = {};
-    stats.struct_size = sizeof stats;
-    kl_model_expert_stats(model_.get(), &stats);
-    return stats;
-  }
-  void KeepExperts(uint64_t count) {
-    const kl_expert_stats stats = Experts();
-    const uint64_t fewer = stats.slot_count - std::min(stats.slot_count, count);
-    kl_model_limit_experts(model_.get(), stats.budget_bytes - fewer * slot_cost_bytes_);
   }
 
   int64_t layers() const { return layers_; }
@@ -115,7 +100,6 @@ class Part {
   SessionHandle session_;
   std::vector<int32_t> tokens_;
   int64_t layers_ = 0;
-  uint64_t slot_cost_bytes_ = 0;
 };
 
 Failure DecodeSome(Part* part, std::vector<int64_t>* passes_ns) {
@@ -125,29 +109,6 @@ Failure DecodeSome(Part* part, std::vector<int64_t>* passes_ns) {
     if (!failure.ok()) return failure;
     passes_ns->push_back(ns);
   }
-  return Success();
-}
-
-// What a missing expert costs while everything else goes on: attention and guesses that hide a part of it, unpacking that
-// competes with computing, the wait for the last of several.
-Failure MeasureStalls(Part* part, int64_t used, double kept_share, double token_ns, Speeds* speeds) {
-  kl_expert_stats before = part->Experts();
-  if (!before.streamed || kept_share >= 1) return Success();
-  const double kept = kept_share * static_cast<double>(before.record_count);
-  part->KeepExperts(static_cast<uint64_t>(kept));
-  int64_t ns = 0;
-  Failure failure = part->Decode(kStalledTokens, kStalledTokens, &ns);
-  before = part->Experts();
-  if (failure.ok()) failure = part->Decode(0, kStalledTokens, &ns);
-  const kl_expert_stats after = part->Experts();
-  part->KeepExperts(before.record_count + 1);
-  const uint64_t misses = after.miss_count - before.miss_count;
-  const uint64_t asked = misses + after.hit_count - before.hit_count;
-  if (!failure.ok() || misses < kFewestMisses) return failure;
-  const double tokens = static_cast<double>(kStalledTokens);
-  const double layers = static_cast<double>(asked) / (tokens * static_cast<double>(used));
-  speeds->tried_miss_rate = static_cast<double>(misses) / static_cast<double>(asked);
-  speeds->tried_stall_ns = std::max(0.0, static_cast<double>(ns) / tokens - token_ns) / layers;
   return Success();
 }
 
@@ -192,20 +153,16 @@ Failure MeasurePart(Part* part, double token_ns, int64_t prompt_tokens, Speeds* 
   kl_session_set_profiling(part->session(), false, &error);
   speeds->prompt_tokens = std::clamp<int64_t>(prompt_tokens, 1, kMostPrompt);
   const auto prefill = [&](int64_t* taken) { return part->Prefill(speeds->prompt_tokens, taken); };
+  if (failure.ok()) failure = prefill(&ns);  // brings the experts
   if (failure.ok()) failure = prefill(&ns);
-  int64_t best = INT64_MAX;
-  for (int i = 0; i < 2 && failure.ok(); ++i) {
-    failure = prefill(&ns);
-    best = std::min(best, ns);
-  }
-  speeds->prompt_layer_ns = std::max(0.0, static_cast<double>(best) - speeds->rest_ns) /
+  speeds->prompt_layer_ns = std::max(0.0, static_cast<double>(ns) - speeds->rest_ns) /
                             static_cast<double>(std::max<int64_t>(1, part->layers()));
   return failure;
 }
 
 Failure MeasureReads(const kl_model* planned, const kl_model_options& options, uint32_t top_k,
                      Speeds* speeds) {
-  std::vector<uint32_t> sizes = {1, 2, std::max<uint32_t>(3, top_k), kDeepest};
+  std::vector<uint32_t> sizes = {1, std::max<uint32_t>(2, top_k), kDeepest};
   sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
   for (const uint32_t together : sizes) {
     kl_expert_probe probe = {};
@@ -231,8 +188,7 @@ Failure MeasureReads(const kl_model* planned, const kl_model_options& options, u
 }  // namespace
 
 Failure MeasureSpeeds(kl_runtime* runtime, const kl_model* planned, const std::string& path,
-                      const kl_model_options& options, int64_t prompt_tokens, double kept_share,
-                      bool streams_weights, Speeds* speeds) {
+                      const kl_model_options& options, int64_t prompt_tokens, bool streams_weights, Speeds* speeds) {
   const int64_t begin = NowNs();
   {
     const auto roof = StreamingRead::Create(kl_runtime_thread_count(runtime));
@@ -269,10 +225,6 @@ Failure MeasureSpeeds(kl_runtime* runtime, const kl_model* planned, const std::s
   std::sort(passes_ns.begin(), passes_ns.end());
   const double token_ns = static_cast<double>(passes_ns[passes_ns.size() / 2]) / kDecodedTokens;
   failure = MeasurePart(&part, token_ns, prompt_tokens, speeds);
-  // A part that is read from another file would say nothing.
-  if (failure.ok() && plan.prepared == part.Experts().prepared) {
-    failure = MeasureStalls(&part, info.expert_used_count, kept_share, token_ns, speeds);
-  }
   speeds->probe_seconds = static_cast<double>(NowNs() - begin) / 1e9;
   return failure;
 }

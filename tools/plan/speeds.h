@@ -26,9 +26,6 @@ struct Speeds {
   double layer_ns = 0;              // a layer, one token
   double overlap_ns = 0;            // of it, between the choice of experts and their use
   double rest_ns = 0;               // embeddings, head, all that is not a layer; one token
-  // Of the same layers under a cache of the same share of their experts. 0: not tried.
-  double tried_miss_rate = 0;
-  double tried_stall_ns = 0;        // what they took longer, a layer with experts, one token
   int64_t prompt_tokens = 0;        // of the prompt that was tried
   double prompt_layer_ns = 0;       // a layer, all these tokens
   uint64_t layer_weight_bytes = 0;  // read from memory by a layer, one token
@@ -38,12 +35,10 @@ struct Speeds {
 };
 
 // `planned` was loaded with plan_only from `path`. `options` are those of the load that is planned;
-// prompt_tokens are tried in one batch, at most 128; kept_share is the part of all experts that
-// the planned cache holds; streams_weights: large weights are read too.
+// prompt_tokens are tried in one batch, at most 128; streams_weights: large weights are read too.
 // Errors: of loading a part of the model, of reading experts or weights.
 Failure MeasureSpeeds(kl_runtime* runtime, const kl_model* planned, const std::string& path,
-                      const kl_model_options& options, int64_t prompt_tokens, double kept_share,
-                      bool streams_weights, Speeds* speeds);
+                      const kl_model_options& options, int64_t prompt_tokens, bool streams_weights, Speeds* speeds);
 
 // Time until `together` experts are there: between what was measured, and beyond it as bandwidth
 // says.

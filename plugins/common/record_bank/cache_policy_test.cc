@@ -142,5 +142,15 @@ TEST(S3FifoTest, OneTimeRecordsPassThroughTheSmallQueue) {
   }
 }
 
+TEST(S3FifoTest, AGuessThatIsAskedForOnceIsAOneTimeRecord) {
+  const auto fifo = MakeS3Fifo(100, 20);
+  for (uint32_t record = 0; record < 20; ++record) fifo->Insert(record, /*demanded=*/record >= 2);
+  fifo->Touch(0);
+  fifo->Touch(1);
+  fifo->Touch(1);
+  EXPECT_EQ(fifo->Evict(kAny), 0u);
+  EXPECT_EQ(fifo->Evict(kAny), 2u) << "1 was asked for again";
+}
+
 }  // namespace
 }  // namespace record_bank

@@ -4,8 +4,9 @@
 //   main    the rest: what was asked for again while in small, or soon after leaving it
 //   ghost   numbers of records that left small unused, as many as main has slots
 //
-// One difference: a record that may not be evicted now (leased, pinned, loading) is passed over and
-// stays where it is in its queue.
+// Two differences: a record that may not be evicted now (leased, pinned, loading) is passed over and
+// stays where it is in its queue; and the first asking for a record that was read on a guess is what
+// reading it would have been without the guess, not an asking again.
 #include <algorithm>
 #include <vector>
 
@@ -25,17 +26,23 @@ class S3Fifo final : public CachePolicy {
         main_(&links_),
         ghost_(&links_),
         count_(record_count, 0),
+        guessed_(record_count, false),
         place_(record_count, Place::kNowhere) {
     S3Fifo::SetCapacity(slot_count);
   }
 
-  void Insert(uint32_t record, bool) override {
+  void Insert(uint32_t record, bool demanded) override {
     const bool was_ghost = place_[record] == Place::kGhost;
     if (was_ghost) ghost_.Remove(record);
     count_[record] = 0;
+    guessed_[record] = !demanded;
     Put(record, was_ghost ? Place::kMain : Place::kSmall);
   }
   void Touch(uint32_t record) override {
+    if (guessed_[record]) {
+      guessed_[record] = false;
+      return;
+    }
     count_[record] = static_cast<uint8_t>(std::min<int>(count_[record] + 1, kMostCount));
   }
   uint32_t Evict(const MayEvict& may_evict) override {
@@ -113,6 +120,7 @@ class S3Fifo final : public CachePolicy {
   IndexLinks links_;
   IndexList small_, main_, ghost_;
   std::vector<uint8_t> count_;  // askings since it came or was passed over
+  std::vector<bool> guessed_;   // read on a guess, and not asked for yet
   std::vector<Place> place_;
   uint32_t small_target_ = 1;
   uint32_t ghost_target_ = 1;

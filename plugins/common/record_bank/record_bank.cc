@@ -15,6 +15,13 @@ using Number = unsigned long long;  // NOLINT: what %llu takes
 // A ticket's number says what it was, also when it is over: prefetches are odd.
 bool IsGuess(kl_bank_ticket ticket) { return ticket % 2 == 1; }
 
+// What is asked for next shares storage with the guesses under way, and finds half of the depth free in any case. A few
+// guesses are read two at a time: the next one is on its way while the last is verified, and no more of them delay a demand.
+// A long list (a whole layer of a prompt) is read deeper, which some storage needs to be fast.
+uint32_t MostGuessesLoading(uint32_t depth, uint32_t waiting) {
+  return std::max(1u, std::min(depth / 2, std::max(2u, waiting / 4)));
+}
+
 int64_t NowNs() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch())
       .count();
@@ -228,7 +235,11 @@ void RecordBank::SubmitGuess(const uint64_t* ids, uint32_t count, kl_bank_ticket
   guess.records.clear();
   for (uint32_t i = 0; i < count; ++i) {
     const auto record = static_cast<uint32_t>(ids[i]);
-    if (slot_of_record_[record] != kNone) continue;
+    if (slot_of_record_[record] != kNone) {
+      // It is not to be given up for another guess.
+      slots_[slot_of_record_[record]].guessed_at = last_ticket_;
+      continue;
+    }
     // While somebody waits for a slot, a guess takes none.
     const uint32_t slot = waiting_places_ > 0 ? kNone : SlotForGuess(&PoolOfRecord(record));
     if (slot == kNone) {
@@ -280,8 +291,7 @@ void RecordBank::StartQueued() {
     const bool demanded = !demand_.empty();
     const uint32_t index = demanded ? demand_.front() : guesses_.front();
     if (index == kNone) return;
-    // What is asked for next finds half of the depth free.
-    if (!demanded && guesses_loading_ >= std::max(1u, plan_.job_count / 2)) return;
+    if (!demanded && guesses_loading_ >= MostGuessesLoading(plan_.job_count, guesses_.size())) return;
     Slot& slot = slots_[index];
     Target target;
     target.slot = index;

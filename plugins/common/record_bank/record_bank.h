@@ -96,6 +96,7 @@ class RecordBank final : public LoadSink {
     bool unused = false;    // prefetched, and nobody asked for it yet
     bool guessed = false;   // the read that is under way began as a guess
     bool own_file = false;  // its copy has failed: not read again for this load
+    kl_bank_ticket guessed_at = 0;  // the last ticket when it was prefetched, until it is asked for; 0: it was not
     uint32_t tier = kNone;  // that it was read from; kNone: its own file
     uint32_t record = kNone;
     uint32_t references = 0;
@@ -164,7 +165,11 @@ class RecordBank final : public LoadSink {
   Pool& PoolOfSlot(uint32_t slot);
   uint32_t SlotForDemand(Pool* pool);
   uint32_t SlotForGuess(Pool* pool);
-  uint32_t EvictOne(Pool* pool);
+  // Guesses that may still come true are spared as long as others can go, or altogether.
+  enum class Spare { kFreshGuessesLast, kFreshGuesses };
+  uint32_t EvictOne(Pool* pool, Spare spare);
+  uint32_t EvictAllowed(Pool* pool, bool spare_fresh_guesses);
+  bool IsFreshGuess(const Slot& slot) const;
   uint32_t LatestGuess(const Pool& pool) const;
   void Occupy(uint32_t slot, uint32_t record, bool demanded);
   void Vacate(uint32_t slot);

@@ -155,6 +155,42 @@ TEST_F(RecordBankTest, PrefetchesAreUsedOrCounted) {
   EXPECT_EQ(stats.useless_prefetch_count, 1u);
 }
 
+// Whatever the policy thinks of a record that nobody has asked for yet, or not for long.
+TEST_F(RecordBankTest, AGuessHasTheTimeToComeTrue) {
+  MakeFile(Shape::kAligned);
+  for (const char* const* policy = kPolicyNames; *policy != nullptr; ++policy) {
+    options_.policy = *policy;
+    Open(6);
+    kl_lease lease;
+    for (int i = 0; i < 3; ++i) TakeAll(Submit({1, 2, 3, 4, 5, 6}));
+    EXPECT_EQ(Next(Submit({20}, KL_SUBMIT_PREFETCH), &lease), KL_BANK_DONE);
+    for (uint64_t id = 10; id < 14; ++id) TakeAll(Submit({id}));
+    TakeAll(Submit({20}));
+    EXPECT_EQ(bank_->Stats().useful_prefetch_count, 1u) << *policy;
+    // But not for ever.
+    EXPECT_EQ(Next(Submit({21}, KL_SUBMIT_PREFETCH), &lease), KL_BANK_DONE);
+    for (int i = 0; i < 3; ++i) {
+      for (uint64_t id = 0; id < 18; ++id) TakeAll(Submit({id}));
+    }
+    EXPECT_EQ(bank_->Stats().useless_prefetch_count, 1u) << *policy;
+  }
+}
+
+TEST_F(RecordBankTest, WhatIsInMemoryAndGuessedAtIsNotGivenUpForOthers) {
+  MakeFile(Shape::kAligned);
+  options_.policy = "lru";
+  Open(6);
+  kl_lease lease;
+  TakeAll(Submit({1, 2, 3, 4, 5, 6}));
+  // 1 would be the first to leave.
+  EXPECT_EQ(Next(Submit({1}, KL_SUBMIT_PREFETCH), &lease), KL_BANK_DONE);
+  EXPECT_EQ(Next(Submit({20, 21}, KL_SUBMIT_PREFETCH), &lease), KL_BANK_DONE);
+  for (uint64_t id = 10; id < 13; ++id) TakeAll(Submit({id}));
+  const uint64_t hits = bank_->Stats().hit_count;
+  TakeAll(Submit({1}));
+  EXPECT_EQ(bank_->Stats().hit_count, hits + 1);
+}
+
 TEST_F(RecordBankTest, APrefetchNeverTakesTheSlotsOfLeases) {
   MakeFile(Shape::kAligned);
   Open(4);

@@ -11,6 +11,10 @@ namespace {
 
 using Number = unsigned long long;  // NOLINT: what %llu takes
 
+// A guess that was not asked for by so many tickets was wrong. Whoever guesses looks some layers ahead, and each layer may
+// have a ticket of its own for what it asks for and one for its guesses.
+constexpr kl_bank_ticket kGuessLifeInTickets = 24;
+
 int64_t NowNs() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::steady_clock::now().time_since_epoch())
@@ -24,6 +28,7 @@ void RecordBank::TakeResident(Place* place) {
   const uint32_t index = slot_of_record_[place->record];
   Slot& slot = slots_[index];
   place->slot = index;
+  slot.guessed_at = 0;
   if (slot.unused) {
     slot.unused = false;
     ++stats_.useful_prefetch_count;
@@ -88,13 +93,24 @@ void RecordBank::GiveWaitingPlacesSlots() {
   }
 }
 
-// Of a slot of the pool, in no list, or kNone.
-uint32_t RecordBank::EvictOne(Pool* pool) {
-  const auto may_evict = [this, pool](uint32_t record) {
+bool RecordBank::IsFreshGuess(const Slot& slot) const {
+  return slot.guessed_at != 0 && last_ticket_ - slot.guessed_at < 2 * kGuessLifeInTickets;
+}
+
+// Of a slot of the pool, in no list, or kNone. What was guessed at is new or rarely asked for, which most policies take
+// for a reason to give it up at once: it is spared until it has had the time to be asked for.
+uint32_t RecordBank::EvictOne(Pool* pool, Spare spare) {
+  const uint32_t slot = EvictAllowed(pool, /*spare_fresh_guesses=*/true);
+  if (slot != kNone || spare == Spare::kFreshGuesses) return slot;
+  return EvictAllowed(pool, /*spare_fresh_guesses=*/false);
+}
+
+uint32_t RecordBank::EvictAllowed(Pool* pool, bool spare_fresh_guesses) {
+  const auto may_evict = [this, pool, spare_fresh_guesses](uint32_t record) {
     const uint32_t index = slot_of_record_[record];
     const Slot& slot = slots_[index];
     return slot.state == State::kReady && slot.references == 0 && !pinned_[record] &&
-           index - pool->first < pool->count;
+           index - pool->first < pool->count && !(spare_fresh_guesses && IsFreshGuess(slot));
   };
   const uint32_t record = policy_->Evict(may_evict);
   if (record == kNone) return kNone;
@@ -114,7 +130,7 @@ uint32_t RecordBank::SlotForDemand(Pool* pool) {
     pool->free.Remove(slot);
     return slot;
   }
-  slot = EvictOne(pool);
+  slot = EvictOne(pool, Spare::kFreshGuessesLast);
   if (slot != kNone) return slot;
   // A guess that storage has not begun with makes room; the latest first.
   slot = LatestGuess(*pool);
@@ -141,7 +157,7 @@ uint32_t RecordBank::SlotForGuess(Pool* pool) {
   const uint32_t beyond = live > reserved ? live - reserved : 0;
   if (pool->guesses_under_way >= (beyond + 1) / 2) return kNone;
   const uint32_t slot = pool->free.front();
-  if (slot == kNone) return EvictOne(pool);
+  if (slot == kNone) return EvictOne(pool, Spare::kFreshGuesses);
   pool->free.Remove(slot);
   return slot;
 }
@@ -155,6 +171,7 @@ void RecordBank::Occupy(uint32_t index, uint32_t record, bool demanded) {
   slot.tier = kNone;
   slot.record = record;
   slot.queued_ns = NowNs();
+  slot.guessed_at = demanded ? 0 : last_ticket_;
   slot_of_record_[record] = index;
   policy_->Insert(record, demanded);
   (demanded ? demand_ : guesses_).PushBack(index);
@@ -199,7 +216,7 @@ bool RecordBank::ShrinkByOne(Pool* pool) {
   if (slot != kNone) {
     pool->free.Remove(slot);
   } else {
-    slot = EvictOne(pool);
+    slot = EvictOne(pool, Spare::kFreshGuessesLast);
     if (slot == kNone) return false;
   }
   slot = MakeRoomAtTheEnd(pool, slot);

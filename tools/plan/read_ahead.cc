@@ -1,0 +1,127 @@
+#include "tools/plan/read_ahead.h"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <random>
+#include <vector>
+
+namespace kinglet::tools {
+namespace {
+
+constexpr int kTokens = 64;
+constexpr size_t kGuessesTogether = 2;  // as the bank reads them (plugins/common/record_bank)
+// Share of the missing experts that are guessed at least so many layers ahead, from 1 on: plugins/expert_bank/README.md.
+constexpr double kGuessed[] = {0.70, 0.52, 0.45, 0.40, 0.35, 0.28};
+constexpr int64_t kNobody = INT64_MAX;  // the layer of a guess in vain: read when nothing better is left
+constexpr double kDone = 1e-9;   // of a record
+
+class Clock {
+ public:
+  explicit Clock(const Speeds& speeds) : speeds_(speeds) {}
+
+  void Demand(int64_t layer) { under_way_.push_back({layer, false, 1}); }
+  void Guess(int64_t layer) { queue_.push_back(layer); }
+
+  void Pass(double ns) {
+    while (ns > 0) {
+      StartGuesses();
+      if (under_way_.empty()) return;
+      ns -= Step(ns);
+    }
+  }
+  // Until nothing of the layer is to be read any more; returns how long that took.
+  double WaitFor(int64_t layer) {
+    const auto of_layer = [layer](const Read& read) { return read.layer == layer; };
+    // Whoever is asked for is no guess any more.
+    for (auto queued = queue_.begin(); queued != queue_.end();) {
+      if (*queued != layer) {
+        ++queued;
+        continue;
+      }
+      Demand(layer);
+      queued = queue_.erase(queued);
+    }
+    double ns = 0;
+    while (std::any_of(under_way_.begin(), under_way_.end(), of_layer)) {
+      StartGuesses();
+      ns += Step(HUGE_VAL);
+    }
+    return ns;
+  }
+
+ private:
+  struct Read {
+    int64_t layer;
+    bool guess;
+    double left;  // of a record
+  };
+
+  void StartGuesses() {
+    size_t guesses = static_cast<size_t>(
+        std::count_if(under_way_.begin(), under_way_.end(), [](const Read& read) { return read.guess; }));
+    for (; guesses < kGuessesTogether && !queue_.empty(); ++guesses) {
+      under_way_.push_back({queue_.front(), true, 1});
+      queue_.pop_front();
+    }
+  }
+  // To the end of the first read, at most `most_ns`.
+  double Step(double most_ns) {
+    const double record_ns = ReadNs(speeds_, static_cast<double>(under_way_.size()));
+    double least = 1;
+    for (const Read& read : under_way_) least = std::min(least, read.left);
+    const double ns = std::min(most_ns, least * record_ns);
+    for (Read& read : under_way_) read.left -= record_ns > 0 ? ns / record_ns : 1;
+    under_way_.erase(std::remove_if(under_way_.begin(), under_way_.end(),
+                                    [](const Read& read) { return read.left < kDone; }),
+                     under_way_.end());
+    return ns;
+  }
+
+  const Speeds& speeds_;
+  std::vector<Read> under_way_;
+  std::deque<int64_t> queue_;
+};
+
+}  // namespace
+
+double WaitPerToken(const Speeds& speeds, int64_t layers, int64_t used, double miss_rate, bool guesses) {
+  if (miss_rate <= 0 || speeds.reads.empty()) return 0;
+  std::mt19937_64 random(1);
+  const auto chance = [&random] { return static_cast<double>(random() >> 11) * 0x1p-53; };
+  Clock clock(speeds);
+  double waited_ns = 0;
+  std::vector<std::vector<int64_t>> guessed(static_cast<size_t>(layers));  // by the layer whose router shows them
+  std::vector<int64_t> surprises(static_cast<size_t>(layers));
+  for (int token = 0; token < kTokens; ++token) {
+    for (auto& of_layer : guessed) of_layer.clear();
+    std::fill(surprises.begin(), surprises.end(), 0);
+    for (int64_t layer = 0; layer < layers; ++layer) {
+      for (int64_t i = 0; i < used; ++i) {
+        if (chance() >= miss_rate) continue;
+        const double luck = guesses ? chance() : 1;
+        int64_t distance = 0;
+        for (const double share : kGuessed) distance += luck < share;
+        distance = std::min(distance, layer);
+        if (distance == 0) {
+          ++surprises[static_cast<size_t>(layer)];
+        } else {
+          guessed[static_cast<size_t>(layer - distance)].push_back(layer);
+        }
+        if (guesses && chance() < kReadsInVain) guessed[static_cast<size_t>(layer)].push_back(kNobody);
+      }
+    }
+    for (int64_t layer = 0; layer < layers; ++layer) {
+      for (int64_t i = 0; i < surprises[static_cast<size_t>(layer)]; ++i) clock.Demand(layer);
+      std::sort(guessed[static_cast<size_t>(layer)].begin(), guessed[static_cast<size_t>(layer)].end());
+      for (const int64_t target : guessed[static_cast<size_t>(layer)]) clock.Guess(target);
+      clock.Pass(speeds.overlap_ns);
+      waited_ns += clock.WaitFor(layer);
+      clock.Pass(speeds.layer_ns - speeds.overlap_ns);
+    }
+    clock.Pass(speeds.rest_ns);
+  }
+  return waited_ns / kTokens;
+}
+
+}  // namespace kinglet::tools

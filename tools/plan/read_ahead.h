@@ -1,0 +1,26 @@
+// How long a token waits for its experts: layers, reads and guesses played through on a clock of its own.
+//
+//   layer l   its router ..... attention ..... experts      what is missing is asked for at the router,
+//             |___ overlap ___|                             and waited for before the experts
+//             \ guesses at layers l + 1 ... l + 6: read two at a time, near layers first, while all else goes on
+//
+// Reads that are under way together share storage, as the probe saw it. Deterministic; no time is measured here.
+#ifndef KINGLET_TOOLS_PLAN_READ_AHEAD_H_
+#define KINGLET_TOOLS_PLAN_READ_AHEAD_H_
+
+#include <cstdint>
+
+#include "tools/plan/speeds.h"
+
+namespace kinglet::tools {
+
+// Reads in vain for each missing expert, where experts are guessed at.
+inline constexpr double kReadsInVain = 0.19;
+
+// Mean wait of a token, ns. Each of `used` experts of each of `layers` is missing with probability `miss_rate`; `guesses`:
+// later layers' experts are read ahead.
+double WaitPerToken(const Speeds& speeds, int64_t layers, int64_t used, double miss_rate, bool guesses);
+
+}  // namespace kinglet::tools
+
+#endif  // KINGLET_TOOLS_PLAN_READ_AHEAD_H_

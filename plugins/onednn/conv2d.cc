@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "plugins/onednn/onednn.h"
+#include "plugins/onednn/window.h"
 
 namespace kinglet {
 namespace onednn {
@@ -18,49 +18,18 @@ using dnnl::memory;
 enum { kX, kW, kBias, kY, kOperandCount };
 constexpr kl_dtype kTypes[kOperandCount] = {KL_TYPE_F32, KL_TYPE_F32, KL_TYPE_ANY, KL_TYPE_F32};
 
-struct Geometry {
-  int64_t strides[2];
-  int64_t pads[4];
-  int64_t dilations[2];
-  int64_t group;
+struct Geometry : Window {
   float minimum;
   float maximum;
 };
 
-// The largest stride, pad or dilation.
-constexpr int64_t kLargest = std::numeric_limits<int32_t>::max();
-
-bool OutputFits(const Geometry& g, const kl_tensor* x, const kl_tensor* w, const kl_tensor* y) {
-  for (int d = 0; d < 2; ++d) {
-    const int64_t reach = (w->shape[2 + d] - 1) * g.dilations[d] + 1;
-    const int64_t padded = x->shape[2 + d] + g.pads[d] + g.pads[2 + d];
-    if (padded < reach || (padded - reach) / g.strides[d] + 1 != y->shape[2 + d]) return false;
-  }
-  return true;
-}
-
 kl_code Read(const kl_node* node, Geometry* g, kl_error* error) {
-  const kl_tensor* x = node->operands[kX];
   const kl_tensor* w = node->operands[kW];
   const kl_tensor* bias = node->operands[kBias];
-  const kl_tensor* y = node->operands[kY];
-  if (x->rank != 4 || w->rank != 4 || y->rank != 4) return Decline(node, "rank 4", error);
-  g->group = kl_attribute_int(node, "group", 1);
-  if (g->group < 1 || !ReadInts(node, "strides", 2, 1, kLargest, g->strides) ||
-      !ReadInts(node, "pads", 4, 0, kLargest, g->pads) ||
-      !ReadInts(node, "dilations", 2, 1, kLargest, g->dilations)) {
-    return Decline(node, "positive strides, dilations and group; pads of 0 or more", error);
-  }
-  const int64_t outputs = w->shape[0];
-  for (int d = 0; d < 4; ++d) {
-    if (w->shape[d] < 1 || x->shape[d] < 1) return Decline(node, "operands of some size", error);
-  }
-  if (x->shape[1] != w->shape[1] * g->group || outputs % g->group != 0 || y->shape[1] != outputs ||
-      y->shape[0] != x->shape[0] || !OutputFits(*g, x, w, y)) {
-    return Decline(node, "channels and output sizes that fit x and w", error);
-  }
+  const kl_code code = ReadWindow(node, node->operands[kX], w, node->operands[kY], g, error);
+  if (code != KL_OK) return code;
   if (!IsAbsent(bias) &&
-      (bias->type != KL_TYPE_F32 || bias->rank != 1 || bias->shape[0] != outputs)) {
+      (bias->type != KL_TYPE_F32 || bias->rank != 1 || bias->shape[0] != w->shape[0])) {
     return Decline(node, "an f32 bias [M]", error);
   }
   g->minimum = static_cast<float>(kl_attribute_float(node, "minimum", -INFINITY));

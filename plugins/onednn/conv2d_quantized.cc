@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "plugins/onednn/codes.h"
+#include "plugins/onednn/window.h"
 
 namespace kinglet {
 namespace onednn {
@@ -22,44 +23,15 @@ constexpr kl_dtype kTypes[kOperandCount] = {KL_TYPE_ANY, KL_TYPE_F32, KL_TYPE_AN
                                             KL_TYPE_F32, KL_TYPE_ANY, KL_TYPE_F32, KL_TYPE_ANY,
                                             KL_TYPE_ANY, KL_TYPE_ANY};
 
-struct Geometry {
-  int64_t strides[2];
-  int64_t pads[4];
-  int64_t dilations[2];
-  int64_t group;
-  int64_t padded[2];  // size of x with its padding
-};
-
-// The largest stride, pad or dilation.
-constexpr int64_t kLargest = int64_t{1} << 24;
-
-kl_code Read(const kl_node* node, Geometry* g, kl_error* error) {
+kl_code Read(const kl_node* node, Window* g, kl_error* error) {
   const kl_tensor* x = node->operands[kX];
   const kl_tensor* w = node->operands[kW];
   const kl_tensor* bias = node->operands[kBias];
   const kl_tensor* y = node->operands[kY];
-  if (x->rank != 4 || w->rank != 4 || y->rank != 4 || !IsCode(x) || !IsCode(w) || !IsCode(y))
-    return Decline(node, "i8 or u8 codes of rank 4", error);
-  g->group = kl_attribute_int(node, "group", 1);
-  if (g->group < 1 || !ReadInts(node, "strides", 2, 1, kLargest, g->strides) ||
-      !ReadInts(node, "pads", 4, 0, kLargest, g->pads) ||
-      !ReadInts(node, "dilations", 2, 1, kLargest, g->dilations)) {
-    return Decline(node, "positive strides, dilations and group; pads of 0 or more", error);
-  }
+  if (!IsCode(x) || !IsCode(w) || !IsCode(y)) return Decline(node, "i8 or u8 codes", error);
+  const kl_code code = ReadWindow(node, x, w, y, g, error);
+  if (code != KL_OK) return code;
   const int64_t outputs = w->shape[0];
-  for (int d = 0; d < 4; ++d) {
-    if (w->shape[d] < 1 || x->shape[d] < 1) return Decline(node, "operands of some size", error);
-  }
-  if (x->shape[1] != w->shape[1] * g->group || outputs % g->group != 0 || y->shape[1] != outputs ||
-      y->shape[0] != x->shape[0]) {
-    return Decline(node, "channels that fit x and w", error);
-  }
-  for (int d = 0; d < 2; ++d) {
-    const int64_t reach = (w->shape[2 + d] - 1) * g->dilations[d] + 1;
-    g->padded[d] = x->shape[2 + d] + g->pads[d] + g->pads[2 + d];
-    if (g->padded[d] < reach || (g->padded[d] - reach) / g->strides[d] + 1 != y->shape[2 + d])
-      return Decline(node, "output sizes that fit x and w", error);
-  }
   if (g->padded[0] * g->padded[1] > std::numeric_limits<int32_t>::max() / x->shape[1])
     return Decline(node, "padded images of less than 2^31 codes", error);
   if (!IsConstantRows(w) ||
@@ -80,7 +52,7 @@ kl_code Read(const kl_node* node, Geometry* g, kl_error* error) {
 }
 
 kl_code Supports(const kl_node* node, kl_error* error) {
-  Geometry geometry;
+  Window geometry;
   return Read(node, &geometry, error);
 }
 
@@ -88,7 +60,7 @@ kl_code Supports(const kl_node* node, kl_error* error) {
 // Throws dnnl::error. One thread at a time.
 class Convolution {
  public:
-  Convolution(const kl_node* node, const Geometry& geometry)
+  Convolution(const kl_node* node, const Window& geometry)
       : geometry_(geometry),
         thread_count_(node->thread_count),
         engine_(dnnl::engine::kind::cpu, 0),
@@ -158,7 +130,7 @@ class Convolution {
   }
 
   void MakeConvolution(const kl_tensor* x, const kl_tensor* w, const kl_tensor* y) {
-    const Geometry& g = geometry_;
+    const Window& g = geometry_;
     const memory::desc x_desc({1, x->shape[1], g.padded[0], g.padded[1]}, memory::data_type::u8,
                               memory::format_tag::nhwc);
     const memory::desc y_desc({1, y->shape[1], y->shape[2], y->shape[3]}, memory::data_type::s32,
@@ -241,7 +213,7 @@ class Convolution {
 
   void FillImage(const kl_tensor* x, const uint8_t* from, uint8_t* to) const {
     const int64_t channels = x->shape[1], height = x->shape[2], width = x->shape[3];
-    const Geometry& g = geometry_;
+    const Window& g = geometry_;
     if (g.padded[0] != height || g.padded[1] != width) {
       std::memset(to, zero_, static_cast<size_t>(g.padded[0] * g.padded[1] * channels));
     }
@@ -271,7 +243,7 @@ class Convolution {
     }
   }
 
-  const Geometry geometry_;
+  const Window geometry_;
   const uint32_t thread_count_;
   dnnl::engine engine_;
   dnnl::stream stream_;
@@ -287,7 +259,7 @@ class Convolution {
 
 kl_code Prepare(const kl_host*, const kl_node* node, void* state, kl_requirements* requirements,
                 kl_error* error) {
-  Geometry geometry;
+  Window geometry;
   const kl_code code = Read(node, &geometry, error);
   if (code != KL_OK) return code;
   return PrepareObject<Convolution>(node, state, requirements, error,

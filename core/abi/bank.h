@@ -132,7 +132,7 @@ enum { KL_BANK_READY = 0, KL_BANK_PENDING = 1, KL_BANK_DONE = 2, KL_BANK_EXHAUST
 typedef struct kl_bank_stats {
   uint32_t struct_size;
   uint64_t record_count;
-  uint64_t slot_count;
+  uint64_t slot_count;      // that the budget leaves; for a while after it shrank more are in use
   uint64_t resident_bytes;  // of what budget_bytes covers, at most in use; stays below the budget
   uint64_t hit_count;       // records of demand tickets that were there at submit()
   uint64_t miss_count;      // that were not: read for the ticket, or under way already

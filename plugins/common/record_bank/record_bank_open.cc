@@ -282,7 +282,8 @@ kl_bank_stats RecordBank::Stats() {
   stats.struct_size = sizeof stats;
   stats.record_count = source_.record_count;
   const std::vector<uint32_t> live = LiveCounts();
-  stats.slot_count = std::accumulate(live.begin(), live.end(), uint64_t{0});
+  // What is beyond the target goes as soon as it is not in use: whoever plans leases cannot count on it.
+  for (size_t i = 0; i < pools_.size(); ++i) stats.slot_count += std::min(live[i], pools_[i]->target);
   stats.resident_bytes = plan_.BytesOf(live);
   stats.read_bytes = loader_->read_bytes();
   stats.retry_count = loader_->retry_count() + copy_failure_count_;

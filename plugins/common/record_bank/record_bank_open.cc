@@ -1,7 +1,6 @@
 // Opening a bank, closing it, and what it says about itself.
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 
 #include "core/abi/error.h"
 #include "plugins/common/record_bank/record_bank.h"

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <string>
 
+#include "tests/support/emulator.h"
 #include "tests/support/kinglet_test.h"
 #include "tests/support/start_command.h"
 #include "tests/support/temp_folder.h"
@@ -21,6 +22,7 @@ constexpr uint64_t kFixedBytes = 30 << 20;
 class ResidentMemoryTest : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
+    KL_SKIP_UNDER_EMULATOR("what is resident is the emulator's as well");
     const std::string make =
         StartCommand("./kinglet") + std::string(" make-model --arch smallthinker --preset 4b --layers 3 --experts 32 --vocab 8192 --type ") +
         GetParam() + " --seed 1 -o " + path_;

@@ -23,7 +23,8 @@ namespace {
 
 using record_bank::Fault;
 
-constexpr int kTokens = 12;
+constexpr int kTokens = 40;
+constexpr int kTokensBeforeGuesses = 30;  // the predictor believes nothing that it has not seen some times
 
 Fault Error(int error) {
   Fault fault;
@@ -361,7 +362,7 @@ TEST_F(FaultTest, CancellingInTheMiddleOfAPrefetchHarmsNobody) {
   ASSERT_TRUE(Prefill().ok());
   // Enough tokens for the predictor to begin guessing; then the reads of one are let through one by
   // one, guesses among them.
-  for (int i = 0; i < 6; ++i) ExpectTheNextToken();
+  for (int i = 0; i < kTokensBeforeGuesses; ++i) ExpectTheNextToken();
   for (int let = 0; let < 6; ++let) {
     EXPECT_TRUE(Within10Seconds([this] { return Stats().pending_count == 0; }));
     storage_.disk()->Hold();
@@ -369,7 +370,7 @@ TEST_F(FaultTest, CancellingInTheMiddleOfAPrefetchHarmsNobody) {
     absl::Status status;
     std::atomic<bool> done{false};
     std::thread decoding([&] {
-      status = Decode(expected_[6]);
+      status = Decode(expected_[kTokensBeforeGuesses]);
       done = true;
     });
     EXPECT_TRUE(Within10Seconds([&] { return storage_.disk()->waiting() > 0 || done; }));
@@ -378,12 +379,12 @@ TEST_F(FaultTest, CancellingInTheMiddleOfAPrefetchHarmsNobody) {
     storage_.disk()->LetAll();
     if (status.ok()) break;  // that was all that the token reads
     ExpectError(status, KL_CANCELLED, {});
-    EXPECT_EQ(Decoded(), 6u);
+    EXPECT_EQ(Decoded(), size_t{kTokensBeforeGuesses});
     EXPECT_EQ(Stats().leased_count, 0u);
   }
   EXPECT_GT(Stats().prefetch_count + Stats().dropped_prefetch_count, 0u) << "nothing was guessed";
-  if (Decoded() == 6) {
-    ASSERT_TRUE(Decode(expected_[6]).ok());
+  if (Decoded() == kTokensBeforeGuesses) {
+    ASSERT_TRUE(Decode(expected_[kTokensBeforeGuesses]).ok());
   }
   ExpectTheRightTokens();
 }

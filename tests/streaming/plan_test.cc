@@ -163,7 +163,7 @@ TEST_F(PlanTest, LoadingStreamsWhatThePlanSays) {
 TEST_F(PlanTest, TheSmallestBudgetOfADenseModelIsExact) {
   const TempFolder folder;
   const std::string path = folder.path() + "/dense.gguf";
-  const std::string make = "./kinglet make-model --arch llama --preset tiny --context 256 --vocab " +
+  const std::string make = StartCommand("./kinglet") + " make-model --arch llama --preset tiny --context 256 --vocab " +
                            std::to_string(kStreamedVocabulary) + " --seed 3 -o " + path;
   ASSERT_EQ(system(make.c_str()), 0);
   const Handle<kl_model> planned = LoadPlan(path);

@@ -30,7 +30,7 @@ inline std::string MakeLargeWeightsModel(const std::string& folder, const std::s
   const std::string kind =
       dense ? "--arch llama --preset tiny --ffn 1536 --layers 4"
             : "--arch smallthinker --preset tiny --ffn 256 --experts 8 --experts-used 2 --window 32 --untied --layers 8";
-  const std::string make = "./kinglet make-model " + kind +
+  const std::string make = StartCommand("./kinglet") + " make-model " + kind +
                            " --embedding 1024 --heads 16 --kv-heads 4 --head-length 64 --context 256 "
                            "--vocab 16384 --type " +
                            type + " --seed 5 -o " + path;

@@ -304,7 +304,8 @@ kl_code Run(const kl_run* run) {
 }  // namespace
 
 // A kernel file, all but its includes.
-#define KL_ATTENTION(plugin, stem, keys, values)                                              \
+#define KL_ATTENTION(plugin, stem, keys, values) KL_ATTENTION_TABLE(plugin, stem, keys, values)
+#define KL_ATTENTION_TABLE(plugin, stem, keys, values)                                        \
   namespace {                                                                                 \
   const kl_dtype kTypes[] = {KL_TYPE_F32, KL_TYPE_F32,   KL_TYPE_F32, KL_TYPE_I32,            \
                              keys::kType, values::kType, KL_TYPE_F32};                        \

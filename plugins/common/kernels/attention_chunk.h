@@ -72,14 +72,6 @@ void PointAtRows(const Block& block, const kl_tensor* cache, const uint8_t* newe
   for (int64_t j = to; j < kTileKeys; ++j) rows[j] = rows[from];
 }
 
-template <class Row>
-void WidenTile(int64_t from, int64_t to, int64_t length, float* tile, const uint8_t** rows) {
-  for (int64_t j = from; j < to; ++j) WidenRow<Row>(rows[j], length, tile + j * length);
-  for (int64_t j = 0; j < kTileKeys; ++j) {
-    rows[j] = (const uint8_t*)(tile + (j < from || j >= to ? from : j) * length);
-  }
-}
-
 // The parts of the tile at `start` that are seen by any of the block's queries [begin, begin + n).
 KL_INLINE int64_t SeenFrom(const Block& block, int64_t begin, int64_t start) {
   return Maximum(block.queries[begin].first - start, 0);
@@ -99,14 +91,14 @@ void ScoreChunk(const Block& block, const kl_tensor* cache, int64_t chunk) {
     const int64_t to = Minimum(block.latest - start + 1, kTileKeys);
     if (from >= to) continue;
     PointAtRows<Keys>(block, cache, block.newest[0], start, from, to, rows);
-    if (widen) WidenTile<Keys>(from, to, length, block.tile, rows);
+    if (widen) WidenKeys<Keys>(rows, from, to, length, block.tile);
     for (int64_t i = 0, n = 0; i < block.count; i += n) {
       n = QueriesAtOnce(block.count - i);
       const int64_t first = SeenFrom(block, i, start), end = SeenTo(block, i, n, start);
       float* scores = block.weights + i * kChunkKeys + start - chunk;
       if (first >= end) continue;
       if (widen) {
-        ScoreTile<F32Row>(n, block.q + i, rows, first, end, length, scale, scores);
+        ScoreWidened(n, block.q + i, block.tile, first, end, length, scale, scores);
       } else {
         ScoreTile<Keys>(n, block.q + i, rows, first, end, length, scale, scores);
       }
@@ -162,7 +154,7 @@ void SumChunk(const Block& block, const kl_tensor* cache, int64_t chunk) {
     const int64_t to = Minimum(block.latest - start + 1, kTileKeys);
     if (from >= to) continue;
     PointAtRows<Values>(block, cache, block.newest[1], start, from, to, rows);
-    if (widen) WidenTile<Values>(from, to, length, block.tile, rows);
+    if (widen) WidenValues<Values>(rows, from, to, length, block.tile);
     for (int64_t i = 0, n = 0; i < block.count; i += n) {
       n = QueriesAtOnce(block.count - i);
       const int64_t first = SeenFrom(block, i, start), end = SeenTo(block, i, n, start);
@@ -170,7 +162,7 @@ void SumChunk(const Block& block, const kl_tensor* cache, int64_t chunk) {
       float* sums = block.sums + i * length;
       if (first >= end) continue;
       if (widen) {
-        AddTile<F32Row>(n, weights, rows, first, end, length, sums);
+        AddWidened(n, weights, block.tile, first, end, length, sums);
       } else {
         AddTile<Values>(n, weights, rows, first, end, length, sums);
       }

@@ -143,6 +143,52 @@ void AddTile(int64_t queries_at_once, const float* weights, const uint8_t* const
   }
 }
 
+// A tile of keys, or of values, widened to f32 [32][L]: once for the many queries of a block.
+template <class Row>
+void WidenTile(const uint8_t* const* rows, int64_t from, int64_t to, int64_t length, float* tile) {
+  for (int64_t j = from; j < to; ++j) WidenRow<Row>(rows[j], length, tile + j * length);
+}
+
 }  // namespace
+
+#if defined(__AVX512F__)
+#include "plugins/common/kernels/attention_tiles_avx512.h"
+#else
+
+namespace {
+
+// What lies where in a widened tile is the instruction set's business: these four know it.
+template <class Row>
+void WidenKeys(const uint8_t* const* rows, int64_t from, int64_t to, int64_t length, float* tile) {
+  WidenTile<Row>(rows, from, to, length, tile);
+}
+template <class Row>
+void WidenValues(const uint8_t* const* rows, int64_t from, int64_t to, int64_t length,
+                 float* tile) {
+  WidenTile<Row>(rows, from, to, length, tile);
+}
+
+KL_INLINE void PointAtTile(const float* tile, int64_t from, int64_t to, int64_t length,
+                           const uint8_t** rows) {
+  for (int64_t j = 0; j < kTileKeys; ++j) {
+    rows[j] = (const uint8_t*)(tile + (j < from || j >= to ? from : j) * length);
+  }
+}
+inline void ScoreWidened(int64_t queries_at_once, const float* const* queries, const float* tile,
+                         int64_t from, int64_t to, int64_t length, F4 scale, float* scores) {
+  const uint8_t* rows[kTileKeys];
+  PointAtTile(tile, from, to, length, rows);
+  ScoreTile<F32Row>(queries_at_once, queries, rows, from, to, length, scale, scores);
+}
+inline void AddWidened(int64_t queries_at_once, const float* weights, const float* tile,
+                       int64_t from, int64_t to, int64_t length, float* sums) {
+  const uint8_t* rows[kTileKeys];
+  PointAtTile(tile, from, to, length, rows);
+  AddTile<F32Row>(queries_at_once, weights, rows, from, to, length, sums);
+}
+
+}  // namespace
+
+#endif
 
 #endif  // PLUGINS_COMMON_KERNELS_ATTENTION_TILES_H_

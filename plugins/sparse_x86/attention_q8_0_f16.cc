@@ -1,4 +1,4 @@
 // op "attention", q8_0 keys and f16 values; see attention.h.
 #include "plugins/common/kernels/attention.h"
 
-KL_ATTENTION(sparse_x86, attention_q8_0_f16_avx2, Q8Row, F16Row);
+KL_ATTENTION(sparse_x86, KL_AT_LEVEL(attention_q8_0_f16), Q8Row, F16Row);

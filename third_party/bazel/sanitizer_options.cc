@@ -21,7 +21,8 @@
 
 #if defined(KL_WITH_ASAN)
 KL_RUNTIME_HOOK const char* __asan_default_options() {
-  return "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1";
+  // Stacks on the heap are aligned to 32 bytes by gcc 12, and AVX-512 needs 64 (gcc's bug 110027): kernels crashed.
+  return "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=0";
 }
 #endif
 

@@ -33,6 +33,19 @@ static inline const char* kl_attribute_string(const kl_node* node, const char* n
   return a != NULL && a->kind == KL_ATTRIBUTE_STRING ? a->s : otherwise;
 }
 
+// Copies the `count` whole numbers of a list, each from `low` to `high`; returns 1. Returns 0, and `values` may be
+// anything, where the attribute is missing, of another kind or length, or out of range.
+static inline int kl_attribute_ints(const kl_node* node, const char* name, uint32_t count, int64_t low, int64_t high,
+                                    int64_t* values) {
+  const kl_attribute* a = kl_find_attribute(node, name);
+  if (a == NULL || a->kind != KL_ATTRIBUTE_INTS || a->count != count) return 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    values[i] = a->ints[i];
+    if (values[i] < low || values[i] > high) return 0;
+  }
+  return 1;
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,19 +12,6 @@ kl_code Decline(const kl_node* node, const char* what, kl_error* error) {
                  what);
 }
 
-bool ReadInts(const kl_node* node, const char* name, uint32_t count, int64_t low, int64_t high,
-              int64_t* values) {
-  const kl_attribute* attribute = kl_find_attribute(node, name);
-  if (attribute == nullptr || attribute->kind != KL_ATTRIBUTE_INTS || attribute->count != count) {
-    return false;
-  }
-  for (uint32_t i = 0; i < count; ++i) {
-    values[i] = attribute->ints[i];
-    if (values[i] < low || values[i] > high) return false;
-  }
-  return true;
-}
-
 void SetThreadCount(uint32_t count) {
   omp_set_num_threads(count == 0 ? 1 : static_cast<int>(count));
 }

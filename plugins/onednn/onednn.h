@@ -23,10 +23,6 @@ constexpr int32_t kPriority = 40;
 // Refuses the node with KL_UNSUPPORTED; `what` completes "oneDNN takes only ...".
 kl_code Decline(const kl_node* node, const char* what, kl_error* error);
 
-// `count` whole numbers of a node's attribute, each from `low` to `high`; false if it has others.
-bool ReadInts(const kl_node* node, const char* name, uint32_t count, int64_t low, int64_t high,
-              int64_t* values);
-
 // Lets this thread's next parallel regions have `count` threads.
 void SetThreadCount(uint32_t count);
 

@@ -13,9 +13,10 @@ kl_code ReadWindow(const kl_node* node, const kl_tensor* x, const kl_tensor* w, 
                    Window* window, kl_error* error) {
   if (x->rank != 4 || w->rank != 4 || y->rank != 4) return Decline(node, "rank 4", error);
   window->group = kl_attribute_int(node, "group", 1);
-  if (window->group < 1 || !ReadInts(node, "strides", 2, 1, kLargest, window->strides) ||
-      !ReadInts(node, "pads", 4, 0, kLargest, window->pads) ||
-      !ReadInts(node, "dilations", 2, 1, kLargest, window->dilations)) {
+  if (window->group < 1 ||
+      !kl_attribute_ints(node, "strides", 2, 1, kLargest, window->strides) ||
+      !kl_attribute_ints(node, "pads", 4, 0, kLargest, window->pads) ||
+      !kl_attribute_ints(node, "dilations", 2, 1, kLargest, window->dilations)) {
     return Decline(node, "positive strides, dilations and group; pads of 0 or more", error);
   }
   for (int d = 0; d < 4; ++d) {

@@ -123,9 +123,9 @@ KL_INLINE kl_code ReadCodes(const kl_node* node, uint32_t operand_count, CodesCo
   conv->out_rows = y->shape[2];
   conv->out_columns = y->shape[3];
   const int64_t group = kl_attribute_int(node, "group", 1);
-  if (!ReadInts(node, "strides", 2, 1, conv->strides) ||
-      !ReadInts(node, "pads", 4, 0, conv->pads) ||
-      !ReadInts(node, "dilations", 2, 1, conv->dilations)) {
+  if (!kl_attribute_ints(node, "strides", 2, 1, INT32_MAX, conv->strides) ||
+      !kl_attribute_ints(node, "pads", 4, 0, INT32_MAX, conv->pads) ||
+      !kl_attribute_ints(node, "dilations", 2, 1, INT32_MAX, conv->dilations)) {
     return RefuseCodes(node, "strides, pads or dilations are out of range", error);
   }
   for (int d = 0; d < 2; ++d) {

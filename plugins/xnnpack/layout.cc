@@ -1,7 +1,5 @@
 #include "plugins/xnnpack/layout.h"
 
-#include <limits>
-
 #include "core/abi/attribute.h"
 
 // ThreadSanitizer does not see how pthreadpool, which comes compiled, hands work to its threads and
@@ -98,23 +96,11 @@ void CodesFirst(pthreadpool_t pool, int64_t batch, int64_t channels, int64_t pix
   Run(pool, TileToChannelsFirst<uint8_t>, batch, MoveOfCodes(channels, pixels, from, to, flip));
 }
 
-bool ReadInts(const kl_node* node, const char* name, uint32_t count, int64_t low, int64_t* values) {
-  const kl_attribute* attribute = kl_find_attribute(node, name);
-  if (attribute == nullptr || attribute->kind != KL_ATTRIBUTE_INTS || attribute->count != count) {
-    return false;
-  }
-  for (uint32_t i = 0; i < count; ++i) {
-    values[i] = attribute->ints[i];
-    if (values[i] < low || values[i] > std::numeric_limits<int32_t>::max()) return false;
-  }
-  return true;
-}
-
 bool ReadWindow(const kl_node* node, bool dilated, Window* window) {
   window->dilations[0] = window->dilations[1] = 1;
-  return ReadInts(node, "strides", 2, 1, window->strides) &&
-         ReadInts(node, "pads", 4, 0, window->pads) &&
-         (!dilated || ReadInts(node, "dilations", 2, 1, window->dilations));
+  return kl_attribute_ints(node, "strides", 2, 1, INT32_MAX, window->strides) &&
+         kl_attribute_ints(node, "pads", 4, 0, INT32_MAX, window->pads) &&
+         (!dilated || kl_attribute_ints(node, "dilations", 2, 1, INT32_MAX, window->dilations));
 }
 
 int64_t OutputSize(const Window& window, int d, int64_t input_size) {

@@ -40,9 +40,6 @@ struct Window {
   int64_t dilations[2];
 };
 
-// Reads `count` numbers of attribute `name`, each within [low, 2^31); false when there are others.
-bool ReadInts(const kl_node* node, const char* name, uint32_t count, int64_t low, int64_t* values);
-
 // Reads strides, pads and (if `dilated`) dilations; the kernel size is the caller's.
 bool ReadWindow(const kl_node* node, bool dilated, Window* window);
 

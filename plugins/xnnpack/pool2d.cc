@@ -7,7 +7,8 @@ kl_code ReadPool(const kl_node* node, bool dilated, Window* window, kl_error* er
   const kl_tensor* x = node->operands[kPoolX];
   const kl_tensor* y = node->operands[kPoolY];
   if (x->rank != 4 || y->rank != 4) return Decline(node, "rank 4", error);
-  if (!ReadInts(node, "kernel", 2, 1, window->kernel) || !ReadWindow(node, dilated, window)) {
+  if (!kl_attribute_ints(node, "kernel", 2, 1, INT32_MAX, window->kernel) ||
+      !ReadWindow(node, dilated, window)) {
     return Decline(node, "positive kernel, strides and dilations; pads of 0 or more", error);
   }
   if (window->kernel[0] * window->kernel[1] == 1) {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "absl/strings/string_view.h"
+#include "core/abi/attribute.h"
 
 namespace kinglet {
 namespace {
@@ -40,26 +41,23 @@ bool IsOneOf(const char* const (&names)[kCount], const std::string& op) {
   return std::any_of(names, names + kCount, [&](const char* name) { return op == name; });
 }
 
-const kl_attribute* Find(const PlanNode& node, const char* name) {
-  for (uint32_t i = 0; i < node.attributes.size(); ++i) {
-    if (std::strcmp(node.attributes.data()[i].name, name) == 0) return node.attributes.data() + i;
-  }
-  return nullptr;
+// The node's attributes, for core/abi/attribute.h.
+kl_node AttributesOf(const PlanNode& from) {
+  kl_node node = {};
+  node.attributes = from.attributes.data();
+  node.attribute_count = from.attributes.size();
+  return node;
 }
 
 bool ReadInts(const PlanNode& node, const char* name, uint32_t count, int64_t least,
               int64_t* values) {
-  const kl_attribute* attribute = Find(node, name);
-  if (attribute == nullptr || attribute->kind != KL_ATTRIBUTE_INTS || attribute->count != count)
-    return false;
-  std::copy(attribute->ints, attribute->ints + count, values);
-  return std::all_of(values, values + count,
-                     [&](int64_t v) { return v >= least && v < (int64_t{1} << 31); });
+  const kl_node attributes = AttributesOf(node);
+  return kl_attribute_ints(&attributes, name, count, least, INT32_MAX, values) != 0;
 }
 
 int64_t ReadInt(const PlanNode& node, const char* name, int64_t otherwise) {
-  const kl_attribute* attribute = Find(node, name);
-  return attribute == nullptr || attribute->kind != KL_ATTRIBUTE_INT ? otherwise : attribute->i;
+  const kl_node attributes = AttributesOf(node);
+  return kl_attribute_int(&attributes, name, otherwise);
 }
 
 bool IsImage(const PlanValue& value, size_t rank) {
@@ -76,7 +74,9 @@ bool ReadWindow(const PlanNode& node, const PlanValue& x, const PlanValue& y, co
   int64_t strides[2], pads[4], dilations[2] = {1, 1};
   if (!ReadInts(node, "strides", 2, 1, strides) || !ReadInts(node, "pads", 4, 0, pads))
     return false;
-  if (Find(node, "dilations") != nullptr && !ReadInts(node, "dilations", 2, 1, dilations))
+  const kl_node attributes = AttributesOf(node);
+  if (kl_find_attribute(&attributes, "dilations") != nullptr &&
+      !ReadInts(node, "dilations", 2, 1, dilations))
     return false;
   WindowAxis* const axes[2] = {&local->rows, &local->columns};
   for (int a = 0; a < 2; ++a) {

@@ -19,19 +19,6 @@ struct ConvShape {
   float low, high;  // clamp
 };
 
-KL_INLINE bool ReadInts(const kl_node* node, const char* name, uint32_t count, int64_t least,
-                        int64_t* values) {
-  const kl_attribute* attribute = kl_find_attribute(node, name);
-  if (attribute == nullptr || attribute->kind != KL_ATTRIBUTE_INTS || attribute->count != count) {
-    return false;
-  }
-  for (uint32_t i = 0; i < count; ++i) {
-    values[i] = attribute->ints[i];
-    if (values[i] < least || values[i] > INT32_MAX) return false;
-  }
-  return true;
-}
-
 KL_INLINE kl_code RefuseConv(const kl_node* node, const char* what, kl_error* error) {
   return kl_fail(error, KL_UNSUPPORTED, "%s (conv2d): %s", NameOf(node), what);
 }
@@ -54,9 +41,10 @@ KL_INLINE kl_code ReadConv(const kl_node* node, ConvShape* shape, kl_error* erro
   shape->group = kl_attribute_int(node, "group", 1);
   shape->low = (float)kl_attribute_float(node, "minimum", -INFINITY);
   shape->high = (float)kl_attribute_float(node, "maximum", INFINITY);
-  if (shape->group < 1 || !ReadInts(node, "strides", 2, 1, shape->strides) ||
-      !ReadInts(node, "pads", 4, 0, shape->pads) ||
-      !ReadInts(node, "dilations", 2, 1, shape->dilations)) {
+  if (shape->group < 1 ||
+      !kl_attribute_ints(node, "strides", 2, 1, INT32_MAX, shape->strides) ||
+      !kl_attribute_ints(node, "pads", 4, 0, INT32_MAX, shape->pads) ||
+      !kl_attribute_ints(node, "dilations", 2, 1, INT32_MAX, shape->dilations)) {
     return RefuseConv(node, "strides, pads, dilations or group are out of range", error);
   }
   for (int d = 0; d < 4; ++d) {

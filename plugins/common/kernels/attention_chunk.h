@@ -154,7 +154,7 @@ void SumChunk(const Block& block, const kl_tensor* cache, int64_t chunk) {
     const int64_t to = Minimum(block.latest - start + 1, kTileKeys);
     if (from >= to) continue;
     PointAtRows<Values>(block, cache, block.newest[1], start, from, to, rows);
-    if (widen) WidenValues<Values>(rows, from, to, length, block.tile);
+    if (widen) WidenTile<Values>(rows, from, to, length, block.tile);
     for (int64_t i = 0, n = 0; i < block.count; i += n) {
       n = QueriesAtOnce(block.count - i);
       const int64_t first = SeenFrom(block, i, start), end = SeenTo(block, i, n, start);
@@ -164,7 +164,7 @@ void SumChunk(const Block& block, const kl_tensor* cache, int64_t chunk) {
       if (widen) {
         AddWidened(n, weights, block.tile, first, end, length, sums);
       } else {
-        AddTile<Values>(n, weights, rows, first, end, length, sums);
+        AddTile<Columns8, Values>(n, weights, rows, first, end, length, sums);
       }
     }
   }

@@ -65,47 +65,66 @@ void ScoreKeys(const float* const* queries, const uint8_t* const* rows, int64_t 
   }
 }
 
-// Columns column .. column + 8 * kVectors - 1 of the values.
-template <class Row, int kQueries, int kVectors>
+// Columns eight at a time; attention_tiles_avx512.h has sixteen.
+struct Columns8 {
+  static constexpr int64_t kWidth = 8;
+  using Vector = F8;
+  template <class Row>
+  static KL_INLINE F8 LoadRow(const uint8_t* row, int64_t column) {
+    return Row::Load(row, column);
+  }
+  static KL_INLINE F8 Load(const float* p) { return Load8(p); }
+  static KL_INLINE void Store(float* p, F8 v) { Store8(p, v); }
+  static KL_INLINE F8 Splat(float value) { return Splat8(value); }
+  static KL_INLINE F8 AddProduct(F8 a, F8 b, F8 sum) { return MultiplyAdd(a, b, sum); }
+};
+
+// Columns column .. column + kWidth * kVectors - 1 of the values.
+template <class Columns, class Row, int kQueries, int kVectors>
 KL_INLINE void AddColumns(const float* weights, const uint8_t* const* rows, int64_t from,
                           int64_t to, int64_t column, int64_t length, float* sums) {
-  F8 sum[kQueries][kVectors];
+  typename Columns::Vector sum[kQueries][kVectors];
 #pragma GCC unroll 8
   for (int q = 0; q < kQueries; ++q) {
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
-      sum[q][v] = Load8(sums + q * length + column + 8 * v);
+      sum[q][v] = Columns::Load(sums + q * length + column + Columns::kWidth * v);
     }
   }
   for (int64_t j = from; j < to; ++j) {
-    F8 value[kVectors];
+    typename Columns::Vector value[kVectors];
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) value[v] = Row::Load(rows[j], column + 8 * v);
+    for (int v = 0; v < kVectors; ++v) {
+      value[v] = Columns::template LoadRow<Row>(rows[j], column + Columns::kWidth * v);
+    }
 #pragma GCC unroll 8
     for (int q = 0; q < kQueries; ++q) {
-      const F8 w = Splat8(weights[q * kChunkKeys + j]);
+      const typename Columns::Vector w = Columns::Splat(weights[q * kChunkKeys + j]);
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) sum[q][v] = MultiplyAdd(w, value[v], sum[q][v]);
+      for (int v = 0; v < kVectors; ++v) {
+        sum[q][v] = Columns::AddProduct(w, value[v], sum[q][v]);
+      }
     }
   }
 #pragma GCC unroll 8
   for (int q = 0; q < kQueries; ++q) {
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
-      Store8(sums + q * length + column + 8 * v, sum[q][v]);
+      Columns::Store(sums + q * length + column + Columns::kWidth * v, sum[q][v]);
     }
   }
 }
 
-template <class Row, int kQueries, int kVectors>
+template <class Columns, class Row, int kQueries, int kVectors>
 void AddValues(const float* weights, const uint8_t* const* rows, int64_t from, int64_t to,
                int64_t length, float* sums) {
+  constexpr int64_t kStep = Columns::kWidth * kVectors;
   int64_t column = 0;
-  for (; column + 8 * kVectors <= length; column += 8 * kVectors) {
-    AddColumns<Row, kQueries, kVectors>(weights, rows, from, to, column, length, sums);
+  for (; column + kStep <= length; column += kStep) {
+    AddColumns<Columns, Row, kQueries, kVectors>(weights, rows, from, to, column, length, sums);
   }
   for (; column < length; column += 8) {
-    AddColumns<Row, kQueries, 1>(weights, rows, from, to, column, length, sums);
+    AddColumns<Columns8, Row, kQueries, 1>(weights, rows, from, to, column, length, sums);
   }
 }
 
@@ -129,24 +148,33 @@ void ScoreTile(int64_t queries_at_once, const float* const* queries, const uint8
 }
 
 // `sums` are rows of `length`, 32-byte aligned.
-template <class Row>
+template <class Columns, class Row>
 void AddTile(int64_t queries_at_once, const float* weights, const uint8_t* const* rows,
              int64_t from, int64_t to, int64_t length, float* sums) {
   if (queries_at_once == 6) {
-    AddValues<Row, 6, 2>(weights, rows, from, to, length, sums);
+    AddValues<Columns, Row, 6, 2>(weights, rows, from, to, length, sums);
   } else if (queries_at_once == 4) {
-    AddValues<Row, 4, 2>(weights, rows, from, to, length, sums);
+    AddValues<Columns, Row, 4, 2>(weights, rows, from, to, length, sums);
   } else if (queries_at_once == 2) {
-    AddValues<Row, 2, 4>(weights, rows, from, to, length, sums);
+    AddValues<Columns, Row, 2, 16 / Columns::kWidth * 2>(weights, rows, from, to, length, sums);
   } else {
-    AddValues<Row, 1, 8>(weights, rows, from, to, length, sums);
+    AddValues<Columns, Row, 1, 16 / Columns::kWidth * 4>(weights, rows, from, to, length, sums);
   }
 }
 
-// A tile of keys, or of values, widened to f32 [32][L]: once for the many queries of a block.
+// A tile of values (and of keys, without AVX-512) widened to f32 [32][L]: once for the many queries
+// of a block.
 template <class Row>
 void WidenTile(const uint8_t* const* rows, int64_t from, int64_t to, int64_t length, float* tile) {
   for (int64_t j = from; j < to; ++j) WidenRow<Row>(rows[j], length, tile + j * length);
+}
+
+// Its rows; those outside of [from, to) are `from` again.
+KL_INLINE void PointAtTile(const float* tile, int64_t from, int64_t to, int64_t length,
+                           const uint8_t** rows) {
+  for (int64_t j = 0; j < kTileKeys; ++j) {
+    rows[j] = (const uint8_t*)(tile + (j < from || j >= to ? from : j) * length);
+  }
 }
 
 }  // namespace
@@ -157,22 +185,12 @@ void WidenTile(const uint8_t* const* rows, int64_t from, int64_t to, int64_t len
 
 namespace {
 
-// What lies where in a widened tile is the instruction set's business: these four know it.
+using WidenedColumns = Columns8;
+
+// How keys lie in a widened tile, only these two know.
 template <class Row>
 void WidenKeys(const uint8_t* const* rows, int64_t from, int64_t to, int64_t length, float* tile) {
   WidenTile<Row>(rows, from, to, length, tile);
-}
-template <class Row>
-void WidenValues(const uint8_t* const* rows, int64_t from, int64_t to, int64_t length,
-                 float* tile) {
-  WidenTile<Row>(rows, from, to, length, tile);
-}
-
-KL_INLINE void PointAtTile(const float* tile, int64_t from, int64_t to, int64_t length,
-                           const uint8_t** rows) {
-  for (int64_t j = 0; j < kTileKeys; ++j) {
-    rows[j] = (const uint8_t*)(tile + (j < from || j >= to ? from : j) * length);
-  }
 }
 inline void ScoreWidened(int64_t queries_at_once, const float* const* queries, const float* tile,
                          int64_t from, int64_t to, int64_t length, F4 scale, float* scores) {
@@ -180,15 +198,20 @@ inline void ScoreWidened(int64_t queries_at_once, const float* const* queries, c
   PointAtTile(tile, from, to, length, rows);
   ScoreTile<F32Row>(queries_at_once, queries, rows, from, to, length, scale, scores);
 }
-inline void AddWidened(int64_t queries_at_once, const float* weights, const float* tile,
-                       int64_t from, int64_t to, int64_t length, float* sums) {
-  const uint8_t* rows[kTileKeys];
-  PointAtTile(tile, from, to, length, rows);
-  AddTile<F32Row>(queries_at_once, weights, rows, from, to, length, sums);
-}
 
 }  // namespace
 
 #endif
+
+namespace {
+
+inline void AddWidened(int64_t queries_at_once, const float* weights, const float* tile,
+                       int64_t from, int64_t to, int64_t length, float* sums) {
+  const uint8_t* rows[kTileKeys];
+  PointAtTile(tile, from, to, length, rows);
+  AddTile<WidenedColumns, F32Row>(queries_at_once, weights, rows, from, to, length, sums);
+}
+
+}  // namespace
 
 #endif  // PLUGINS_COMMON_KERNELS_ATTENTION_TILES_H_

@@ -9,6 +9,21 @@
 
 namespace {
 
+struct WidenedColumns {
+  static constexpr int64_t kWidth = 16;
+  using Vector = __m512;
+  template <class Row>
+  static KL_INLINE __m512 LoadRow(const uint8_t* row, int64_t column) {
+    return _mm512_loadu_ps((const float*)row + column);
+  }
+  static KL_INLINE __m512 Load(const float* p) { return _mm512_loadu_ps(p); }
+  static KL_INLINE void Store(float* p, __m512 v) { _mm512_storeu_ps(p, v); }
+  static KL_INLINE __m512 Splat(float value) { return _mm512_set1_ps(value); }
+  static KL_INLINE __m512 AddProduct(__m512 a, __m512 b, __m512 sum) {
+    return _mm512_fmadd_ps(a, b, sum);
+  }
+};
+
 KL_INLINE F8 LowHalf(__m512 v) { return _mm512_castps512_ps256(v); }
 KL_INLINE F8 HighHalf(__m512 v) { return _mm512_extractf32x8_ps(v, 1); }
 
@@ -18,12 +33,6 @@ void WidenKeys(const uint8_t* const* rows, int64_t from, int64_t to, int64_t len
     float* place = tile + j / 2 * 2 * length + 8 * (j % 2);
     for (int64_t i = 0; i < length; i += 8) Store8(place + 2 * i, Row::Load(rows[j], i));
   }
-}
-
-template <class Row>
-void WidenValues(const uint8_t* const* rows, int64_t from, int64_t to, int64_t length,
-                 float* tile) {
-  WidenTile<Row>(rows, from, to, length, tile);
 }
 
 // Four keys at once. Those outside of [from, to) may be anything, and so may what comes of them.
@@ -54,55 +63,6 @@ void ScorePairs(const float* const* queries, const float* tile, int64_t from, in
   }
 }
 
-// Columns column .. column + 16 * kVectors - 1 of the values.
-template <int kQueries, int kVectors>
-KL_INLINE void AddWideColumns(const float* weights, const float* tile, int64_t from, int64_t to,
-                              int64_t column, int64_t length, float* sums) {
-  __m512 sum[kQueries][kVectors];
-#pragma GCC unroll 8
-  for (int q = 0; q < kQueries; ++q) {
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) {
-      sum[q][v] = _mm512_loadu_ps(sums + q * length + column + 16 * v);
-    }
-  }
-  for (int64_t j = from; j < to; ++j) {
-    __m512 value[kVectors];
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) {
-      value[v] = _mm512_loadu_ps(tile + j * length + column + 16 * v);
-    }
-#pragma GCC unroll 8
-    for (int q = 0; q < kQueries; ++q) {
-      const __m512 w = _mm512_set1_ps(weights[q * kChunkKeys + j]);
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) sum[q][v] = _mm512_fmadd_ps(w, value[v], sum[q][v]);
-    }
-  }
-#pragma GCC unroll 8
-  for (int q = 0; q < kQueries; ++q) {
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) {
-      _mm512_storeu_ps(sums + q * length + column + 16 * v, sum[q][v]);
-    }
-  }
-}
-
-template <int kQueries>
-void AddWide(const float* weights, const float* tile, int64_t from, int64_t to, int64_t length,
-             float* sums) {
-  int64_t column = 0;
-  for (; column + 32 <= length; column += 32) {
-    AddWideColumns<kQueries, 2>(weights, tile, from, to, column, length, sums);
-  }
-  if (column == length) return;
-  const uint8_t* rows[kTileKeys];
-  for (int64_t j = from; j < to; ++j) rows[j] = (const uint8_t*)(tile + j * length);
-  for (; column < length; column += 8) {
-    AddColumns<F32Row, kQueries, 1>(weights, rows, from, to, column, length, sums);
-  }
-}
-
 inline void ScoreWidened(int64_t queries_at_once, const float* const* queries, const float* tile,
                          int64_t from, int64_t to, int64_t length, F4 scale, float* scores) {
   if (queries_at_once == 6) {
@@ -113,19 +73,6 @@ inline void ScoreWidened(int64_t queries_at_once, const float* const* queries, c
     ScorePairs<2>(queries, tile, from, to, length, scale, scores);
   } else {
     ScorePairs<1>(queries, tile, from, to, length, scale, scores);
-  }
-}
-
-inline void AddWidened(int64_t queries_at_once, const float* weights, const float* tile,
-                       int64_t from, int64_t to, int64_t length, float* sums) {
-  if (queries_at_once == 6) {
-    AddWide<6>(weights, tile, from, to, length, sums);
-  } else if (queries_at_once == 4) {
-    AddWide<4>(weights, tile, from, to, length, sums);
-  } else if (queries_at_once == 2) {
-    AddWide<2>(weights, tile, from, to, length, sums);
-  } else {
-    AddWide<1>(weights, tile, from, to, length, sums);
   }
 }
 

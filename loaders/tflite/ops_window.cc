@@ -83,19 +83,10 @@ absl::Status CheckBias(const TfliteOperator& op, const TfliteTranslator& transla
       absl::StrCat(count, " ", kl_dtype_info_of(tensor.type).name));
 }
 
-// Scales of x and w as TFLite multiplies them: in double, but in f32 where there is one scale for w
-// and the operator is fully connected or of u8. There the rounded product stands for x's, 1 for
-// w's.
-std::pair<int32_t, int32_t> InputScales(const TfliteOperator& op, TfliteTranslator* translator,
-                                        const Layer& layer) {
-  const TfliteTensor& x = translator->tensor(layer.x);
-  const TfliteTensor& w = translator->tensor(layer.w);
-  const bool rounds = w.scales.size() == 1 && (op.code == 9 || x.type == KL_TYPE_U8);
-  if (!rounds)
-    return {translator->Quantisation(layer.x).first, translator->Quantisation(layer.w).first};
-  const float product = x.scales[0] * w.scales[0];
-  return {translator->FloatConstant(op.name + "/scale", {product}, {}),
-          translator->FloatConstant(op.name + "/one", {1.0f}, {})};
+// TFLite multiplies the scales of x and w in double, but in f32 where there is one scale for w and
+// the operator is FULLY_CONNECTED or of u8.
+bool MultipliesScalesInF32(const TfliteOperator& op, const TfliteTensor& x, const TfliteTensor& w) {
+  return w.scales.size() == 1 && (op.code == 9 || x.type == KL_TYPE_U8);
 }
 
 absl::StatusOr<int32_t> EmitQuantised(const TfliteOperator& op, TfliteTranslator* translator,
@@ -122,9 +113,13 @@ absl::StatusOr<int32_t> EmitQuantised(const TfliteOperator& op, TfliteTranslator
   }
   AppendTfliteClamp(y, activation, &attributes);
   attributes.push_back({"fixed_point", int64_t{1}});
-  const auto [x_scale, w_scale] = InputScales(op, translator, layer);
-  const int32_t x_zero = translator->Quantisation(layer.x).second;
-  const int32_t w_zero = translator->Quantisation(layer.w).second;
+  auto [x_scale, x_zero] = translator->Quantisation(layer.x);
+  auto [w_scale, w_zero] = translator->Quantisation(layer.w);
+  if (MultipliesScalesInF32(op, x, w)) {
+    // The rounded product stands for x's scale.
+    x_scale = translator->FloatConstant(op.name + "/scale", {x.scales[0] * w.scales[0]}, {});
+    w_scale = translator->FloatConstant(op.name + "/one", {1.0f}, {});
+  }
   const auto [y_scale, y_zero] = translator->Quantisation(layer.y);
   return translator->Emit(
       "conv2d_quantized", op.name, std::move(attributes),

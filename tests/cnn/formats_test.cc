@@ -59,13 +59,7 @@ TEST_P(FormatsTest, GiveTheSameProbabilities) {
 INSTANTIATE_TEST_SUITE_P(Networks, FormatsTest,
                          testing::Values("mlperf-tiny-resnet8-f32.tflite", "vww_96_float.tflite",
                                          "mobilenet_v1_0.25_224_f32.tflite"),
-                         [](const testing::TestParamInfo<std::string>& info) {
-                           std::string name = info.param;
-                           std::replace_if(
-                               name.begin(), name.end(),
-                               [](char c) { return c == '-' || c == '.'; }, '_');
-                           return name;
-                         });
+                         TestNameOfFile);
 
 }  // namespace
 }  // namespace kinglet

@@ -2,6 +2,7 @@
 #ifndef KINGLET_TESTS_CNN_NETWORK_TEST_H_
 #define KINGLET_TESTS_CNN_NETWORK_TEST_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -19,6 +20,23 @@ inline Handle<kl_runtime> RuntimeWithout(const std::vector<std::string>& others,
   settings.thread_count = thread_count;
   settings.disabled_plugins = others;
   return MakeRuntime(settings);
+}
+
+// Only one of the plugins above the reference; "reference": none of them.
+inline Handle<kl_runtime> RuntimeWithOnly(const std::string& plugin, int32_t thread_count = 2) {
+  std::vector<std::string> others;
+  for (const char* other : {"xnnpack", "onednn", "sparse_x86", "sparse_arm"}) {
+    if (plugin != other) others.push_back(other);
+  }
+  return RuntimeWithout(others, thread_count);
+}
+
+// Names of parameterised tests are of letters, digits and '_'; those of files are not.
+inline std::string TestNameOfFile(const testing::TestParamInfo<std::string>& info) {
+  std::string name = info.param;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
+  return name;
 }
 
 inline Handle<kl_network> LoadNetwork(kl_runtime* runtime, const std::string& path) {

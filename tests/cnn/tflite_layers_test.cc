@@ -35,9 +35,8 @@ bool IsComputed(const tflite::ModelT& model, int32_t tensor) {
 using Codes = std::map<int32_t, Bytes>;
 
 // Fills the inputs from `codes` and runs; what is computed is added to them.
-void RunOn(const std::string& path, const RuntimeSettings& settings, const tflite::SubGraphT& graph,
-           Codes* codes) {
-  const auto runtime = MakeRuntime(settings);
+void RunOn(const std::string& path, const Handle<kl_runtime>& runtime,
+           const tflite::SubGraphT& graph, Codes* codes) {
   const auto network = LoadNetwork(runtime.get(), path);
   ASSERT_NE(network, nullptr);
   for (size_t i = 0; i < graph.inputs.size(); ++i) {
@@ -52,15 +51,6 @@ void RunOn(const std::string& path, const RuntimeSettings& settings, const tflit
     const uint8_t* data = static_cast<const uint8_t*>(output.data);
     (*codes)[graph.outputs[i]] = Bytes(data, data + output.bytes);
   }
-}
-
-RuntimeSettings Only(const std::string& engine) {
-  RuntimeSettings settings;
-  settings.thread_count = 2;
-  for (const char* library : {"xnnpack", "onednn", "sparse_x86", "sparse_arm"}) {
-    if (engine != library) settings.disabled_plugins.push_back(library);
-  }
-  return settings;
 }
 
 Bytes Noise(size_t count, uint32_t seed) {
@@ -84,7 +74,7 @@ void ReferenceCodes(const std::string& name, const TempFolder& folder, Codes* co
   for (const int32_t size : graph.tensors[static_cast<size_t>(graph.inputs[0])]->shape)
     count *= static_cast<size_t>(size);
   (*codes)[graph.inputs[0]] = Noise(count, 1);
-  RunOn(path, Only("reference"), graph, codes);
+  RunOn(path, RuntimeWithOnly("reference"), graph, codes);
 }
 
 // Only operator `index`; what it reads are the inputs.
@@ -131,7 +121,7 @@ TEST_P(TfliteLayersTest, EachComputesTheCodesOfTheReference) {
     for (const int32_t input : graph.inputs) codes[input] = reference[input];
     const std::string path = layers.onnx ? folder.Write("layer.onnx", TfliteAsOnnx(*model))
                                          : folder.Write("layer.tflite", TfliteBytes(*model));
-    ASSERT_NO_FATAL_FAILURE(RunOn(path, Only(layers.engine), graph, &codes));
+    ASSERT_NO_FATAL_FAILURE(RunOn(path, RuntimeWithOnly(layers.engine), graph, &codes));
     const Bytes& found = codes[graph.outputs[0]];
     const Bytes& expected = reference[graph.outputs[0]];
     ASSERT_EQ(found.size(), expected.size());
@@ -178,10 +168,10 @@ TEST(TfliteLogitsTest, RoundingInAnotherWayMovesLogitsByAboutOneCode) {
   for (uint32_t seed = 1; seed <= 10; ++seed) {
     Codes images[4];
     for (Codes& codes : images) codes[graph.inputs[0]] = Noise(32 * 32 * 3, seed);
-    ASSERT_NO_FATAL_FAILURE(RunOn(tflite, Only("reference"), graph, &images[0]));
-    ASSERT_NO_FATAL_FAILURE(RunOn(tflite, Only("sparse_x86"), graph, &images[1]));
-    ASSERT_NO_FATAL_FAILURE(RunOn(tflite, Only("xnnpack"), graph, &images[2]));
-    ASSERT_NO_FATAL_FAILURE(RunOn(onnx, Only("reference"), graph, &images[3]));
+    ASSERT_NO_FATAL_FAILURE(RunOn(tflite, RuntimeWithOnly("reference"), graph, &images[0]));
+    ASSERT_NO_FATAL_FAILURE(RunOn(tflite, RuntimeWithOnly("sparse_x86"), graph, &images[1]));
+    ASSERT_NO_FATAL_FAILURE(RunOn(tflite, RuntimeWithOnly("xnnpack"), graph, &images[2]));
+    ASSERT_NO_FATAL_FAILURE(RunOn(onnx, RuntimeWithOnly("reference"), graph, &images[3]));
     const Bytes& expected = images[0][graph.outputs[0]];
     for (size_t k = 0; k < expected.size(); ++k, ++count) {
       for (int other = 0; other < 3; ++other) {

@@ -35,18 +35,8 @@ void FillAny(const kl_network_tensor& tensor) {
   }
 }
 
-const std::vector<std::string> kLibraries = {"xnnpack", "onednn", "sparse_x86", "sparse_arm"};
-
-std::vector<std::string> AllBut(const std::string& engine) {
-  std::vector<std::string> others;
-  for (const std::string& library : kLibraries) {
-    if (library != engine) others.push_back(library);
-  }
-  return others;
-}
-
 std::vector<double> Outputs(const std::string& name, const std::string& engine) {
-  const auto runtime = RuntimeWithout(AllBut(engine));
+  const auto runtime = RuntimeWithOnly(engine);
   const auto network = LoadNetwork(runtime.get(), PathOf(name));
   if (network == nullptr) return {};
   FillAny(NetworkInput(network.get(), 0));
@@ -84,13 +74,7 @@ INSTANTIATE_TEST_SUITE_P(Networks, TfliteTest,
                                          "mlperf-tiny-resnet8-int8.tflite",
                                          "mobilenet_v1_0.25_224_f32.tflite", "vww_96_float.tflite",
                                          "vww_96_int8.tflite"),
-                         [](const testing::TestParamInfo<std::string>& info) {
-                           std::string name = info.param;
-                           std::replace_if(
-                               name.begin(), name.end(),
-                               [](char c) { return c == '-' || c == '.'; }, '_');
-                           return name;
-                         });
+                         TestNameOfFile);
 
 // ResNet8 takes pixels of 0 to 255 in f32, the same as codes in 8 bits.
 TEST(TflitePrecisionTest, ResNet8ScoresAlike) {

@@ -91,14 +91,14 @@ void ScoreChunk(const Block& block, const kl_tensor* cache, int64_t chunk) {
     const int64_t to = Minimum(block.latest - start + 1, kTileKeys);
     if (from >= to) continue;
     PointAtRows<Keys>(block, cache, block.newest[0], start, from, to, rows);
-    if (widen) WidenKeys<Keys>(rows, from, to, length, block.tile);
+    if (widen) WidenKeys<Keys>(from, to, length, block.tile, rows);
     for (int64_t i = 0, n = 0; i < block.count; i += n) {
       n = QueriesAtOnce(block.count - i);
       const int64_t first = SeenFrom(block, i, start), end = SeenTo(block, i, n, start);
       float* scores = block.weights + i * kChunkKeys + start - chunk;
       if (first >= end) continue;
       if (widen) {
-        ScoreWidened(n, block.q + i, block.tile, first, end, length, scale, scores);
+        ScoreWidened(n, block.q + i, block.tile, rows, first, end, length, scale, scores);
       } else {
         ScoreTile<Keys>(n, block.q + i, rows, first, end, length, scale, scores);
       }
@@ -154,7 +154,7 @@ void SumChunk(const Block& block, const kl_tensor* cache, int64_t chunk) {
     const int64_t to = Minimum(block.latest - start + 1, kTileKeys);
     if (from >= to) continue;
     PointAtRows<Values>(block, cache, block.newest[1], start, from, to, rows);
-    if (widen) WidenTile<Values>(rows, from, to, length, block.tile);
+    if (widen) WidenTile<Values>(from, to, length, block.tile, rows);
     for (int64_t i = 0, n = 0; i < block.count; i += n) {
       n = QueriesAtOnce(block.count - i);
       const int64_t first = SeenFrom(block, i, start), end = SeenTo(block, i, n, start);
@@ -162,7 +162,7 @@ void SumChunk(const Block& block, const kl_tensor* cache, int64_t chunk) {
       float* sums = block.sums + i * length;
       if (first >= end) continue;
       if (widen) {
-        AddWidened(n, weights, block.tile, first, end, length, sums);
+        AddTile<WidenedColumns, F32Row>(n, weights, rows, first, end, length, sums);
       } else {
         AddTile<Columns8, Values>(n, weights, rows, first, end, length, sums);
       }

@@ -162,16 +162,11 @@ void AddTile(int64_t queries_at_once, const float* weights, const uint8_t* const
   }
 }
 
-// A tile of values (and of keys, without AVX-512) widened to f32 [32][L]: once for the many queries
-// of a block.
+// Widens a tile's rows to f32 [32][L], once for the many queries of a block; `rows` points there then,
+// outside of [from, to) to row `from`.
 template <class Row>
-void WidenTile(const uint8_t* const* rows, int64_t from, int64_t to, int64_t length, float* tile) {
+void WidenTile(int64_t from, int64_t to, int64_t length, float* tile, const uint8_t** rows) {
   for (int64_t j = from; j < to; ++j) WidenRow<Row>(rows[j], length, tile + j * length);
-}
-
-// Its rows; those outside of [from, to) are `from` again.
-KL_INLINE void PointAtTile(const float* tile, int64_t from, int64_t to, int64_t length,
-                           const uint8_t** rows) {
   for (int64_t j = 0; j < kTileKeys; ++j) {
     rows[j] = (const uint8_t*)(tile + (j < from || j >= to ? from : j) * length);
   }
@@ -185,33 +180,21 @@ KL_INLINE void PointAtTile(const float* tile, int64_t from, int64_t to, int64_t 
 
 namespace {
 
-using WidenedColumns = Columns8;
+using WidenedColumns = Columns8;  // of values
 
 // How keys lie in a widened tile, only these two know.
 template <class Row>
-void WidenKeys(const uint8_t* const* rows, int64_t from, int64_t to, int64_t length, float* tile) {
-  WidenTile<Row>(rows, from, to, length, tile);
+void WidenKeys(int64_t from, int64_t to, int64_t length, float* tile, const uint8_t** rows) {
+  WidenTile<Row>(from, to, length, tile, rows);
 }
-inline void ScoreWidened(int64_t queries_at_once, const float* const* queries, const float* tile,
-                         int64_t from, int64_t to, int64_t length, F4 scale, float* scores) {
-  const uint8_t* rows[kTileKeys];
-  PointAtTile(tile, from, to, length, rows);
+inline void ScoreWidened(int64_t queries_at_once, const float* const* queries, const float*,
+                         const uint8_t* const* rows, int64_t from, int64_t to, int64_t length,
+                         F4 scale, float* scores) {
   ScoreTile<F32Row>(queries_at_once, queries, rows, from, to, length, scale, scores);
 }
 
 }  // namespace
 
 #endif
-
-namespace {
-
-inline void AddWidened(int64_t queries_at_once, const float* weights, const float* tile,
-                       int64_t from, int64_t to, int64_t length, float* sums) {
-  const uint8_t* rows[kTileKeys];
-  PointAtTile(tile, from, to, length, rows);
-  AddTile<WidenedColumns, F32Row>(queries_at_once, weights, rows, from, to, length, sums);
-}
-
-}  // namespace
 
 #endif  // PLUGINS_COMMON_KERNELS_ATTENTION_TILES_H_

@@ -28,7 +28,7 @@ KL_INLINE F8 LowHalf(__m512 v) { return _mm512_castps512_ps256(v); }
 KL_INLINE F8 HighHalf(__m512 v) { return _mm512_extractf32x8_ps(v, 1); }
 
 template <class Row>
-void WidenKeys(const uint8_t* const* rows, int64_t from, int64_t to, int64_t length, float* tile) {
+void WidenKeys(int64_t from, int64_t to, int64_t length, float* tile, const uint8_t** rows) {
   for (int64_t j = from; j < to; ++j) {
     float* place = tile + j / 2 * 2 * length + 8 * (j % 2);
     for (int64_t i = 0; i < length; i += 8) Store8(place + 2 * i, Row::Load(rows[j], i));
@@ -64,7 +64,8 @@ void ScorePairs(const float* const* queries, const float* tile, int64_t from, in
 }
 
 inline void ScoreWidened(int64_t queries_at_once, const float* const* queries, const float* tile,
-                         int64_t from, int64_t to, int64_t length, F4 scale, float* scores) {
+                         const uint8_t* const*, int64_t from, int64_t to, int64_t length, F4 scale,
+                         float* scores) {
   if (queries_at_once == 6) {
     ScorePairs<6>(queries, tile, from, to, length, scale, scores);
   } else if (queries_at_once == 4) {

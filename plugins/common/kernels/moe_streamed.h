@@ -42,8 +42,8 @@ KL_INLINE int64_t QuartersPerUnit(const MoeState& self, int64_t tokens) {
 // Rows whose lines are fetched side by side.
 constexpr int64_t kRowsTogether = 8;
 
-// Fetches rows a few lines at a time, while others are computed: line 0 of every row, line 2 of
-// every row, ..., then the odd ones. Row after row the hardware would take each for a stream and
+// Fetches rows a few lines at a time, while others are computed: line 0 of every row, line kLineStep
+// of every row, ..., then those between. Row after row the hardware would take each for a stream and
 // read on past its end: with a third of the rows wanted that is as much again as what is needed.
 // README.md (sparse_x86) has figures.
 class RowFetch {
@@ -64,8 +64,8 @@ class RowFetch {
       PrefetchOnce((const uint8_t*)((uintptr_t)rows_[row_] / 64 * 64) + 64 * line_);
       if (++row_ < count_) continue;
       row_ = 0;
-      line_ += 2;
-      if (line_ >= lines_ && line_ % 2 == 0) line_ = 1;
+      line_ += kLineStep;
+      if (line_ >= lines_ && line_ % kLineStep != kLineStep - 1) line_ = line_ % kLineStep + 1;
     }
   }
 

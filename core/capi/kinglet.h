@@ -331,6 +331,7 @@ typedef struct kl_expert_probe {
   uint64_t group_count;  // groups of `together`
   uint64_t read_bytes;   // with what alignment adds
   int64_t ns;            // of all groups
+  int64_t cpu_ns;        // processor time of this process meanwhile
 } kl_expert_probe;
 KL_API kl_code kl_model_probe_experts(const kl_model* model, const kl_model_options* options, uint32_t together,
                                       int64_t most_ns, kl_expert_probe* probe, kl_error* error);

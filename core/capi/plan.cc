@@ -70,6 +70,7 @@ kl_code kl_model_probe_experts(const kl_model* model, const kl_model_options* op
   facts.group_count = measured->group_count;
   facts.read_bytes = measured->read_bytes;
   facts.ns = measured->ns;
+  facts.cpu_ns = measured->cpu_ns;
   kinglet::CopyStruct(facts, probe);
   return KL_OK;
 }

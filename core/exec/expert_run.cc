@@ -16,12 +16,15 @@ namespace {
 enum { kX, kIds, kWeights, kGate, kUp, kDown, kY, kOperandCount };
 constexpr int kTokenOperands[] = {kX, kIds, kWeights, kY};
 
+using Clock = std::chrono::steady_clock;
+
 constexpr int64_t kWaitNs = 20000000;  // between two looks at a cancel
 // How long a bank may say that all slots are taken while nobody but this run can free them.
 constexpr int kMostExhausted = 500;
 constexpr uint64_t kRunsPerJudgement = 16;
-// Previews of all routers take about as long as reading half an expert.
 constexpr uint64_t kFewestMisses = kRunsPerJudgement;
+// Share of the time of reads that guessing takes from waiting, as measured with a quarter of the experts in memory.
+constexpr double kHiddenByGuesses = 0.25;
 constexpr uint16_t kNoExpert = 0xffff;
 
 }  // namespace
@@ -117,17 +120,29 @@ void ExpertRun::Begin(const std::atomic<bool>* cancel) {
   cancel_ = cancel;
   if (bank_ == nullptr) return;
   capacity_ = std::max(bank_->Rebalance(), layout_.most_chosen());
-  if (++run_count_ % kRunsPerJudgement == 0) {
-    const kl_bank_stats stats = bank_->bank()->Stats();
-    if (prefetched_batch_) {
-      predictor_.Disregard(stats.useful_prefetch_count, stats.useless_prefetch_count);
-    } else {
-      predictor_.Judge(stats.useful_prefetch_count, stats.useless_prefetch_count);
-    }
-    prefetched_batch_ = false;
-    guesses_ = stats.miss_count - judged_misses_ >= kFewestMisses;
-    judged_misses_ = stats.miss_count;
+  if (++run_count_ % kRunsPerJudgement == 0) Judge();
+}
+
+void ExpertRun::Judge() {
+  const kl_bank_stats stats = bank_->bank()->Stats();
+  if (prefetched_batch_) {
+    predictor_.Disregard(stats.useful_prefetch_count, stats.useless_prefetch_count);
+  } else {
+    predictor_.Judge(stats.useful_prefetch_count, stats.useless_prefetch_count);
   }
+  prefetched_batch_ = false;
+  // What guessing costs was measured when it was last done, whether it is done now or not.
+  if (guessing_ns_ > 0) guessing_ns_per_run_ = static_cast<double>(guessing_ns_) / kRunsPerJudgement;
+  guessing_ns_ = 0;
+  const uint64_t read_count = stats.read_count - judged_.read_count;
+  if (read_count > 0) {
+    const double mean_ns = static_cast<double>(stats.read_ns - judged_.read_ns) / static_cast<double>(read_count);
+    read_ns_ = read_ns_ == 0 ? mean_ns : std::min(read_ns_, mean_ns);
+  }
+  const uint64_t miss_count = stats.miss_count - judged_.miss_count;
+  guesses_ = miss_count >= kFewestMisses && static_cast<double>(miss_count) * read_ns_ * kHiddenByGuesses >=
+                                                guessing_ns_per_run_ * kRunsPerJudgement;
+  judged_ = stats;
 }
 
 void ExpertRun::End() {
@@ -283,7 +298,10 @@ void ExpertRun::Prefetch(const Layer& layer) {
   const int32_t* last = static_cast<const int32_t*>(layer.ids->data) + (layer.wave_end - 1) * chosen;
   predictor_.Observe(layer.index, last, chosen);
   if (tokens > 1 && PrefetchWholeLayer(layer)) return;
-  if (guesses_ && preview_ != nullptr) PrefetchGuesses(layer);
+  if (!guesses_ || preview_ == nullptr) return;
+  const Clock::time_point begin = Clock::now();
+  PrefetchGuesses(layer);
+  guessing_ns_ += std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
 }
 
 // A batch that wants most experts of this layer will want most of the next one, if that is in this run at all.

@@ -64,6 +64,7 @@ class ExpertRun {
   void Prefetch(const Layer& layer);
   bool PrefetchWholeLayer(const Layer& layer);
   void PrefetchGuesses(const Layer& layer);
+  void Judge();
   void Keep(const Layer& layer);
 
   const ExpertLayout& layout_;
@@ -75,7 +76,10 @@ class ExpertRun {
   const std::atomic<bool>* cancel_ = nullptr;
   int64_t capacity_ = 0;  // records that can be leased at the same time
   uint64_t run_count_ = 0;
-  uint64_t judged_misses_ = 0;
+  kl_bank_stats judged_ = {};  // as the last judgement found them
+  int64_t guessing_ns_ = 0;    // since then
+  double guessing_ns_per_run_ = 0;
+  double read_ns_ = 0;  // of a record, where few stood in line for storage; 0: not known
   kl_bank_ticket guess_ticket_ = 0;  // of the last guesses; 0: none
   bool guesses_ = true;            // worth the previews that they cost
   bool prefetched_batch_ = false;  // whole layers, since the last judgement

@@ -76,6 +76,7 @@ struct ExpertProbe {
   uint64_t group_count = 0;
   uint64_t read_bytes = 0;  // with what alignment adds
   int64_t ns = 0;           // of all groups: from asking to having the last of each, verified and unpacked
+  int64_t cpu_ns = 0;       // processor time of this process meanwhile
 };
 
 // Immutable and thread safe after loading. Borrows the runtime.

@@ -1,4 +1,6 @@
 // What a budget would make of a model, before its weights are read.
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <numeric>
@@ -22,6 +24,12 @@ constexpr int64_t kWaitNs = 100000000;
 int64_t NowNs() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
+}
+
+int64_t CpuNs() {
+  timespec used = {};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return used.tv_sec * int64_t{1000000000} + used.tv_nsec;
 }
 
 // Has all of `leases` at the same time, then none.
@@ -134,12 +142,13 @@ absl::StatusOr<ExpertProbe> Model::ProbeExperts(const ModelOptions& options, uin
     ExpertProbe* counted = pass == 0 ? &first_pass : &probe;
     for (uint64_t first = 0; first + group <= ids.size(); first += group) {
       const kl_bank_stats before = bank.Stats();
-      const int64_t begin_ns = NowNs();
+      const int64_t begin_ns = NowNs(), begin_cpu_ns = CpuNs();
       KL_RETURN_IF_ERROR(ReadGroup(&bank, ids.data() + first, &leases));
-      const int64_t ns = NowNs() - begin_ns;
+      const int64_t ns = NowNs() - begin_ns, cpu_ns = CpuNs() - begin_cpu_ns;
       const kl_bank_stats after = bank.Stats();
       if (after.hit_count != before.hit_count) continue;  // the cache kept one of them
       counted->ns += ns;
+      counted->cpu_ns += cpu_ns;
       ++counted->group_count;
       counted->read_bytes += after.read_bytes - before.read_bytes;
       if (probe.ns >= most_ns || probe.read_bytes >= kMostProbeBytes) return probe;

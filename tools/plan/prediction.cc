@@ -73,10 +73,16 @@ void Predict(const Task& task, const Speeds& speeds, Prediction* prediction) {
   if (prediction->memory.streamed) {
     const double miss_rate = std::clamp(1 - prediction->hit_rate, 0.0, 1.0);
     const double expert_layers = static_cast<double>(task.expert_layers);
-    prediction->stall_ns = WaitPerToken(speeds, task.expert_layers, task.used, miss_rate, task.guesses);
-    const double in_vain = task.guesses ? kReadsInVain : 0;
+    const double missing = expert_layers * static_cast<double>(task.used) * miss_rate;
+    // Like core/exec/expert_run: only where a quarter of the reads' time is more than what the previews of routers take.
+    const double previews_ns = expert_layers * kLayersPreviewed * speeds.router_ns;
+    const bool guesses = task.guesses && missing * ReadNs(speeds, 1) / 4 >= previews_ns;
+    const ReadDelay delay = DelayPerToken(speeds, task.expert_layers, task.used, miss_rate, guesses);
+    prediction->stall_ns = delay.wait_ns;
+    prediction->compute_ns += delay.slowed_ns + (guesses ? previews_ns : 0);
+    const double in_vain = guesses ? kReadsInVain : 0;
     prediction->storage_bytes_per_token = static_cast<uint64_t>(
-        expert_layers * static_cast<double>(task.used) * miss_rate * (1 + in_vain) * RecordBytes(speeds));
+        missing * (1 + in_vain) * RecordBytes(speeds));
   }
   prediction->first_token_ns = FirstTokenNs(task, speeds, *prediction);
   const kl_memory_plan& memory = prediction->memory;

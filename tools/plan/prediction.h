@@ -1,7 +1,7 @@
 // From needs, speeds and routing to what running will be like. Pure arithmetic.
 //
 //   token     layers * layer + rest, but no faster than memory brings the weights
-//   stall     reads and guesses played through (read_ahead.h)
+//   stall     reads and guesses played through (read_ahead.h), which also slow computing down
 //   prompt    batch by batch: a layer's experts are read once; reads of the next layer overlap where the cache has room
 //   large weights that are streamed: what reading them takes longer than computing a token
 #ifndef KINGLET_TOOLS_PLAN_PREDICTION_H_

@@ -4,7 +4,9 @@
 //             |___ overlap ___|                             and waited for before the experts
 //             \ guesses at layers l + 1 ... l + 6: read two at a time, near layers first, while all else goes on
 //
-// Reads that are under way together share storage, as the probe saw it. Deterministic; no time is measured here.
+// Reads that are under way together share storage, as the probe saw it. Where each core computes, what reading takes of
+// the processor (system calls, checksums, unpacking) is taken from computing: one worker is late, and the others wait for
+// it. Deterministic; no time is measured here.
 #ifndef KINGLET_TOOLS_PLAN_READ_AHEAD_H_
 #define KINGLET_TOOLS_PLAN_READ_AHEAD_H_
 
@@ -16,10 +18,18 @@ namespace kinglet::tools {
 
 // Reads in vain for each missing expert, where experts are guessed at.
 inline constexpr double kReadsInVain = 0.19;
+// Later layers whose routers are tried at each layer.
+inline constexpr double kLayersPreviewed = 6;
 
-// Mean wait of a token, ns. Each of `used` experts of each of `layers` is missing with probability `miss_rate`; `guesses`:
+// Means of a token, ns.
+struct ReadDelay {
+  double wait_ns = 0;    // for experts
+  double slowed_ns = 0;  // that computing takes longer because reads take processor time
+};
+
+// Each of `used` experts of each of `layers` is missing with probability `miss_rate`; `guesses`:
 // later layers' experts are read ahead.
-double WaitPerToken(const Speeds& speeds, int64_t layers, int64_t used, double miss_rate, bool guesses);
+ReadDelay DelayPerToken(const Speeds& speeds, int64_t layers, int64_t used, double miss_rate, bool guesses);
 
 }  // namespace kinglet::tools
 

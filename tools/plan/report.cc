@@ -183,7 +183,7 @@ std::string JsonOf(const PlanReport& report) {
     probe["reads"] = Json::array();
     for (const ReadSpeed& read : s.reads) {
       probe["reads"].push_back(
-          {{"together", read.together}, {"ns", read.ns}, {"bytes", read.bytes}});
+          {{"together", read.together}, {"ns", read.ns}, {"bytes", read.bytes}, {"cpu_ns", read.cpu_ns}});
     }
     json["probe"] = probe;
   }

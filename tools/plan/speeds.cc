@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <thread>
 
 #include "tools/common/progress.h"
 #include "tools/common/streaming_read.h"
@@ -114,7 +115,7 @@ Failure DecodeSome(Part* part, std::vector<int64_t>* passes_ns) {
 
 // Shares the time of a token out among layers, what overlaps with reads, and the rest.
 void ReadProfile(const Part& part, double token_ns, Speeds* speeds) {
-  double layers_ns = 0, overlap_ns = 0, all_ns = 0;
+  double layers_ns = 0, overlap_ns = 0, router_ns = 0, before_ns = 0, all_ns = 0;
   uint64_t layer_bytes = 0, rest_bytes = 0;
   bool chosen = false;  // between a router and its experts
   for (uint32_t i = 0; i < kl_session_profile_count(part.session()); ++i) {
@@ -128,13 +129,18 @@ void ReadProfile(const Part& part, double token_ns, Speeds* speeds) {
     (in_layer ? layer_bytes : rest_bytes) += node.weight_bytes;
     if (in_layer) layers_ns += ns;
     if (chosen) overlap_ns += ns;
-    if (std::strcmp(node.op, "moe_route") == 0) chosen = true;
+    if (std::strcmp(node.op, "moe_route") == 0) {
+      chosen = true;
+      router_ns += before_ns;
+    }
+    before_ns = ns;
   }
   const double layers = static_cast<double>(std::max<int64_t>(1, part.layers()));
   const double scale = all_ns > 0 ? token_ns / all_ns : 0;
   speeds->probed_layers = part.layers();
   speeds->layer_ns = layers_ns * scale / layers;
   speeds->overlap_ns = overlap_ns * scale / layers;
+  speeds->router_ns = router_ns * scale / layers;
   speeds->rest_ns = token_ns - layers_ns * scale;
   const uint64_t tokens = kDecodedTokens;
   speeds->layer_weight_bytes = layer_bytes / tokens / static_cast<uint64_t>(layers);
@@ -174,13 +180,15 @@ Failure MeasureReads(const kl_model* planned, const kl_model_options& options, u
     if (probe.group_count == 0) continue;  // fewer experts than that
     const double groups = static_cast<double>(probe.group_count);
     const double ns = static_cast<double>(probe.ns) / groups;
+    const double cpu_ns = static_cast<double>(probe.cpu_ns) / groups;
     const auto known = std::find_if(speeds->reads.begin(), speeds->reads.end(),
                                     [&](const ReadSpeed& read) { return read.together == together; });
     if (known != speeds->reads.end()) {
       known->ns = (known->ns + ns) / 2;
+      known->cpu_ns = (known->cpu_ns + cpu_ns) / 2;
       continue;
     }
-    speeds->reads.push_back({together, ns, static_cast<double>(probe.read_bytes) / groups});
+    speeds->reads.push_back({together, ns, static_cast<double>(probe.read_bytes) / groups, cpu_ns});
   }
   return Success();
 }
@@ -190,6 +198,7 @@ Failure MeasureReads(const kl_model* planned, const kl_model_options& options, u
 Failure MeasureSpeeds(kl_runtime* runtime, const kl_model* planned, const std::string& path,
                       const kl_model_options& options, int64_t prompt_tokens, bool streams_weights, Speeds* speeds) {
   const int64_t begin = NowNs();
+  speeds->spare_core = kl_runtime_thread_count(runtime) < static_cast<int32_t>(std::thread::hardware_concurrency());
   {
     const auto roof = StreamingRead::Create(kl_runtime_thread_count(runtime));
     if (roof != nullptr) speeds->memory_bytes_per_second = roof->Measure(2);

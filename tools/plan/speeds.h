@@ -15,6 +15,7 @@ struct ReadSpeed {
   uint32_t together = 0;
   double ns = 0;     // until the last of them was there
   double bytes = 0;  // of storage
+  double cpu_ns = 0; // processor time meanwhile: system calls, checksums, unpacking
 };
 
 struct Speeds {
@@ -25,6 +26,8 @@ struct Speeds {
   int64_t probed_layers = 0;
   double layer_ns = 0;              // a layer, one token
   double overlap_ns = 0;            // of it, between the choice of experts and their use
+  double router_ns = 0;             // of it, the router's product
+  bool spare_core = false;          // that no computing thread needs
   double rest_ns = 0;               // embeddings, head, all that is not a layer; one token
   int64_t prompt_tokens = 0;        // of the prompt that was tried
   double prompt_layer_ns = 0;       // a layer, all these tokens

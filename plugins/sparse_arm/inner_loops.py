@@ -35,7 +35,8 @@ LEVELS = {
 }
 # Processor: llvm's model of it, the levels of interest. Neoverse N1 is a Cortex-A76; of the models with
 # i8mm, Neoverse V2 is nearest to a Cortex-X2: four vector units.
-CPUS = {"cortex-a55": ("cortex-a55", ("neon", "dotprod")),
+CPUS = {"cortex-a53": ("cortex-a53", ("neon",)),
+        "cortex-a55": ("cortex-a55", ("neon", "dotprod")),
         "cortex-a76": ("neoverse-n1", ("neon", "dotprod")),
         "cortex-x2": ("neoverse-v2", ("neon", "dotprod", "i8mm"))}
 # File stem, a part of the function's name, what it is, bytes of 32 weights.

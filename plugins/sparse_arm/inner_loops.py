@@ -50,8 +50,10 @@ LOOPS = [
     ("matmul_q4_k", "MultiplyPanelTileILi3ELi%TE", "q4_K, %T tokens", 0),
     ("matmul_q6_k", "MultiplyPanelTileILi5ELi%TE", "q6_K, %T tokens", 0),
     ("moe_ffn_q4_0", "11NeuronMajor8AddGroup", "q4_0 down, active neurons", 18),
-    ("attention_f16", "10ScoreChunkINS_6F16RowEEE", "attention, 6 queries x 2 keys", 0),
-    ("attention_f16", "8SumChunkINS_6F16RowEEE", "attention, 6 queries x 16 columns", 0),
+    ("attention_f16", "9ScoreKeysINS_6F32RowELi4ELi2EE", "attention, 4 queries x 2 keys", 0),
+    ("attention_f16", "9AddValuesINS_8Columns8ENS_6F32RowELi4ELi2EE", "attention, 4 queries x 16 columns", 0),
+    ("attention_f16", "9ScoreKeysINS_6F16RowELi4ELi2EE", "attention, 4 queries x 2 keys in f16", 0),
+    ("attention_f16", "9AddValuesINS_8Columns8ENS_6F16RowELi4ELi2EE", "attention, 4 queries x 16 columns in f16", 0),
 ]
 ONE_LEVEL = {"moe_ffn_q4_0", "attention_f16"}  # the same code at every level
 # Multiply-accumulates of one instruction.

@@ -10,16 +10,16 @@ ARM_CPUS = [
     "max",
 ]
 
-# Levels of kernels (plugins/sparse_arm) that a processor before this one in the list has as well.
-_LEVELS_BEFORE = {
-    "cortex-a53": [],
-    "cortex-a76": ["neon"],
-    "max": ["neon", "dotprod"],
+# The level of kernels (plugins/sparse_arm) that each is the first to have.
+_LEVELS = {
+    "cortex-a53": "neon",
+    "cortex-a76": "dotprod",
+    "max": "i8mm",
 }
 
 def _filter(patterns, cpu):
-    before = ":".join(["*_%s*" % level for level in _LEVELS_BEFORE[cpu]])
-    return ["--gtest_filter=%s%s" % (patterns, "-" + before if before else "")]
+    others = ["*_%s*" % level for other, level in _LEVELS.items() if other != cpu]
+    return ["--gtest_filter=%s-%s" % (patterns, ":".join(others))]
 
 def kl_cc_test_on_arm_cpus(name, and_x86_64 = False, kernels_once = None, arm_shards = None, **kwargs):
     """Declares <name>_cortex_a53_test, <name>_cortex_a76_test and <name>_max_test.
@@ -31,8 +31,8 @@ def kl_cc_test_on_arm_cpus(name, and_x86_64 = False, kernels_once = None, arm_sh
       name: the stem of the targets' names.
       and_x86_64: declares <name>_test for x86-64, too.
       kernels_once: which tests, as --gtest_filter says it ("*": all). A test with the name of a
-        kernel in its own then runs on the first processor that has the kernel's level, not on
-        the next ones again.
+        kernel in its own then runs on the first processor that has the kernel's level only: the
+        next ones would execute the same instructions.
       arm_shards: into how many processes each test is divided.
       **kwargs: passed on to kl_cc_test.
     """

@@ -1,5 +1,5 @@
-// What becomes of a tile's whole-numbered sums (tile_neon.h) with dotprod or i8mm: for each vector v of a block, whose
-// rows have scales and minima and whose token has a scale d and a total d_sum,
+// What becomes of a tile's whole-numbered sums (tile_neon.h) with dotprod or i8mm: for each vector
+// v of a block, whose rows have scales and minima and whose token has a scale d and a total d_sum,
 //
 //   y[v] += number * (scales * d)          one rounding for the product of scales, one for the sum
 //   y[v] += minima * d_sum                 kMinima
@@ -102,7 +102,7 @@ KL_INLINE void AddSums(int32x4_t* s, const float* scales, float d0, float d1, fl
   const float32x4_t a0 = vld1q_f32(scales);
   const float32x4_t a1 = vld1q_f32(scales + 4);
   float32x4_t p[4];
-  asm volatile(KL_ADD_SUMS "" : KL_ADD_SUMS_OUTPUTS : KL_ADD_SUMS_INPUTS : "memory");
+  asm volatile(KL_ADD_SUMS "" : KL_ADD_SUMS_OUTPUTS:KL_ADD_SUMS_INPUTS : "memory");
 }
 KL_INLINE void AddSumsAndMinima(int32x4_t* s, const float* scales, float d0, float d1,
                                 const float* minima, float t0, float t1, float32x4_t* y) {

@@ -9,8 +9,8 @@
 // ((0+1)+(2+3)) + ((4+5)+(6+7)); a sum is one chain over the keys.
 //
 // Twelve accumulators, so that two multiply-adds a cycle hide their latency of four: 6 queries x 2
-// keys (or 2 x 8 columns) read 8 vectors for 12 multiply-adds. With NEON, where an F8 is two registers,
-// 4 x 2 are 16 of 32; 24 were spilled.
+// keys (or 2 x 8 columns) read 8 vectors for 12 multiply-adds. With NEON, where an F8 is two
+// registers, 4 x 2 are 16 of 32; 24 were spilled.
 #ifndef PLUGINS_COMMON_KERNELS_ATTENTION_TILES_H_
 #define PLUGINS_COMMON_KERNELS_ATTENTION_TILES_H_
 
@@ -21,8 +21,8 @@ namespace {
 constexpr int64_t kTileKeys = 32;
 // Pointers to a tile's rows: AddColumns reads one ahead, or a processor in order would wait for it.
 constexpr int64_t kTilePointers = kTileKeys + 1;
-// kFewQueries read a tile where it lies, more a copy in f32. With NEON the second reading costs more
-// than the copy: a conversion takes as long as two multiply-adds.
+// kFewQueries read a tile where it lies, more a copy in f32. With NEON the second reading costs
+// more than the copy: a conversion takes as long as two multiply-adds.
 #if defined(__ARM_NEON)
 constexpr int64_t kMostAtOnce = 4;
 constexpr int64_t kFewQueries = 4;
@@ -33,11 +33,13 @@ constexpr int64_t kFewQueries = 12;
 // Scores and weights of a query lie so far from the next query's: see attention.h.
 constexpr int64_t kChunkKeys = 256;
 
-// `rows` has kTilePointers entries, all readable; `scores` points to those of the tile's first key. May
-// write scores of neighbours of [from, to) within the tile.
+// `rows` has kTilePointers entries, all readable; `scores` points to those of the tile's first key.
+// May write scores of neighbours of [from, to) within the tile.
 template <class Row, int kQueries, int kKeys>
-static inline __attribute__((noinline)) void ScoreKeys(const float* const* queries, const uint8_t* const* rows, int64_t from, int64_t to,
-               int64_t length, F4 scale, float* scores) {
+static inline __attribute__((noinline)) void ScoreKeys(const float* const* queries,
+                                                       const uint8_t* const* rows, int64_t from,
+                                                       int64_t to, int64_t length, F4 scale,
+                                                       float* scores) {
   for (int64_t j = from / kKeys * kKeys; j < to; j += kKeys) {
     F8 sum[kQueries][kKeys];
 #pragma GCC unroll 8
@@ -130,8 +132,9 @@ KL_INLINE void AddColumns(const float* weights, const uint8_t* const* rows, int6
 }
 
 template <class Columns, class Row, int kQueries, int kVectors>
-static inline __attribute__((noinline)) void AddValues(const float* weights, const uint8_t* const* rows, int64_t from, int64_t to,
-               int64_t length, float* sums) {
+static inline __attribute__((noinline)) void AddValues(const float* weights,
+                                                       const uint8_t* const* rows, int64_t from,
+                                                       int64_t to, int64_t length, float* sums) {
   constexpr int64_t kStep = Columns::kWidth * kVectors;
   int64_t column = 0;
   for (; column + kStep <= length; column += kStep) {
@@ -176,8 +179,8 @@ void AddTile(int64_t queries_at_once, const float* weights, const uint8_t* const
   }
 }
 
-// Widens a tile's rows to f32 [32][L], once for the many queries of a block; `rows` points there then,
-// outside of [from, to) to row `from`.
+// Widens a tile's rows to f32 [32][L], once for the many queries of a block; `rows` points there
+// then, outside of [from, to) to row `from`.
 template <class Row>
 void WidenTile(int64_t from, int64_t to, int64_t length, float* tile, const uint8_t** rows) {
   for (int64_t j = from; j < to; ++j) WidenRow<Row>(rows[j], length, tile + j * length);

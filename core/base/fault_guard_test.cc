@@ -9,6 +9,7 @@
 
 #include "core/base/mapped_file.h"
 #include "gtest/gtest.h"
+#include "tests/support/emulator.h"
 #include "tests/support/temp_folder.h"
 
 namespace kinglet {
@@ -103,6 +104,7 @@ TEST_F(FaultGuardDeathTest, FaultOutsideOfAGuardEndsTheProcess) {
 void ExitWithTen(int) { _exit(10); }
 
 TEST_F(FaultGuardDeathTest, FaultOutsideOfAGuardGoesToTheEarlierHandler) {
+  KL_SKIP_UNDER_EMULATOR("a death test of this style cannot start the program again");
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(
       {
@@ -115,6 +117,7 @@ TEST_F(FaultGuardDeathTest, FaultOutsideOfAGuardGoesToTheEarlierHandler) {
 }
 
 TEST_F(FaultGuardDeathTest, SignalSentFromOutsideIsNotTakenForAFault) {
+  KL_SKIP_UNDER_EMULATOR("a death test of this style cannot start the program again");
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(
       {

@@ -10,12 +10,12 @@
 
 namespace {
 
-// Eight f16 numbers, `stride` bytes apart.
-template <int kStride>
+// Eight f16 numbers, kStride bytes apart; lanes from kCount on are 0.
+template <int kStride, int kCount>
 KL_INLINE F8 LoadHalves(const uint8_t* p) {
-  uint16_t halves[8];
+  uint16_t halves[8] = {};
 #pragma GCC unroll 8
-  for (int i = 0; i < 8; ++i) halves[i] = LoadU16(p + i * kStride);
+  for (int i = 0; i < kCount; ++i) halves[i] = LoadU16(p + i * kStride);
   return LoadHalf8(halves);
 }
 
@@ -32,13 +32,20 @@ KL_INLINE int8x16x2_t TakeOff(uint8x16x2_t v, int offset) {
 
 struct TypeQ4_0 {
   static constexpr kl_dtype kType = KL_TYPE_Q4_0;
+  static constexpr int kBlockColumns = 32;
   static constexpr int kTraits = kNarrowWeights;
   static constexpr int kGroupBytes = 8 * 18;
   static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
     return TakeOff(LoadNibbles(group + 18 * j + 2), 8);
   }
-  static KL_INLINE F8 Scales(const uint8_t* group) { return LoadHalves<18>(group); }
-  static KL_INLINE F8 Minima(const uint8_t*) { return Zero8(); }
+  template <int kCount = 8>
+  static KL_INLINE F8 Scales(const uint8_t* group) {
+    return LoadHalves<18, kCount>(group);
+  }
+  template <int kCount = 8>
+  static KL_INLINE F8 Minima(const uint8_t*) {
+    return Zero8();
+  }
   static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
 };
 
@@ -58,48 +65,66 @@ KL_INLINE uint8x16x2_t Either(uint8x16x2_t a, uint8x16x2_t b) {
 
 struct TypeQ4_1 {  // q d + m = (q - 8) d + (m + 8 d)
   static constexpr kl_dtype kType = KL_TYPE_Q4_1;
+  static constexpr int kBlockColumns = 32;
   static constexpr int kTraits = kNarrowWeights | kWithMinima;
   static constexpr int kGroupBytes = 8 * 20;
   static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
     return TakeOff(LoadNibbles(group + 20 * j + 4), 8);
   }
-  static KL_INLINE F8 Scales(const uint8_t* group) { return LoadHalves<20>(group); }
+  template <int kCount = 8>
+  static KL_INLINE F8 Scales(const uint8_t* group) {
+    return LoadHalves<20, kCount>(group);
+  }
+  template <int kCount = 8>
   static KL_INLINE F8 Minima(const uint8_t* group) {
-    return MultiplyAdd(Scales(group), Splat8(8.0f), LoadHalves<20>(group + 2));
+    return MultiplyAdd(Scales<kCount>(group), Splat8(8.0f), LoadHalves<20, kCount>(group + 2));
   }
   static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
 };
 
 struct TypeQ5_0 {
   static constexpr kl_dtype kType = KL_TYPE_Q5_0;
+  static constexpr int kBlockColumns = 32;
   static constexpr int kTraits = kNarrowWeights;
   static constexpr int kGroupBytes = 8 * 22;
   static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
     const uint8_t* block = group + 22 * j;
     return TakeOff(Either(LoadNibbles(block + 6), LoadFifthBits(block + 2)), 16);
   }
-  static KL_INLINE F8 Scales(const uint8_t* group) { return LoadHalves<22>(group); }
-  static KL_INLINE F8 Minima(const uint8_t*) { return Zero8(); }
+  template <int kCount = 8>
+  static KL_INLINE F8 Scales(const uint8_t* group) {
+    return LoadHalves<22, kCount>(group);
+  }
+  template <int kCount = 8>
+  static KL_INLINE F8 Minima(const uint8_t*) {
+    return Zero8();
+  }
   static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
 };
 
 struct TypeQ5_1 {  // q d + m = (q - 16) d + (m + 16 d)
   static constexpr kl_dtype kType = KL_TYPE_Q5_1;
+  static constexpr int kBlockColumns = 32;
   static constexpr int kTraits = kNarrowWeights | kWithMinima;
   static constexpr int kGroupBytes = 8 * 24;
   static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
     const uint8_t* block = group + 24 * j;
     return TakeOff(Either(LoadNibbles(block + 8), LoadFifthBits(block + 4)), 16);
   }
-  static KL_INLINE F8 Scales(const uint8_t* group) { return LoadHalves<24>(group); }
+  template <int kCount = 8>
+  static KL_INLINE F8 Scales(const uint8_t* group) {
+    return LoadHalves<24, kCount>(group);
+  }
+  template <int kCount = 8>
   static KL_INLINE F8 Minima(const uint8_t* group) {
-    return MultiplyAdd(Scales(group), Splat8(16.0f), LoadHalves<24>(group + 2));
+    return MultiplyAdd(Scales<kCount>(group), Splat8(16.0f), LoadHalves<24, kCount>(group + 2));
   }
   static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
 };
 
 struct TypeIQ4_NL {
   static constexpr kl_dtype kType = KL_TYPE_IQ4_NL;
+  static constexpr int kBlockColumns = 32;
   static constexpr int kTraits = kPlain;
   static constexpr int kGroupBytes = 8 * 18;
   static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
@@ -107,21 +132,34 @@ struct TypeIQ4_NL {
     const uint8x16x2_t codes = LoadNibbles(group + 18 * j + 2);
     return {{vqtbl1q_s8(values, codes.val[0]), vqtbl1q_s8(values, codes.val[1])}};
   }
-  static KL_INLINE F8 Scales(const uint8_t* group) { return LoadHalves<18>(group); }
-  static KL_INLINE F8 Minima(const uint8_t*) { return Zero8(); }
+  template <int kCount = 8>
+  static KL_INLINE F8 Scales(const uint8_t* group) {
+    return LoadHalves<18, kCount>(group);
+  }
+  template <int kCount = 8>
+  static KL_INLINE F8 Minima(const uint8_t*) {
+    return Zero8();
+  }
   static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
 };
 
 struct TypeQ8_0 {
   static constexpr kl_dtype kType = KL_TYPE_Q8_0;
+  static constexpr int kBlockColumns = 32;
   static constexpr int kTraits = kPlain;
   static constexpr int kGroupBytes = 8 * 34;
   static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
     const int8_t* q = (const int8_t*)group + 34 * j + 2;
     return {{vld1q_s8(q), vld1q_s8(q + 16)}};
   }
-  static KL_INLINE F8 Scales(const uint8_t* group) { return LoadHalves<34>(group); }
-  static KL_INLINE F8 Minima(const uint8_t*) { return Zero8(); }
+  template <int kCount = 8>
+  static KL_INLINE F8 Scales(const uint8_t* group) {
+    return LoadHalves<34, kCount>(group);
+  }
+  template <int kCount = 8>
+  static KL_INLINE F8 Minima(const uint8_t*) {
+    return Zero8();
+  }
   static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
 };
 
@@ -185,6 +223,7 @@ KL_INLINE uint8x16x2_t WithHighBits(uint8x16x2_t low, uint8x16x2_t high) {
 
 struct TypeQ4_K {  // q d s - dmin m = (q - 8) d s + (8 d s - dmin m)
   static constexpr kl_dtype kType = KL_TYPE_Q4_K;
+  static constexpr int kBlockColumns = 256;
   static constexpr int kTraits = kNarrowWeights | kWithMinima;
   static constexpr int kGroupBytes = 144;
   static KL_INLINE int8x16x2_t Load(const uint8_t* super, int j) {
@@ -197,6 +236,7 @@ struct TypeQ4_K {  // q d s - dmin m = (q - 8) d s + (8 d s - dmin m)
 
 struct TypeQ5_K {  // (q - 16) d s + (16 d s - dmin m)
   static constexpr kl_dtype kType = KL_TYPE_Q5_K;
+  static constexpr int kBlockColumns = 256;
   static constexpr int kTraits = kNarrowWeights | kWithMinima;
   static constexpr int kGroupBytes = 176;
   static KL_INLINE int8x16x2_t Load(const uint8_t* super, int j) {
@@ -210,6 +250,7 @@ struct TypeQ5_K {  // (q - 16) d s + (16 d s - dmin m)
 
 struct TypeQ6_K {  // d s (q - 32), s for each 16 columns
   static constexpr kl_dtype kType = KL_TYPE_Q6_K;
+  static constexpr int kBlockColumns = 256;
   static constexpr int kTraits = kNarrowWeights | kHalvedScales;
   static constexpr int kGroupBytes = 210;
   static constexpr int kOffset = 32;

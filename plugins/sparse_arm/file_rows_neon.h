@@ -2,9 +2,11 @@
 //
 // A block type is described by a struct (blocks_neon.h) with
 //   kType, kTraits (WeightTraits), kGroupBytes (bytes of 256 columns)
+//   kBlockColumns       in the file: 256, or 32, when a row may end within a group
 //   Load(group, j)      the 32 weights of block j, as signed bytes
 //   Scales(group)       lane j: scale of block j
 //   Minima(group)       lane j: what d_sum of block j is multiplied with  (kWithMinima)
+//   Scales<n>(group), Minima<n>(group)   of the first n blocks, 0 in other lanes  (kBlockColumns 32)
 //   Half(group, j, h)   integer scale of half h of block j                (kHalvedScales)
 //   Integers(group, a)  lane j: product of block j, times its scales      (kHalvedScales)
 //   kOffset             that Integers() leaves to the activations' init   (kHalvedScales)
@@ -22,14 +24,20 @@ struct FileGroup {
   static constexpr ActivationForm kForm = {kNatural, 0, false};
   // Lane j: product of block j.
   static KL_INLINE F8 Integers(const uint8_t* group, const ActivationGroup& a) {
-    int32x4_t p[8];
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; ++j) {
-      p[j] = Products32<(Type::kTraits & kNarrowWeights) != 0>(Type::Load(group, j),
-                                                               a.natural + 32 * j);
+    return {FourIntegers<8, 0>(group, a), FourIntegers<8, 4>(group, a)};
+  }
+  // Lane i: product of block kFirst + i; 0 from block kCount on.
+  template <int kCount, int kFirst>
+  static KL_INLINE float32x4_t FourIntegers(const uint8_t* group, const ActivationGroup& a) {
+    int32x4_t p[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const int j = kFirst + i;
+      p[i] = j < kCount ? Products32<(Type::kTraits & kNarrowWeights) != 0>(Type::Load(group, j),
+                                                                            a.natural + 32 * j)
+                        : vdupq_n_s32(0);
     }
-    return {vcvtq_f32_s32(SumEach4(p[0], p[1], p[2], p[3])),
-            vcvtq_f32_s32(SumEach4(p[4], p[5], p[6], p[7]))};
+    return vcvtq_f32_s32(SumEach4(p[0], p[1], p[2], p[3]));
   }
 };
 template <class Type>
@@ -47,6 +55,7 @@ struct FileRows {
   static constexpr bool kNarrow = (Type::kTraits & kNarrowWeights) != 0;
   static constexpr bool kMinima = (Type::kTraits & kWithMinima) != 0;
   static constexpr bool kHalved = (Type::kTraits & kHalvedScales) != 0;
+  static constexpr bool kWholeGroups = Type::kBlockColumns == 256;
   static constexpr ActivationForm kForm = FileGroup<Type, kHalved>::kForm;
   // From here on, unpacking a panel costs less than multiplying rows one by one.
   static constexpr int64_t kTokensForPanel = 4;
@@ -67,6 +76,41 @@ struct FileRows {
     return sum;
   }
 
+  // AddGroup of a group that has kCount blocks only: other lanes of `sum` stay as they are.
+  template <int kCount>
+  static KL_INLINE F8 AddBlocks(const uint8_t* group, const ActivationGroup& a, F8 sum) {
+    const F8 scales = Type::template Scales<kCount>(group);
+    const F8 minima = Type::template Minima<kCount>(group);
+    const float32x4_t low = FileGroup<Type, kHalved>::template FourIntegers<kCount, 0>(group, a);
+    sum.low = vfmaq_f32(sum.low, low, vmulq_f32(scales.low, vld1q_f32(a.d)));
+    if (kMinima) sum.low = vfmaq_f32(sum.low, minima.low, vld1q_f32(a.d_sum));
+    if (kCount <= 4) return sum;
+    const float32x4_t high = FileGroup<Type, kHalved>::template FourIntegers<kCount, 4>(group, a);
+    sum.high = vfmaq_f32(sum.high, high, vmulq_f32(scales.high, vld1q_f32(a.d + 4)));
+    if (kMinima) sum.high = vfmaq_f32(sum.high, minima.high, vld1q_f32(a.d_sum + 4));
+    return sum;
+  }
+  // What Dot gives for a row that ends with `count` < 8 blocks, `sum` being that of its whole groups.
+  static inline __attribute__((noinline)) float AddLastBlocks(const uint8_t* group, int64_t count,
+                                                              const ActivationGroup& a, F8 sum) {
+    switch (count) {
+      case 1:
+        return SumAcross(AddBlocks<1>(group, a, sum));
+      case 2:
+        return SumAcross(AddBlocks<2>(group, a, sum));
+      case 3:
+        return SumAcross(AddBlocks<3>(group, a, sum));
+      case 4:
+        return SumAcross(AddBlocks<4>(group, a, sum));
+      case 5:
+        return SumAcross(AddBlocks<5>(group, a, sum));
+      case 6:
+        return SumAcross(AddBlocks<6>(group, a, sum));
+      default:
+        return SumAcross(AddBlocks<7>(group, a, sum));
+    }
+  }
+
   // The product of one row with one token. Lane j sums the blocks j, j + 8, ... Meanwhile the bytes
   // at `ahead`, as many as the row has, are fetched into the cache.
   static KL_INLINE float Dot(const uint8_t* row, int64_t blocks, const ActivationGroup* a,
@@ -78,11 +122,8 @@ struct FileRows {
       for (int line = 0; line < kGroupBytes; line += 64) Prefetch(ahead + line);
       sum = AddGroup(row, *a, sum);
     }
-    if (blocks % 8 != 0) {
-      alignas(16) uint8_t padded[kGroupBytes];
-      memset(padded, 0, sizeof padded);
-      memcpy(padded, row, RowBytes(blocks % 8));
-      sum = AddGroup(padded, *a, sum);
+    if constexpr (!kWholeGroups) {
+      if (blocks % 8 != 0) return AddLastBlocks(row, blocks % 8, *a, sum);
     }
     return SumAcross(sum);
   }

@@ -35,7 +35,8 @@ LEVELS = {
 }
 # Processor: llvm's model of it, the levels of interest. Neoverse N1 is a Cortex-A76; of the models with
 # i8mm, Neoverse V2 is nearest to a Cortex-X2: four vector units.
-CPUS = {"cortex-a55": ("cortex-a55", ("neon", "dotprod")),
+CPUS = {"cortex-a53": ("cortex-a53", ("neon",)),
+        "cortex-a55": ("cortex-a55", ("neon", "dotprod")),
         "cortex-a76": ("neoverse-n1", ("neon", "dotprod")),
         "cortex-x2": ("neoverse-v2", ("neon", "dotprod", "i8mm"))}
 # File stem, a part of the function's name, what it is, bytes of 32 weights.
@@ -49,8 +50,10 @@ LOOPS = [
     ("matmul_q4_k", "MultiplyPanelTileILi3ELi%TE", "q4_K, %T tokens", 0),
     ("matmul_q6_k", "MultiplyPanelTileILi5ELi%TE", "q6_K, %T tokens", 0),
     ("moe_ffn_q4_0", "11NeuronMajor8AddGroup", "q4_0 down, active neurons", 18),
-    ("attention_f16", "10ScoreChunkINS_6F16RowEEE", "attention, 6 queries x 2 keys", 0),
-    ("attention_f16", "8SumChunkINS_6F16RowEEE", "attention, 6 queries x 16 columns", 0),
+    ("attention_f16", "9ScoreKeysINS_6F32RowELi4ELi2EE", "attention, 4 queries x 2 keys", 0),
+    ("attention_f16", "9AddValuesINS_8Columns8ENS_6F32RowELi4ELi2EE", "attention, 4 queries x 16 columns", 0),
+    ("attention_f16", "9ScoreKeysINS_6F16RowELi4ELi2EE", "attention, 4 queries x 2 keys in f16", 0),
+    ("attention_f16", "9AddValuesINS_8Columns8ENS_6F16RowELi4ELi2EE", "attention, 4 queries x 16 columns in f16", 0),
 ]
 ONE_LEVEL = {"moe_ffn_q4_0", "attention_f16"}  # the same code at every level
 # Multiply-accumulates of one instruction.

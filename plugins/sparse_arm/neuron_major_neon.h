@@ -73,7 +73,7 @@ struct NeuronMajor : NeuronMajorLayout {
     const int8_t* q = h.natural;
     const float d = h.d[0];
     const uint8_t* first = group + ScaleBytes(outputs);
-    const uint8_t* rows[kGroupNeurons];
+    const uint8_t* rows[kGroupNeurons + 1];  // one more to read ahead
     int8_t numbers[kGroupNeurons];
     int count = 0;
     int total = 0;
@@ -83,6 +83,7 @@ struct NeuronMajor : NeuronMajorLayout {
       total += q[j];
       count += q[j] != 0 ? 1 : 0;
     }
+    rows[count] = first;
     const uint8x16_t half = vdupq_n_u8(15);
     const int16x8_t start = vdupq_n_s16((int16_t)(-8 * total));
     const float32x4_t scale = vdupq_n_f32(d);
@@ -92,13 +93,14 @@ struct NeuronMajor : NeuronMajorLayout {
       int16x8_t sum[8];
 #pragma GCC unroll 8
       for (int s = 0; s < 8; ++s) sum[s] = start;
+      uint8x16_t v[2] = {vld1q_u8(rows[0] + c / 2), vld1q_u8(rows[0] + c / 2 + 16)};
       for (int p = 0; p < count; ++p) {
-        const int8x16_t factor = vdupq_n_s8(numbers[p]);
+        const int8x16_t factor = vld1q_dup_s8(&numbers[p]);
 #pragma GCC unroll 2
         for (int i = 0; i < 2; ++i) {
-          const uint8x16_t v = vld1q_u8(rows[p] + c / 2 + 16 * i);
-          const int8x16_t low = vreinterpretq_s8_u8(vandq_u8(v, half));
-          const int8x16_t high = vreinterpretq_s8_u8(vshrq_n_u8(v, 4));
+          const int8x16_t low = vreinterpretq_s8_u8(vandq_u8(v[i], half));
+          const int8x16_t high = vreinterpretq_s8_u8(vshrq_n_u8(v[i], 4));
+          v[i] = vld1q_u8(rows[p + 1] + c / 2 + 16 * i);
           sum[2 * i] = vmlal_s8(sum[2 * i], vget_low_s8(low), vget_low_s8(factor));
           sum[2 * i + 1] = vmlal_high_s8(sum[2 * i + 1], low, factor);
           sum[4 + 2 * i] = vmlal_s8(sum[4 + 2 * i], vget_low_s8(high), vget_low_s8(factor));

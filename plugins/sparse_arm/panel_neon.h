@@ -17,6 +17,7 @@
 #include "plugins/common/kernels/f32x8.h"
 #include "plugins/sparse_arm/activations_neon.h"
 #include "plugins/sparse_arm/tile_sums_neon.h"
+#include "plugins/sparse_arm/wide_tile_neon.h"
 
 namespace {
 
@@ -85,18 +86,17 @@ KL_INLINE void PutHalf(const Panel& panel, int64_t block, int64_t row, int half,
 template <int kTraits, int kTokens>
 KL_INLINE void SumEveryEighth(const Panel& panel, int64_t row, int64_t first, int64_t blocks,
                               const ActivationGroup* const* tokens, float* sums) {
-  constexpr bool kNarrow = (kTraits & kNarrowWeights) != 0;
   constexpr bool kMinima = (kTraits & kWithMinima) != 0;
   constexpr bool kHalved = (kTraits & kHalvedScales) != 0;
-  constexpr int kVectors = TileVectors(kTokens);
   const int64_t factors_row = row * (kFactorsOfBlock / kPanelRows);
-  float32x4_t y[8];
-#pragma GCC unroll 8
-  for (int v = 0; v < 8; ++v) y[v] = vdupq_n_f32(0.0f);
   const int8_t* w = panel.bytes + first * 512 + PanelOffset(row, 0);
   TileFactors factors = {panel.scales + first * kFactorsOfBlock + factors_row,
                          panel.minima + first * kFactorsOfBlock + factors_row,
                          panel.halves + 3 * first * kFactorsOfBlock + factors_row};
+#if KL_ARM_DOTPROD
+  float32x4_t y[8];
+#pragma GCC unroll 8
+  for (int v = 0; v < 8; ++v) y[v] = vdupq_n_f32(0.0f);
   const ActivationGroup* group[kTokens];
 #pragma GCC unroll 4
   for (int t = 0; t < kTokens; ++t) group[t] = tokens[t];
@@ -117,11 +117,11 @@ KL_INLINE void SumEveryEighth(const Panel& panel, int64_t row, int64_t first, in
     }
     float32x4_t numbers[8];
     if (kHalved) {
-      MultiplyTile<kNarrow, kTokens, 0, 1>(w, next, q, &rows, integers);
+      MultiplyTile<kTokens, 0, 1>(w, next, q, &rows, integers);
       TakeFirstHalves<kTokens>(integers, factors, numbers);
-      MultiplyTile<kNarrow, kTokens, 1, 2>(w, next, q, &rows, integers);
+      MultiplyTile<kTokens, 1, 2>(w, next, q, &rows, integers);
     } else {
-      MultiplyTile<kNarrow, kTokens, 0, 2>(w, next, q, &rows, integers);
+      MultiplyTile<kTokens, 0, 2>(w, next, q, &rows, integers);
     }
     AddTile<kMinima, kHalved, kTokens>(integers, numbers, factors, d, d_sum, first, y);
     w = next;
@@ -129,8 +129,16 @@ KL_INLINE void SumEveryEighth(const Panel& panel, int64_t row, int64_t first, in
     factors.minima += 8 * kFactorsOfBlock;
     factors.halves += 24 * kFactorsOfBlock;
   }
+  constexpr int kVectors = TileVectors(kTokens);
 #pragma GCC unroll 8
   for (int v = 0; v < kVectors; ++v) vst1q_f32(sums + 4 * v, y[v]);
+#else
+  if constexpr ((kTraits & kNarrowWeights) != 0) {
+    SumNarrow<kMinima, kHalved, kTokens>(w, factors, first, blocks, tokens, sums);
+  } else {
+    SumWide<kTokens>(w, factors.scales, first, blocks, tokens, sums);
+  }
+#endif
 }
 
 // y[t][row] for kTokens tokens and 16 rows. kTraits: of WeightTraits.

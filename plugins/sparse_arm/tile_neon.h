@@ -9,15 +9,12 @@
 //   NEON, dotprod  [step 0..7][row 0..15][4]     columns 4*step .. 4*step + 3
 //   i8mm           [step 0..3][row 0..15][8]     columns 8*step .. 8*step + 7
 //
-// Sums are biased (products_neon.h); tile_sums_neon.h starts them and makes floats of them.
+// Here are the products of i8mm and dotprod; narrow_tile_neon.h and wide_tile_neon.h have NEON's. Sums
+// are biased (products_neon.h); tile_sums_neon.h starts them and makes floats of them.
 #ifndef PLUGINS_SPARSE_ARM_TILE_NEON_H_
 #define PLUGINS_SPARSE_ARM_TILE_NEON_H_
 
 #include "plugins/sparse_arm/products_neon.h"
-
-// The order of the source is kept: gcc 12 otherwise loads all of a block's weights first, and
-// spills.
-#define KL_KEEP(v) asm volatile("" : "+w"(v))
 
 namespace {
 
@@ -51,44 +48,19 @@ KL_INLINE void PutFactor(float* factors, int64_t row, float value) {
   factors[2 * row] = value;
   factors[2 * row + 1] = value;
 }
-// Those of vector v of a tile whose first row is 0.
-KL_INLINE float32x4_t FactorsOf(const float* factors, int v) { return vld1q_f32(factors + 4 * v); }
-// A number of each token, as it meets a vector.
-using TokenFactor = float32x4_t;
-template <int kTokens>
-KL_INLINE TokenFactor TokenFactorOf(const float* const* numbers, int64_t at, int) {
-  const float32x2_t pair = {numbers[0][at], numbers[kTokens - 1][at]};
-  return vcombine_f32(pair, pair);
-}
-constexpr int kTokenFactors = 1;
-KL_INLINE float32x4_t Times(float32x4_t a, TokenFactor b) { return vmulq_f32(a, b); }
-KL_INLINE float32x4_t AddTimes(float32x4_t c, float32x4_t a, TokenFactor b) {
-  return vfmaq_f32(c, a, b);
-}
 #else
 constexpr int kFactorsOfBlock = kPanelRows;
 KL_INLINE void PutFactor(float* factors, int64_t row, float value) { factors[row] = value; }
-KL_INLINE float32x4_t FactorsOf(const float* factors, int v) {
-  return vld1q_f32(factors + v % (kPanelTileRows / 4) * 4);
-}
-using TokenFactor = float;
-template <int kTokens>
-KL_INLINE TokenFactor TokenFactorOf(const float* const* numbers, int64_t at, int t) {
-  return numbers[t][at];
-}
-constexpr int kTokenFactors = kPanelTokens;
-KL_INLINE float32x4_t Times(float32x4_t a, TokenFactor b) { return vmulq_n_f32(a, b); }
-KL_INLINE float32x4_t AddTimes(float32x4_t c, float32x4_t a, TokenFactor b) {
-  return vfmaq_n_f32(c, a, b);
-}
-#endif
-
-// The token that vector v belongs to, as an index of token factors.
-#if KL_ARM_I8MM
-KL_INLINE int TokenOf(int) { return 0; }
-#else
+// The token that vector v belongs to.
 KL_INLINE int TokenOf(int v) { return v / (kPanelTileRows / 4); }
 #endif
+
+// Of the rows of a tile in one block, from its first row on; halves as in Panel.
+struct TileFactors {
+  const float* scales;
+  const float* minima;
+  const float* halves;
+};
 
 // sums[0..7]: biased products over the columns [16 * kFirst, 16 * kLast) of a block; with dotprod
 // they are added to what is there. w: the panel's
@@ -136,7 +108,7 @@ KL_INLINE void MultiplyHalf(const int8_t* w, const int8_t* next, const int8_t* c
       : "memory");
 }
 
-template <bool kNarrow, int kTokens, int kFirst, int kLast>
+template <int kTokens, int kFirst, int kLast>
 KL_INLINE void MultiplyTile(const int8_t* w, const int8_t* next, const int8_t* const* q,
                             FirstRows* first, int32x4_t* sums) {
 #pragma GCC unroll 8
@@ -183,110 +155,11 @@ KL_INLINE void MultiplyHalf(const int8_t* w, const int8_t* next, const int8_t* c
       : "memory");
 }
 
-template <bool kNarrow, int kTokens, int kFirst, int kLast>
+template <int kTokens, int kFirst, int kLast>
 KL_INLINE void MultiplyTile(const int8_t* w, const int8_t* next, const int8_t* const* q,
                             FirstRows* first, int32x4_t* sums) {
   if (kFirst == 0) MultiplyHalf<kTokens>(w, w + 256, q, 0, first, sums);
   if (kLast == 2) MultiplyHalf<kTokens>(w + 256, next, q, 1, first, sums);
-}
-
-#else
-
-// Each of eight vectors has two rows, four columns each. Columns 4 * kStep .. of the 16 in x.
-template <int kStep>
-KL_INLINE int8x16_t FourColumns(int8x16_t x) {
-  return vreinterpretq_s8_s32(vdupq_laneq_s32(vreinterpretq_s32_s8(x), kStep));
-}
-
-// Narrow weights: eight steps fit 16 bits.
-template <int kStep, int kTokens>
-KL_INLINE void MultiplyStep(const int8_t* w, const int8x16_t* x, int16x8_t narrow[kTokens][8]) {
-  int8x16_t columns[kTokens];
-#pragma GCC unroll 2
-  for (int t = 0; t < kTokens; ++t) columns[t] = FourColumns<kStep>(x[t]);
-#pragma GCC unroll 4
-  for (int r = 0; r < 4; ++r) {
-    const int8x16_t rows = vld1q_s8(w + 64 * kStep + 16 * r);
-#pragma GCC unroll 2
-    for (int t = 0; t < kTokens; ++t) {
-      narrow[t][2 * r] = vmlal_s8(narrow[t][2 * r], vget_low_s8(rows), vget_low_s8(columns[t]));
-      narrow[t][2 * r + 1] = vmlal_high_s8(narrow[t][2 * r + 1], rows, columns[t]);
-      KL_KEEP(narrow[t][2 * r]);
-      KL_KEEP(narrow[t][2 * r + 1]);
-    }
-  }
-}
-
-// Any bytes: two steps fit 16 bits.
-template <int kStep, int kTokens>
-KL_INLINE void MultiplyTwoSteps(const int8_t* w, const int8x16_t* x, int32x4_t wide[kTokens][8]) {
-  int8x16_t first[kTokens];
-  int8x16_t second[kTokens];
-#pragma GCC unroll 2
-  for (int t = 0; t < kTokens; ++t) {
-    first[t] = FourColumns<kStep>(x[t]);
-    second[t] = FourColumns<kStep + 1>(x[t]);
-  }
-#pragma GCC unroll 4
-  for (int r = 0; r < 4; ++r) {
-    const int8x16_t a = vld1q_s8(w + 64 * kStep + 16 * r);
-    const int8x16_t b = vld1q_s8(w + 64 * kStep + 64 + 16 * r);
-#pragma GCC unroll 2
-    for (int t = 0; t < kTokens; ++t) {
-      const int16x8_t low = vmlal_s8(vmull_s8(vget_low_s8(a), vget_low_s8(first[t])),
-                                     vget_low_s8(b), vget_low_s8(second[t]));
-      const int16x8_t high = vmlal_high_s8(vmull_high_s8(a, first[t]), b, second[t]);
-      wide[t][2 * r] = vpadalq_s16(wide[t][2 * r], low);
-      wide[t][2 * r + 1] = vpadalq_s16(wide[t][2 * r + 1], high);
-      KL_KEEP(wide[t][2 * r]);
-      KL_KEEP(wide[t][2 * r + 1]);
-    }
-  }
-}
-
-struct FirstRows {};
-KL_INLINE FirstRows LoadFirstRows(const int8_t*) { return {}; }
-
-template <bool kNarrow, int kTokens, int kFirst, int kLast>
-KL_INLINE void MultiplyTile(const int8_t* w, const int8_t*, const int8_t* const* q, FirstRows*,
-                            int32x4_t* sums) {
-  const int32x4_t half_bias = vdupq_n_s32(kBias / 2);  // two lanes are added up
-  int16x8_t narrow[kTokens][8];
-  int32x4_t wide[kTokens][8];
-#pragma GCC unroll 2
-  for (int t = 0; t < kTokens; ++t) {
-#pragma GCC unroll 8
-    for (int r = 0; r < 8; ++r) {
-      narrow[t][r] = vdupq_n_s16(0);
-      wide[t][r] = half_bias;
-    }
-  }
-#pragma GCC unroll 2
-  for (int half = kFirst; half < kLast; ++half) {
-    int8x16_t x[kTokens];
-#pragma GCC unroll 2
-    for (int t = 0; t < kTokens; ++t) x[t] = vld1q_s8(q[t] + 16 * half);
-    const int8_t* at = w + 256 * half;
-    if (kNarrow) {
-      MultiplyStep<0, kTokens>(at, x, narrow);
-      MultiplyStep<1, kTokens>(at, x, narrow);
-      MultiplyStep<2, kTokens>(at, x, narrow);
-      MultiplyStep<3, kTokens>(at, x, narrow);
-    } else {
-      MultiplyTwoSteps<0, kTokens>(at, x, wide);
-      MultiplyTwoSteps<2, kTokens>(at, x, wide);
-    }
-  }
-#pragma GCC unroll 2
-  for (int t = 0; t < kTokens; ++t) {
-#pragma GCC unroll 4
-    for (int r = 0; r < 4; ++r) {
-      const int32x4_t a = kNarrow ? vpadalq_s16(half_bias, narrow[t][2 * r]) : wide[t][2 * r];
-      const int32x4_t b =
-          kNarrow ? vpadalq_s16(half_bias, narrow[t][2 * r + 1]) : wide[t][2 * r + 1];
-      sums[4 * t + r] = vpaddq_s32(a, b);
-    }
-  }
 }
 
 #endif

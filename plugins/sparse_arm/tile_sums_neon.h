@@ -1,5 +1,5 @@
-// What becomes of a tile's whole-numbered sums (tile_neon.h): for each vector v of a block, whose
-// rows have scales and minima and whose token has a scale d and a total d_sum,
+// What becomes of a tile's whole-numbered sums (tile_neon.h) with dotprod or i8mm: for each vector
+// v of a block, whose rows have scales and minima and whose token has a scale d and a total d_sum,
 //
 //   y[v] += number * (scales * d)          one rounding for the product of scales, one for the sum
 //   y[v] += minima * d_sum                 kMinima
@@ -15,16 +15,11 @@
 
 #include "plugins/sparse_arm/tile_neon.h"
 
+#if KL_ARM_DOTPROD
+
 namespace {
 
-// Of the rows of a tile in one block, from its first row on; halves as in Panel.
-struct TileFactors {
-  const float* scales;
-  const float* minima;
-  const float* halves;
-};
-
-#if KL_ARM_DOTPROD && !KL_ARM_I8MM
+#if !KL_ARM_I8MM
 
 alignas(16) constexpr int32_t kFourBiases[4] = {kBias, kBias, kBias, kBias};
 
@@ -107,7 +102,7 @@ KL_INLINE void AddSums(int32x4_t* s, const float* scales, float d0, float d1, fl
   const float32x4_t a0 = vld1q_f32(scales);
   const float32x4_t a1 = vld1q_f32(scales + 4);
   float32x4_t p[4];
-  asm volatile(KL_ADD_SUMS "" : KL_ADD_SUMS_OUTPUTS : KL_ADD_SUMS_INPUTS : "memory");
+  asm volatile(KL_ADD_SUMS "" : KL_ADD_SUMS_OUTPUTS:KL_ADD_SUMS_INPUTS : "memory");
 }
 KL_INLINE void AddSumsAndMinima(int32x4_t* s, const float* scales, float d0, float d1,
                                 const float* minima, float t0, float t1, float32x4_t* y) {
@@ -156,6 +151,15 @@ KL_INLINE void AddTile(int32x4_t* sums, float32x4_t* numbers, const TileFactors&
 
 KL_INLINE void StartTile(int32x4_t*) {}
 
+// Those of vector v.
+KL_INLINE float32x4_t FactorsOf(const float* factors, int v) { return vld1q_f32(factors + 4 * v); }
+// A number of each token, as it meets a vector.
+template <int kTokens>
+KL_INLINE float32x4_t TokenFactors(const float* const* numbers, int64_t at) {
+  const float32x2_t pair = {numbers[0][at], numbers[kTokens - 1][at]};
+  return vcombine_f32(pair, pair);
+}
+
 template <int kTokens>
 KL_INLINE void TakeFirstHalves(int32x4_t* sums, const TileFactors& rows, float32x4_t* numbers) {
   constexpr int kVectors = TileVectors(kTokens);
@@ -171,28 +175,24 @@ template <bool kMinima, bool kHalved, int kTokens>
 KL_INLINE void AddTile(int32x4_t* sums, float32x4_t* numbers, const TileFactors& rows,
                        const float* const* d, const float* const* d_sum, int64_t block,
                        float32x4_t* y) {
+  const float32x4_t scales = TokenFactors<kTokens>(d, block);
+  const float32x4_t totals = kMinima ? TokenFactors<kTokens>(d_sum, block) : scales;
   constexpr int kVectors = TileVectors(kTokens);
-  constexpr int kFactors = kTokenFactors < kTokens ? kTokenFactors : kTokens;
-  TokenFactor scale[kFactors];
-  TokenFactor total[kFactors];
-#pragma GCC unroll 4
-  for (int t = 0; t < kFactors; ++t) {
-    scale[t] = TokenFactorOf<kTokens>(d, block, t);
-    if (kMinima) total[t] = TokenFactorOf<kTokens>(d_sum, block, t);
-  }
 #pragma GCC unroll 8
   for (int v = 0; v < kVectors; ++v) {
     float32x4_t number = TakeBiasOff(sums[v]);
     if (kHalved) {
       number = vfmaq_f32(numbers[v], number, FactorsOf(rows.halves + kFactorsOfBlock, v));
     }
-    y[v] = vfmaq_f32(y[v], number, Times(FactorsOf(rows.scales, v), scale[TokenOf(v)]));
-    if (kMinima) y[v] = AddTimes(y[v], FactorsOf(rows.minima, v), total[TokenOf(v)]);
+    y[v] = vfmaq_f32(y[v], number, vmulq_f32(FactorsOf(rows.scales, v), scales));
+    if (kMinima) y[v] = vfmaq_f32(y[v], FactorsOf(rows.minima, v), totals);
   }
 }
 
 #endif
 
 }  // namespace
+
+#endif  // KL_ARM_DOTPROD
 
 #endif  // PLUGINS_SPARSE_ARM_TILE_SUMS_NEON_H_

@@ -14,7 +14,6 @@ namespace {
 enum { kQ, kK, kV, kPositions, kKCache, kVCache, kY };
 
 constexpr int64_t kMostQueries = 96;  // of a unit; their scores, 96 KiB, stay in the L2 cache
-constexpr int64_t kFewQueries = 12;   // so few read a tile where it lies
 
 struct State {
   int64_t length;  // L
@@ -69,7 +68,7 @@ void PointAtRows(const Block& block, const kl_tensor* cache, const uint8_t* newe
   }
   if (newest != nullptr && block.latest == start + to - 1) rows[to - 1] = newest;
   for (int64_t j = 0; j < from; ++j) rows[j] = rows[from];
-  for (int64_t j = to; j < kTileKeys; ++j) rows[j] = rows[from];
+  for (int64_t j = to; j < kTilePointers; ++j) rows[j] = rows[from];
 }
 
 // The parts of the tile at `start` that are seen by any of the block's queries [begin, begin + n).
@@ -85,7 +84,7 @@ void ScoreChunk(const Block& block, const kl_tensor* cache, int64_t chunk) {
   const int64_t length = block.self->length;
   const F4 scale = SplatF4(block.self->scale);
   const bool widen = block.count > kFewQueries;
-  const uint8_t* rows[kTileKeys];
+  const uint8_t* rows[kTilePointers];
   for (int64_t start = chunk; start < chunk + kChunkKeys; start += kTileKeys) {
     const int64_t from = Maximum(block.earliest - start, 0);
     const int64_t to = Minimum(block.latest - start + 1, kTileKeys);
@@ -147,7 +146,7 @@ template <class Values>
 void SumChunk(const Block& block, const kl_tensor* cache, int64_t chunk) {
   const int64_t length = block.self->length;
   const bool widen = block.count > kFewQueries;
-  const uint8_t* rows[kTileKeys];
+  const uint8_t* rows[kTilePointers];
   memset(block.sums, 0, (size_t)(block.count * length) * sizeof(float));
   for (int64_t start = chunk; start < chunk + kChunkKeys; start += kTileKeys) {
     const int64_t from = Maximum(block.earliest - start, 0);

@@ -1,4 +1,4 @@
-// The two products of attention on a tile of 32 keys, for one to six queries at a time.
+// The two products of attention on a tile of 32 keys, for one to kMostAtOnce queries at a time.
 //
 //   ScoreTile   scores[q][j] = scale * dot(query q, keys[j])            from <= j < to
 //   AddTile     sums[q]     += sum over j in order of weights[q][j] * values[j]
@@ -9,7 +9,8 @@
 // ((0+1)+(2+3)) + ((4+5)+(6+7)); a sum is one chain over the keys.
 //
 // Twelve accumulators, so that two multiply-adds a cycle hide their latency of four: 6 queries x 2
-// keys (or 2 x 8 columns) read 8 vectors for 12 multiply-adds.
+// keys (or 2 x 8 columns) read 8 vectors for 12 multiply-adds. With NEON, where an F8 is two
+// registers, 4 x 2 are 16 of 32; 24 were spilled.
 #ifndef PLUGINS_COMMON_KERNELS_ATTENTION_TILES_H_
 #define PLUGINS_COMMON_KERNELS_ATTENTION_TILES_H_
 
@@ -18,14 +19,27 @@
 namespace {
 
 constexpr int64_t kTileKeys = 32;
+// Pointers to a tile's rows: AddColumns reads one ahead, or a processor in order would wait for it.
+constexpr int64_t kTilePointers = kTileKeys + 1;
+// kFewQueries read a tile where it lies, more a copy in f32. With NEON the second reading costs
+// more than the copy: a conversion takes as long as two multiply-adds.
+#if defined(__ARM_NEON)
+constexpr int64_t kMostAtOnce = 4;
+constexpr int64_t kFewQueries = 4;
+#else
+constexpr int64_t kMostAtOnce = 6;
+constexpr int64_t kFewQueries = 12;
+#endif
 // Scores and weights of a query lie so far from the next query's: see attention.h.
 constexpr int64_t kChunkKeys = 256;
 
-// `rows` has kTileKeys entries, all readable; `scores` points to those of the tile's first key. May
-// write scores of neighbours of [from, to) within the tile.
+// `rows` has kTilePointers entries, all readable; `scores` points to those of the tile's first key.
+// May write scores of neighbours of [from, to) within the tile.
 template <class Row, int kQueries, int kKeys>
-void ScoreKeys(const float* const* queries, const uint8_t* const* rows, int64_t from, int64_t to,
-               int64_t length, F4 scale, float* scores) {
+static inline __attribute__((noinline)) void ScoreKeys(const float* const* queries,
+                                                       const uint8_t* const* rows, int64_t from,
+                                                       int64_t to, int64_t length, F4 scale,
+                                                       float* scores) {
   for (int64_t j = from / kKeys * kKeys; j < to; j += kKeys) {
     F8 sum[kQueries][kKeys];
 #pragma GCC unroll 8
@@ -91,12 +105,14 @@ KL_INLINE void AddColumns(const float* weights, const uint8_t* const* rows, int6
       sum[q][v] = Columns::Load(sums + q * length + column + Columns::kWidth * v);
     }
   }
+  const uint8_t* row = rows[from];
   for (int64_t j = from; j < to; ++j) {
     typename Columns::Vector value[kVectors];
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
-      value[v] = Columns::template LoadRow<Row>(rows[j], column + Columns::kWidth * v);
+      value[v] = Columns::template LoadRow<Row>(row, column + Columns::kWidth * v);
     }
+    row = rows[j + 1];
 #pragma GCC unroll 8
     for (int q = 0; q < kQueries; ++q) {
       const typename Columns::Vector w = Columns::Splat(weights[q * kChunkKeys + j]);
@@ -116,8 +132,9 @@ KL_INLINE void AddColumns(const float* weights, const uint8_t* const* rows, int6
 }
 
 template <class Columns, class Row, int kQueries, int kVectors>
-void AddValues(const float* weights, const uint8_t* const* rows, int64_t from, int64_t to,
-               int64_t length, float* sums) {
+static inline __attribute__((noinline)) void AddValues(const float* weights,
+                                                       const uint8_t* const* rows, int64_t from,
+                                                       int64_t to, int64_t length, float* sums) {
   constexpr int64_t kStep = Columns::kWidth * kVectors;
   int64_t column = 0;
   for (; column + kStep <= length; column += kStep) {
@@ -130,14 +147,14 @@ void AddValues(const float* weights, const uint8_t* const* rows, int64_t from, i
 
 // How many of `count` queries are computed at once.
 KL_INLINE int64_t QueriesAtOnce(int64_t count) {
-  return count >= 6 ? 6 : count >= 4 ? 4 : count >= 2 ? 2 : 1;
+  return count >= kMostAtOnce ? kMostAtOnce : count >= 4 ? 4 : count >= 2 ? 2 : 1;
 }
 
 template <class Row>
 void ScoreTile(int64_t queries_at_once, const float* const* queries, const uint8_t* const* rows,
                int64_t from, int64_t to, int64_t length, F4 scale, float* scores) {
-  if (queries_at_once == 6) {
-    ScoreKeys<Row, 6, 2>(queries, rows, from, to, length, scale, scores);
+  if (queries_at_once == kMostAtOnce) {
+    ScoreKeys<Row, kMostAtOnce, 2>(queries, rows, from, to, length, scale, scores);
   } else if (queries_at_once == 4) {
     ScoreKeys<Row, 4, 2>(queries, rows, from, to, length, scale, scores);
   } else if (queries_at_once == 2) {
@@ -151,8 +168,8 @@ void ScoreTile(int64_t queries_at_once, const float* const* queries, const uint8
 template <class Columns, class Row>
 void AddTile(int64_t queries_at_once, const float* weights, const uint8_t* const* rows,
              int64_t from, int64_t to, int64_t length, float* sums) {
-  if (queries_at_once == 6) {
-    AddValues<Columns, Row, 6, 2>(weights, rows, from, to, length, sums);
+  if (queries_at_once == kMostAtOnce) {
+    AddValues<Columns, Row, kMostAtOnce, 2>(weights, rows, from, to, length, sums);
   } else if (queries_at_once == 4) {
     AddValues<Columns, Row, 4, 2>(weights, rows, from, to, length, sums);
   } else if (queries_at_once == 2) {
@@ -162,12 +179,12 @@ void AddTile(int64_t queries_at_once, const float* weights, const uint8_t* const
   }
 }
 
-// Widens a tile's rows to f32 [32][L], once for the many queries of a block; `rows` points there then,
-// outside of [from, to) to row `from`.
+// Widens a tile's rows to f32 [32][L], once for the many queries of a block; `rows` points there
+// then, outside of [from, to) to row `from`.
 template <class Row>
 void WidenTile(int64_t from, int64_t to, int64_t length, float* tile, const uint8_t** rows) {
   for (int64_t j = from; j < to; ++j) WidenRow<Row>(rows[j], length, tile + j * length);
-  for (int64_t j = 0; j < kTileKeys; ++j) {
+  for (int64_t j = 0; j < kTilePointers; ++j) {
     rows[j] = (const uint8_t*)(tile + (j < from || j >= to ? from : j) * length);
   }
 }

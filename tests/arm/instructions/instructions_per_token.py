@@ -9,8 +9,8 @@ Without --model: the shipped one, and SmallThinker-4B, whose figure comes from t
 shape with few layers: what a layer adds, 32 times, and what is left.
 
 `kinglet bench -v` runs on one thread, once, and count_instructions writes a count for each message
-on its standard error: one before the first test and one after each. The difference of two tests of
-different length is that of their tokens.
+on its standard error: one after each test. The difference of two tests of different length is that of
+their tokens.
 """
 import argparse
 import os
@@ -42,9 +42,9 @@ def counts(cpu, model, one_row):
         marks = [int(line) for line in out.read().split()]
     tests = len(PROMPTS) + len(ANSWERS)
     # The last is the program's end, those before the tests are messages while it loads.
-    if len(marks) < tests + 2:
-        raise SystemExit("%s: expected %d counts or more, found %d" % (" ".join(command), tests + 2, len(marks)))
-    tested = marks[-2 - tests:-1]
+    if len(marks) < tests + 1:
+        raise SystemExit("%s: expected %d counts or more, found %d" % (" ".join(command), tests + 1, len(marks)))
+    tested = marks[-1 - tests:-1]
     took = [b - a for a, b in zip(tested, tested[1:])]
     return ((took[1] - took[0]) / (PROMPTS[2] - PROMPTS[1]), (took[4] - took[3]) / (ANSWERS[2] - ANSWERS[1]))
 

@@ -13,7 +13,7 @@ constexpr int kTokens = 64;
 constexpr size_t kGuessesTogether = 2;  // as the bank reads them (plugins/common/record_bank)
 // Share of the missing experts that are guessed at least so many layers ahead, from 1 on, where many are missing:
 // plugins/expert_bank/README.md.
-constexpr double kGuessed[] = {0.70, 0.52, 0.45, 0.40, 0.35, 0.28};
+constexpr double kGuessed[kLayersPreviewed] = {0.70, 0.52, 0.45, 0.40, 0.35, 0.28};
 // At this miss rate half of that: what a large cache still misses are the experts that nobody expects. Of those missing
 // 72, 65, 61, 40 % were guessed at 24, 14, 9, 2 %.
 constexpr double kHalfGuessedMissRate = 0.015;
@@ -79,13 +79,9 @@ class Clock {
   // Of a core, for the reads that are under way.
   double ReadingShare() const {
     if (speeds_.spare_core) return 0;
-    const auto count = static_cast<uint32_t>(under_way_.size());
-    const ReadSpeed* like = &speeds_.reads.back();
-    for (const ReadSpeed& read : speeds_.reads) {
-      if (count > read.together) continue;
-      like = &read;
-      break;
-    }
+    auto like = std::find_if(speeds_.reads.begin(), speeds_.reads.end(),
+                             [this](const ReadSpeed& read) { return under_way_.size() <= read.together; });
+    if (like == speeds_.reads.end()) --like;
     return like->ns > 0 ? std::min(kMostReadingShare, like->cpu_ns / like->ns) : 0;
   }
   // To the end of the first read, at most `most_ns`.

@@ -19,7 +19,7 @@ namespace kinglet::tools {
 // Reads in vain for each missing expert, where experts are guessed at.
 inline constexpr double kReadsInVain = 0.19;
 // Later layers whose routers are tried at each layer.
-inline constexpr double kLayersPreviewed = 6;
+inline constexpr int kLayersPreviewed = 6;
 
 // Means of a token, ns.
 struct ReadDelay {

@@ -20,6 +20,7 @@ struct ReadSpeed {
 
 struct Speeds {
   double memory_bytes_per_second = 0;
+  bool spare_core = false;  // that no computing thread needs
   std::vector<ReadSpeed>
       reads;  // together rising; empty: the model has no experts that could be streamed
   // From running the first probed_layers layers with all they need in memory. Nanoseconds.
@@ -27,7 +28,6 @@ struct Speeds {
   double layer_ns = 0;              // a layer, one token
   double overlap_ns = 0;            // of it, between the choice of experts and their use
   double router_ns = 0;             // of it, the router's product
-  bool spare_core = false;          // that no computing thread needs
   double rest_ns = 0;               // embeddings, head, all that is not a layer; one token
   int64_t prompt_tokens = 0;        // of the prompt that was tried
   double prompt_layer_ns = 0;       // a layer, all these tokens

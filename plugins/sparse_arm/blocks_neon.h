@@ -30,23 +30,28 @@ KL_INLINE int8x16x2_t TakeOff(uint8x16x2_t v, int offset) {
   return {{vsubq_s8(vreinterpretq_s8_u8(v.val[0]), o), vsubq_s8(vreinterpretq_s8_u8(v.val[1]), o)}};
 }
 
-struct TypeQ4_0 {
-  static constexpr kl_dtype kType = KL_TYPE_Q4_0;
+// What types share whose blocks of 32 columns begin with an f16 scale.
+template <int kBlockBytes>
+struct BlocksOf32 {
   static constexpr int kBlockColumns = 32;
-  static constexpr int kTraits = kNarrowWeights;
-  static constexpr int kGroupBytes = 8 * 18;
-  static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
-    return TakeOff(LoadNibbles(group + 18 * j + 2), 8);
-  }
+  static constexpr int kGroupBytes = 8 * kBlockBytes;
   template <int kCount = 8>
   static KL_INLINE F8 Scales(const uint8_t* group) {
-    return LoadHalves<18, kCount>(group);
+    return LoadHalves<kBlockBytes, kCount>(group);
   }
   template <int kCount = 8>
   static KL_INLINE F8 Minima(const uint8_t*) {
     return Zero8();
   }
   static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
+};
+
+struct TypeQ4_0 : BlocksOf32<18> {
+  static constexpr kl_dtype kType = KL_TYPE_Q4_0;
+  static constexpr int kTraits = kNarrowWeights;
+  static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
+    return TakeOff(LoadNibbles(group + 18 * j + 2), 8);
+  }
 };
 
 // 32 bits: 16 in byte i where bit i is set.
@@ -63,104 +68,57 @@ KL_INLINE uint8x16x2_t Either(uint8x16x2_t a, uint8x16x2_t b) {
   return {{vorrq_u8(a.val[0], b.val[0]), vorrq_u8(a.val[1], b.val[1])}};
 }
 
-struct TypeQ4_1 {  // q d + m = (q - 8) d + (m + 8 d)
+struct TypeQ4_1 : BlocksOf32<20> {  // q d + m = (q - 8) d + (m + 8 d)
   static constexpr kl_dtype kType = KL_TYPE_Q4_1;
-  static constexpr int kBlockColumns = 32;
   static constexpr int kTraits = kNarrowWeights | kWithMinima;
-  static constexpr int kGroupBytes = 8 * 20;
   static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
     return TakeOff(LoadNibbles(group + 20 * j + 4), 8);
-  }
-  template <int kCount = 8>
-  static KL_INLINE F8 Scales(const uint8_t* group) {
-    return LoadHalves<20, kCount>(group);
   }
   template <int kCount = 8>
   static KL_INLINE F8 Minima(const uint8_t* group) {
     return MultiplyAdd(Scales<kCount>(group), Splat8(8.0f), LoadHalves<20, kCount>(group + 2));
   }
-  static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
 };
 
-struct TypeQ5_0 {
+struct TypeQ5_0 : BlocksOf32<22> {
   static constexpr kl_dtype kType = KL_TYPE_Q5_0;
-  static constexpr int kBlockColumns = 32;
   static constexpr int kTraits = kNarrowWeights;
-  static constexpr int kGroupBytes = 8 * 22;
   static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
     const uint8_t* block = group + 22 * j;
     return TakeOff(Either(LoadNibbles(block + 6), LoadFifthBits(block + 2)), 16);
   }
-  template <int kCount = 8>
-  static KL_INLINE F8 Scales(const uint8_t* group) {
-    return LoadHalves<22, kCount>(group);
-  }
-  template <int kCount = 8>
-  static KL_INLINE F8 Minima(const uint8_t*) {
-    return Zero8();
-  }
-  static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
 };
 
-struct TypeQ5_1 {  // q d + m = (q - 16) d + (m + 16 d)
+struct TypeQ5_1 : BlocksOf32<24> {  // q d + m = (q - 16) d + (m + 16 d)
   static constexpr kl_dtype kType = KL_TYPE_Q5_1;
-  static constexpr int kBlockColumns = 32;
   static constexpr int kTraits = kNarrowWeights | kWithMinima;
-  static constexpr int kGroupBytes = 8 * 24;
   static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
     const uint8_t* block = group + 24 * j;
     return TakeOff(Either(LoadNibbles(block + 8), LoadFifthBits(block + 4)), 16);
   }
   template <int kCount = 8>
-  static KL_INLINE F8 Scales(const uint8_t* group) {
-    return LoadHalves<24, kCount>(group);
-  }
-  template <int kCount = 8>
   static KL_INLINE F8 Minima(const uint8_t* group) {
     return MultiplyAdd(Scales<kCount>(group), Splat8(16.0f), LoadHalves<24, kCount>(group + 2));
   }
-  static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
 };
 
-struct TypeIQ4_NL {
+struct TypeIQ4_NL : BlocksOf32<18> {
   static constexpr kl_dtype kType = KL_TYPE_IQ4_NL;
-  static constexpr int kBlockColumns = 32;
   static constexpr int kTraits = kPlain;
-  static constexpr int kGroupBytes = 8 * 18;
   static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
     const int8x16_t values = vld1q_s8(kinglet::kIQ4Values);
     const uint8x16x2_t codes = LoadNibbles(group + 18 * j + 2);
     return {{vqtbl1q_s8(values, codes.val[0]), vqtbl1q_s8(values, codes.val[1])}};
   }
-  template <int kCount = 8>
-  static KL_INLINE F8 Scales(const uint8_t* group) {
-    return LoadHalves<18, kCount>(group);
-  }
-  template <int kCount = 8>
-  static KL_INLINE F8 Minima(const uint8_t*) {
-    return Zero8();
-  }
-  static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
 };
 
-struct TypeQ8_0 {
+struct TypeQ8_0 : BlocksOf32<34> {
   static constexpr kl_dtype kType = KL_TYPE_Q8_0;
-  static constexpr int kBlockColumns = 32;
   static constexpr int kTraits = kPlain;
-  static constexpr int kGroupBytes = 8 * 34;
   static KL_INLINE int8x16x2_t Load(const uint8_t* group, int j) {
     const int8_t* q = (const int8_t*)group + 34 * j + 2;
     return {{vld1q_s8(q), vld1q_s8(q + 16)}};
   }
-  template <int kCount = 8>
-  static KL_INLINE F8 Scales(const uint8_t* group) {
-    return LoadHalves<34, kCount>(group);
-  }
-  template <int kCount = 8>
-  static KL_INLINE F8 Minima(const uint8_t*) {
-    return Zero8();
-  }
-  static KL_INLINE int Half(const uint8_t*, int, int) { return 1; }
 };
 
 // The eight 6-bit scales and, in `minima`, the eight 6-bit minima of Q4_K and Q5_K.

@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "loaders/gguf/gguf_test_builder.h"
 #include "loaders/registry.h"
+#include "tests/support/emulator.h"
 #include "tests/support/memory_file.h"
 
 namespace kinglet {
@@ -430,7 +431,7 @@ TEST(GgufLoaderTest, MillionEmptyStringsLoadInTime) {
   for (uint64_t i = 0; i < kCount / 10; i++) tensors.Tensor(absl::StrCat("t", i), {1}, KL_TYPE_F32);
   EXPECT_TRUE(LoadBytes(tensors.Bytes()).ok());
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - started;
-  EXPECT_LT(seconds.count(), 20.0) << "generous, for sanitizers; usually well under a second";
+  EXPECT_LT(seconds.count(), IsEmulated() ? 200 : 20) << "generous, for sanitizers; usually well under a second";
 }
 
 }  // namespace

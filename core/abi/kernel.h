@@ -89,6 +89,10 @@ typedef struct kl_pack {
   uint64_t bytes;       // of the packed copy; 0: the weight is used as it is
   int64_t unit_count;   // independent pieces of packing work
   const char* layout;   // name of the layout: nodes that name the same layout for one weight share the copy
+  // Since minor 5. 0: a copy of its own. Else 1 + an earlier operand, packed in the layout of the same name: this weight
+  // lies in that one's copy, which is `bytes` larger for it. pack() of each gets the beginning of the copy and writes its
+  // own bytes of it; run() gets the copy as the data of both.
+  uint32_t within;
 } kl_pack;
 
 enum {

@@ -19,7 +19,8 @@ extern "C" {
 // 3: records of different sizes, records that are never read, where a lease came from (bank.h); memory segments of a plan,
 //    text encoders (architecture.h)
 // 4: kernels that work in place, kernels whose bits do not depend on the place (kernel.h)
-#define KL_ABI_MINOR 4u
+// 5: weights that are packed into one copy (kernel.h)
+#define KL_ABI_MINOR 5u
 
 // True when the struct that `pointer` points to, as its writer knew it, contains `field`.
 #define KL_HAS_FIELD(pointer, type, field) \

@@ -62,10 +62,21 @@ absl::StatusOr<std::unique_ptr<ExpertLayer>> ExpertLayer::Create(const Plan& pla
     part.layout = pack.bytes == 0 ? KL_LAYOUT_ROWS : KL_LAYOUT_PACKED;
     if (pack.bytes != 0) part.layout_name = pack.layout;
     part.unit_count = pack.unit_count;
-    part.offset = end;
-    end = AlignUp(end + part.bytes, kPartAlignment);
+    if (pack.within == 0) {
+      part.offset = AlignUp(end, kPartAlignment);
+      end = part.offset + part.bytes;
+      continue;
+    }
+    // Beside the part before, whose place becomes larger.
+    if (p == 0 || pack.within != 1 + kMatrices[p - 1] || part.layout_name != layer->parts_[p - 1].layout_name) {
+      return absl::InternalError(absl::StrCat("kernel ", node.kernel->name, " packs operand ", part.operand,
+                                              " of moe_ffn into the copy of operand ", pack.within - 1,
+                                              ", which is not the matrix before it"));
+    }
+    part.offset = layer->parts_[p - 1].offset;
+    end += part.bytes;
   }
-  layer->slot_bytes_ = end;
+  layer->slot_bytes_ = AlignUp(end, kPartAlignment);
   return layer;
 }
 

@@ -3,6 +3,7 @@
 //   node moe_ffn: ids, gate [E, ..], up [E, ..], down [E, ..]
 //   record first_record + e  =  gate_e | up_e | down_e      each in the layout that the node's kernel wants,
 //                                                           each 64-byte aligned
+//                               gate_e | up_e and down_e    for a kernel that packs them into one copy
 //
 // A kernel packs one expert as it packs all of them: core/abi/kernel.h says so of every kernel of moe_ffn.
 #ifndef KINGLET_CORE_EXEC_EXPERT_LAYOUT_H_
@@ -28,7 +29,7 @@ struct ExpertPart {
   uint32_t operand = 0;       // of the node
   uint64_t source_bytes = 0;  // in the model's file
   uint64_t bytes = 0;         // in the slot
-  uint64_t offset = 0;        // in the slot
+  uint64_t offset = 0;        // in the slot; parts of one copy have the same
   uint32_t layout = 0;        // KL_LAYOUT_*
   std::string layout_name;    // the kernel's name of a packed layout; empty: as in the file
   int64_t unit_count = 0;     // of pack()

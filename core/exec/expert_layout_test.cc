@@ -95,6 +95,50 @@ TEST_P(ExpertLayoutTest, PacksOneExpertAsItsKernelWantsIt) {
   }
 }
 
+// Up and down of an expert in one copy, one behind the other.
+kl_code QueryUpWithDown(const kl_node* node, uint32_t operand, kl_pack* pack, kl_error* error) {
+  const kl_code code = fake::PackExpertsQuery(node, operand, pack, error);
+  if (operand == 5) pack->within = 1 + 4;
+  return code;
+}
+kl_code PackUpWithDown(const kl_node* node, uint32_t operand, const kl_tensor* source,
+                       void* destination, int64_t begin, int64_t end) {
+  uint8_t* own = static_cast<uint8_t*>(destination) + (operand == 5 ? kMatrixBytes : 0);
+  return fake::PackExperts(node, operand, source, own, begin, end);
+}
+
+TEST_P(ExpertLayoutTest, MatricesOfOneCopyHaveOnePlace) {
+  if (!GetParam()) GTEST_SKIP() << "nothing is packed";
+  kernels_.kernels[1].pack_query = QueryUpWithDown;
+  kernels_.kernels[1].pack = PackUpWithDown;
+  const ExpertLayer& layer = *Layout().layers()[1];
+  EXPECT_EQ(layer.parts()[1].offset, 64u);
+  EXPECT_EQ(layer.parts()[2].offset, 64u);
+  EXPECT_EQ(layer.slot_bytes(), 192u);
+  std::vector<uint8_t> slot(layer.slot_bytes(), 0xAA);
+  const void* sources[3];
+  for (size_t p = 0; p < 3; ++p) sources[p] = layer.SourceData(p, 4);
+  kl_error error = EmptyError();
+  ASSERT_EQ(layer.Pack(sources, slot.data(), &error), KL_OK) << error.message;
+  for (size_t p = 1; p < 3; ++p) {
+    std::vector<uint8_t> expected(layer.SourceData(p, 4), layer.SourceData(p, 4) + kMatrixBytes);
+    std::reverse(expected.begin(), expected.end());
+    EXPECT_EQ(memcmp(slot.data() + 64 + (p - 1) * kMatrixBytes, expected.data(), kMatrixBytes), 0);
+  }
+}
+
+TEST_P(ExpertLayoutTest, ACopyThatIsNotTheMatrixBeforeIsRefused) {
+  if (!GetParam()) GTEST_SKIP() << "nothing is packed";
+  kernels_.kernels[1].pack_query = [](const kl_node* node, uint32_t operand, kl_pack* pack,
+                                      kl_error* error) -> kl_code {
+    const kl_code code = fake::PackExpertsQuery(node, operand, pack, error);
+    if (operand == 5) pack->within = 1 + 3;
+    return code;
+  };
+  const absl::Status status = PreparedPlan::Create(model_.plan, *registry_, kExtents, 1).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("packs operand 5 of moe_ffn into the copy"));
+}
+
 TEST_P(ExpertLayoutTest, AFailureOfPackingNamesNodeAndKernel) {
   if (!GetParam()) GTEST_SKIP() << "nothing is packed";
   kernels_.kernels[1].pack = [](const kl_node*, uint32_t, const kl_tensor*, void*, int64_t,

@@ -218,7 +218,7 @@ absl::Status PreparedPlan::LoadWeights(Budget* budget, const ParallelForFunction
         node.operands->operand(i)->data = nullptr;
         continue;
       }
-      weights_.Bind(plan_.values[value], node.operands->node(), i, *node.kernel, node.operands->operand(i));
+      weights_.Bind(plan_.values[value], node.operands->node(), i, node.operands->operand(i));
     }
   }
   return absl::OkStatus();

@@ -50,6 +50,12 @@ absl::StatusOr<kl_pack> QueryPack(const kl_kernel& kernel, const kl_node& node, 
         absl::StrCat("kernel ", kernel.name, " packs operand ", operand,
                      " but names no layout or no units; the plugin is defective"));
   }
+  if (pack.within > operand || (pack.within != 0 && pack.bytes == 0)) {
+    return absl::InternalError(
+        absl::StrCat("kernel ", kernel.name, " packs operand ", operand, ", ", pack.bytes,
+                     " bytes, into the copy of operand ", static_cast<int64_t>(pack.within) - 1,
+                     ", which is none before it; the plugin is defective"));
+  }
   return pack;
 }
 
@@ -71,20 +77,47 @@ absl::Status WeightStore::Want(const PlanValue& weight, const kl_node* node, uin
     how.insert(weight.tensors.begin(), weight.tensors.end());
     return absl::OkStatus();
   }
-  const Key key(weight.tensors, pack.layout);
-  Packed& packed = packed_[key];
-  if (packed.kernel != nullptr && packed.bytes != pack.bytes) {
+  const Operand of(node, operand);
+  KL_ASSIGN_OR_RETURN(Copy * copy, CopyFor(weight, of, *kernel, pack));
+  copies_[of] = copy;
+  Packed& packed = copy->second;
+  const Content content = {weight.tensors, node, operand, pack.bytes, pack.unit_count};
+  const auto known = std::find_if(packed.contents.begin(), packed.contents.end(), [&](const Content& other) {
+    return other.tensors == weight.tensors || (pack.within != 0 && other.operand == operand);
+  });
+  if (known == packed.contents.end()) {
+    packed.contents.push_back(content);
+  } else if (known->tensors != weight.tensors) {
+    return absl::UnimplementedError(absl::StrCat("kernel ", kernel->name, " packs ", known->tensors[0]->name, " and ",
+                                                 weight.name, " beside the same ", copy->first.first[0]->name));
+  } else if (known->bytes != pack.bytes) {
     return absl::InternalError(absl::StrCat("kernels ", packed.kernel->name, " and ", kernel->name,
-                                            " give layout ", pack.layout, " different sizes for ",
-                                            weight.name));
+                                            " give layout ", pack.layout, " different sizes for ", weight.name));
+  } else {
+    *known = content;
   }
-  if (packed.kernel == nullptr) packed_order_.push_back(&*packed_.find(key));
-  packed.kernel = kernel;
-  packed.node = node;
-  packed.operand = operand;
-  packed.bytes = pack.bytes;
-  packed.unit_count = pack.unit_count;
+  packed.kernel = kernel;  // whoever packs a layout, the bytes are the same
   return absl::OkStatus();
+}
+
+absl::StatusOr<WeightStore::Copy*> WeightStore::CopyFor(const PlanValue& weight, const Operand& operand,
+                                                        const kl_kernel& kernel, const kl_pack& pack) {
+  if (pack.within == 0) {
+    const auto added = packed_.try_emplace(Key(weight.tensors, pack.layout));
+    if (added.second) packed_order_.push_back(&*added.first);
+    return &*added.first;
+  }
+  const auto host = copies_.find(Operand(operand.first, pack.within - 1));
+  if (host != copies_.end() && host->second->first.second == pack.layout) return host->second;
+  return absl::InternalError(absl::StrCat("kernel ", kernel.name, " packs operand ", operand.second, " in layout ",
+                                          pack.layout, " into the copy of operand ", pack.within - 1,
+                                          ", which has no such copy; the plugin is defective"));
+}
+
+uint64_t WeightStore::Packed::bytes() const {
+  uint64_t bytes = 0;
+  for (const Content& content : contents) bytes += content.bytes;
+  return bytes;
 }
 
 uint64_t WeightStore::mapped_bytes() const {
@@ -110,7 +143,7 @@ void WeightStore::ForgetLookedUp() const {
 
 uint64_t WeightStore::packed_bytes() const {
   uint64_t bytes = 0;
-  for (const auto& entry : packed_) bytes += entry.second.bytes;
+  for (const auto& entry : packed_) bytes += entry.second.bytes();
   return bytes;
 }
 
@@ -125,7 +158,7 @@ uint64_t WeightStore::PlacePacked() {
   uint64_t bytes = 0;
   for (const auto entry : packed_order_) {
     entry->second.offset = bytes;
-    bytes = AlignUp(bytes + entry->second.bytes, AlignedBuffer::kAlignmentBytes);
+    bytes = AlignUp(bytes + entry->second.bytes(), AlignedBuffer::kAlignmentBytes);
   }
   return bytes;
 }
@@ -133,17 +166,19 @@ uint64_t WeightStore::PlacePacked() {
 std::string WeightStore::DescribePacked() const {
   std::string text;
   for (const auto entry : packed_order_) {
-    absl::StrAppend(&text, "weight ", entry->second.offset, " ", entry->second.bytes, " ",
+    absl::StrAppend(&text, "weight ", entry->second.offset, " ", entry->second.bytes(), " ",
                     entry->first.second, " ", entry->second.kernel->name);
-    for (const SourceTensor* tensor : entry->first.first) absl::StrAppend(&text, " ", tensor->name);
+    for (const Content& content : entry->second.contents) {
+      for (const SourceTensor* tensor : content.tensors) absl::StrAppend(&text, " ", tensor->name);
+    }
     absl::StrAppend(&text, "\n");
   }
   return text;
 }
 
 struct WeightStore::Job {
-  const Packed& packed;
-  const Tensors& tensors;
+  const kl_kernel& kernel;
+  const Content& content;
   uint8_t* destination;
   uint64_t unit_bytes;  // of the sources: units read them in order, as far as the host can know
   int64_t slice_units;
@@ -154,27 +189,28 @@ struct WeightStore::Job {
     for (int64_t first = begin, last; first < end && code.load() == KL_OK; first = last) {
       last = std::min(end, first + slice_units);
       const kl_code result =
-          packed.kernel->pack(packed.node, packed.operand, &source, destination, first, last);
+          kernel.pack(content.node, content.operand, &source, destination, first, last);
       if (result != KL_OK) code.store(result);
-      Discard(tensors, static_cast<uint64_t>(first) * unit_bytes,
+      Discard(content.tensors, static_cast<uint64_t>(first) * unit_bytes,
               static_cast<uint64_t>(last) * unit_bytes);
     }
   }
 };
 
-absl::Status WeightStore::PackOne(const Tensors& tensors, const ParallelForFunction& parallel_for,
-                                  bool frugal, const Packed& packed) {
-  Job job = {packed,
-             tensors,
+absl::Status WeightStore::PackOne(const Packed& packed, const Content& content,
+                                  const ParallelForFunction& parallel_for, bool frugal) {
+  const Tensors& tensors = content.tensors;
+  Job job = {*packed.kernel,
+             content,
              copy_.data() + packed.offset,
-             BytesOf(tensors) / static_cast<uint64_t>(packed.unit_count),
+             BytesOf(tensors) / static_cast<uint64_t>(content.unit_count),
              1,
-             *packed.node->operands[packed.operand]};
+             *content.node->operands[content.operand]};
   if (job.unit_bytes > 0)
     job.slice_units = std::max<int64_t>(1, static_cast<int64_t>(kSliceBytes / job.unit_bytes));
   SetSource(tensors, &job.source);
   parallel_for(
-      packed.unit_count,
+      content.unit_count,
       [](void* context, int64_t begin, int64_t end) {
         static_cast<Job*>(context)->Run(begin, end);
       },
@@ -199,11 +235,13 @@ void WeightStore::Settle(bool frugal) const {
   std::set<const MappedFile*> files;
   for (const SourceTensor* tensor : used_as_mapped_) files.insert(tensor->file);
   for (const auto entry : packed_order_) {
-    for (const SourceTensor* tensor : entry->first.first) {
-      files.insert(tensor->file);
-      // Packed, and somebody looks rows up in it: the others should not come back with them.
-      if (!frugal && tensor->file != nullptr && used_as_mapped_.count(tensor) > 0) {
-        tensor->file->AdviseRandom(tensor->file_offset, tensor->bytes);
+    for (const Content& content : entry->second.contents) {
+      for (const SourceTensor* tensor : content.tensors) {
+        files.insert(tensor->file);
+        // Packed, and somebody looks rows up in it: the others should not come back with them.
+        if (!frugal && tensor->file != nullptr && used_as_mapped_.count(tensor) > 0) {
+          tensor->file->AdviseRandom(tensor->file_offset, tensor->bytes);
+        }
       }
     }
   }
@@ -230,8 +268,10 @@ absl::Status WeightStore::PackAll(uint64_t copy_bytes, bool frugal,
   for (const auto entry : packed_order_) {
     if (progress && !progress("pack", done, total))
       return absl::CancelledError("loading was stopped");
-    KL_RETURN_IF_ERROR(PackOne(entry->first.first, parallel_for, frugal, entry->second));
-    done += entry->second.bytes;
+    for (const Content& content : entry->second.contents) {
+      KL_RETURN_IF_ERROR(PackOne(entry->second, content, parallel_for, frugal));
+    }
+    done += entry->second.bytes();
   }
   if (progress && total > 0) progress("pack", total, total);
   return absl::OkStatus();
@@ -246,7 +286,9 @@ absl::Status WeightStore::Pack(bool frugal, const ParallelForFunction& parallel_
   auto opened = PackedCache::Open(cache->path, contents, copy_bytes, parallel_for);
   if (opened.ok()) {
     mapped_copy_ = *std::move(opened);
-    for (const auto entry : packed_order_) GiveBack(entry->first.first, /*frugal=*/false);
+    for (const auto entry : packed_order_) {
+      for (const Content& content : entry->second.contents) GiveBack(content.tensors, /*frugal=*/false);
+    }
     return absl::OkStatus();
   }
   if (opened.status().code() != absl::StatusCode::kNotFound && cache->log != nullptr) {
@@ -266,18 +308,11 @@ absl::Status WeightStore::CheckIntact() const {
   return mapped_copy_ == nullptr ? absl::OkStatus() : mapped_copy_->CheckIntact();
 }
 
-void WeightStore::Bind(const PlanValue& weight, const kl_node& node, uint32_t operand,
-                       const kl_kernel& kernel, kl_tensor* tensor) const {
-  const auto pack = QueryPack(kernel, node, operand);
-  if (!pack.ok() || pack->bytes == 0) {
-    SetSource(weight.tensors, tensor);
-    return;
-  }
-  const auto it = packed_.find(Key(weight.tensors, pack->layout));
-  if (it == packed_.end())
-    return SetSource(weight.tensors, tensor);  // a pack_query that changes its mind
+void WeightStore::Bind(const PlanValue& weight, const kl_node& node, uint32_t operand, kl_tensor* tensor) const {
+  const auto it = copies_.find(Operand(&node, operand));
+  if (it == copies_.end()) return SetSource(weight.tensors, tensor);
   tensor->layout = KL_LAYOUT_PACKED;
-  tensor->data = const_cast<uint8_t*>(copy() + it->second.offset);
+  tensor->data = const_cast<uint8_t*>(copy() + it->second->second.offset);
   tensor->parts = nullptr;
 }
 

@@ -27,7 +27,8 @@
 
 namespace kinglet {
 
-// What the kernel wants for this operand; bytes = 0: the weight as it is.
+// What the kernel wants for this operand; bytes = 0: the weight as it is. Errors: the kernel's own, and answers that break
+// core/abi/kernel.h.
 absl::StatusOr<kl_pack> QueryPack(const kl_kernel& kernel, const kl_node& node, uint32_t operand);
 
 // Filled at load by one thread: Want() for every weight operand of every node, then Pack() once, then Bind() for every
@@ -61,31 +62,42 @@ class WeightStore {
   absl::Status CheckIntact() const;
   bool is_from_cache() const { return mapped_copy_ != nullptr; }
 
-  // Data and layout of the operand as registered.
-  void Bind(const PlanValue& weight, const kl_node& node, uint32_t operand, const kl_kernel& kernel,
-            kl_tensor* tensor) const;
+  // Data and layout of the operand as registered for this very node.
+  void Bind(const PlanValue& weight, const kl_node& node, uint32_t operand, kl_tensor* tensor) const;
 
  private:
   using Tensors = std::vector<const SourceTensor*>;
   using Key = std::pair<Tensors, std::string>;  // what, in which layout
 
-  struct Packed {
-    const kl_kernel* kernel = nullptr;
+  // A weight that is packed into a copy.
+  struct Content {
+    Tensors tensors;
     const kl_node* node = nullptr;
     uint32_t operand = 0;
     uint64_t bytes = 0;
     int64_t unit_count = 0;
-    uint64_t offset = 0;  // in the packed copy
   };
+  struct Packed {
+    const kl_kernel* kernel = nullptr;
+    std::vector<Content> contents;  // more than one: they share the copy (kl_pack::within)
+    uint64_t offset = 0;            // in the packed copy of all
+    uint64_t bytes() const;
+  };
+  using Copy = std::pair<const Key, Packed>;
+  using Operand = std::pair<const kl_node*, uint32_t>;
   struct Job;
+
+  // The copy that `pack` of an operand belongs into.
+  absl::StatusOr<Copy*> CopyFor(const PlanValue& weight, const Operand& operand, const kl_kernel& kernel,
+                                const kl_pack& pack);
 
   // Places all packed weights one behind the other; returns the bytes of all.
   uint64_t PlacePacked();
   // One line a packed weight: place, layout, kernel, tensors.
   std::string DescribePacked() const;
   absl::Status PackAll(uint64_t copy_bytes, bool frugal, const ParallelForFunction& parallel_for, const ProgressFunction& progress);
-  absl::Status PackOne(const Tensors& tensors, const ParallelForFunction& parallel_for, bool frugal,
-                       const Packed& packed);
+  absl::Status PackOne(const Packed& packed, const Content& content, const ParallelForFunction& parallel_for,
+                       bool frugal);
   // The pages of what is packed now.
   void GiveBack(const Tensors& tensors, bool frugal) const;
   const uint8_t* copy() const { return mapped_copy_ != nullptr ? mapped_copy_->data() : copy_.data(); }
@@ -94,7 +106,8 @@ class WeightStore {
   void SetSource(const Tensors& tensors, kl_tensor* tensor) const;
 
   std::map<Key, Packed> packed_;
-  std::vector<std::map<Key, Packed>::pointer> packed_order_;  // of the first Want(): the same in every process
+  std::vector<Copy*> packed_order_;  // of the first Want(): the same in every process
+  std::map<Operand, Copy*> copies_;  // of the operands that are packed
   std::map<Tensors, std::vector<const void*>> parts_;
   std::set<const SourceTensor*> used_as_mapped_;
   // One block for all packed weights, so that nearly all of it is huge pages; one of the two.

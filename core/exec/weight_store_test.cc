@@ -58,7 +58,7 @@ class WeightStoreTest : public testing::Test {
   absl::Status Pack() { return store_.Pack(false, Serially, nullptr); }
   kl_tensor Bound(const PlanValue& weight, const Use& use) {
     kl_tensor tensor = {};
-    store_.Bind(weight, use.node, 1, matmul_, &tensor);
+    store_.Bind(weight, use.node, 1, &tensor);
     return tensor;
   }
   static void Serially(int64_t count, kl_parallel_body body, void* context) { body(context, 0, count); }
@@ -140,7 +140,7 @@ TEST_F(WeightStoreTest, WeightUsedPackedAndAsItIsStaysMappedBesideItsCopy) {
   ASSERT_TRUE(Pack().ok());
   ExpectReversed(Bound(a, head), *source_.Find("a"));
   kl_tensor mapped = {};
-  store_.Bind(a, table.node, 1, embed, &mapped);
+  store_.Bind(a, table.node, 1, &mapped);
   EXPECT_EQ(mapped.data, source_.Find("a")->data);
 }
 
@@ -237,6 +237,81 @@ TEST_F(WeightStoreTest, LayoutWithoutANameIsADefectOfThePlugin) {
     return kl_code{KL_OK};
   };
   EXPECT_EQ(CodeFromStatus(store_.Want(a, &use.node, 1, &matmul_)), KL_INTERNAL);
+}
+
+// Operand 1 and, in the other half of each row of the copy, operand 2.
+kl_code QueryTwoInOne(const kl_node* node, uint32_t operand, kl_pack* pack, kl_error*) {
+  pack->bytes = kl_tensor_bytes(node->operands[1]);
+  pack->unit_count = kRows;
+  pack->layout = "side_by_side";
+  pack->within = operand == 2 ? 2 : 0;
+  return KL_OK;
+}
+kl_code PackTwoInOne(const kl_node*, uint32_t operand, const kl_tensor* source, void* destination, int64_t begin,
+                     int64_t end) {
+  const size_t row_bytes = kColumns * sizeof(float);
+  for (int64_t row = begin; row < end; ++row) {
+    const size_t at = 2 * static_cast<size_t>(row) + (operand == 2 ? 1 : 0);
+    std::memcpy(static_cast<char*>(destination) + at * row_bytes,
+                static_cast<const char*>(source->data) + static_cast<size_t>(row) * row_bytes, row_bytes);
+  }
+  return KL_OK;
+}
+
+TEST_F(WeightStoreTest, WeightsPackedIntoOneCopyAreBothBoundToIt) {
+  std::vector<float> data(kRows * kColumns, 7);
+  AddTensor(&source_, "sevens", {kRows, kColumns}, data);
+  const PlanValue a = Weight({"a"}), b = Weight({"sevens"});
+  const Use use(a, "n"), again(a, "again");
+  matmul_.pack_query = QueryTwoInOne;
+  matmul_.pack = PackTwoInOne;
+  for (const Use* node : {&use, &again}) {
+    ASSERT_TRUE(store_.Want(a, &node->node, 1, &matmul_).ok());
+    ASSERT_TRUE(store_.Want(b, &node->node, 2, &matmul_).ok());
+  }
+  const uint64_t bytes = source_.Find("a")->bytes;
+  EXPECT_EQ(store_.packed_bytes(), 2 * bytes);
+  EXPECT_EQ(store_.mapped_bytes(), 0u);
+  ASSERT_TRUE(Pack().ok());
+  kl_tensor guest = {};
+  store_.Bind(b, again.node, 2, &guest);
+  EXPECT_EQ(guest.layout, static_cast<uint32_t>(KL_LAYOUT_PACKED));
+  EXPECT_EQ(guest.data, Bound(a, use).data);
+  const size_t row_bytes = kColumns * sizeof(float);
+  for (size_t row = 0; row < kRows; ++row) {
+    const char* both = static_cast<const char*>(guest.data) + 2 * row * row_bytes;
+    EXPECT_EQ(std::memcmp(both, source_.Find("a")->data + row * row_bytes, row_bytes), 0);
+    EXPECT_EQ(std::memcmp(both + row_bytes, source_.Find("sevens")->data + row * row_bytes, row_bytes), 0);
+  }
+}
+
+TEST_F(WeightStoreTest, OneWeightBesideTwoOthersIsRefused) {
+  AddTensor(&source_, "c", {kRows, kColumns}, std::vector<float>(kRows * kColumns));
+  const PlanValue a = Weight({"a"}), b = Weight({"b"});
+  const Use first(a, "first"), second(a, "second");
+  matmul_.pack_query = QueryTwoInOne;
+  matmul_.pack = PackTwoInOne;
+  ASSERT_TRUE(store_.Want(a, &first.node, 1, &matmul_).ok());
+  ASSERT_TRUE(store_.Want(b, &first.node, 2, &matmul_).ok());
+  ASSERT_TRUE(store_.Want(a, &second.node, 1, &matmul_).ok());
+  const absl::Status status = store_.Want(Weight({"c"}), &second.node, 2, &matmul_);
+  EXPECT_EQ(CodeFromStatus(status), KL_UNSUPPORTED);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("b and c beside the same a"));
+}
+
+TEST_F(WeightStoreTest, CopyThatIsNotThereIsADefectOfThePlugin) {
+  const PlanValue a = Weight({"a"}), b = Weight({"b"});
+  const Use use(a, "n");
+  matmul_.pack_query = QueryTwoInOne;
+  matmul_.pack = PackTwoInOne;
+  const absl::Status missing = store_.Want(b, &use.node, 2, &matmul_);
+  EXPECT_EQ(CodeFromStatus(missing), KL_INTERNAL);
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("into the copy of operand 1"));
+  matmul_.pack_query = [](const kl_node*, uint32_t, kl_pack* pack, kl_error*) {
+    *pack = {sizeof *pack, 8, 1, "later", 3};
+    return kl_code{KL_OK};
+  };
+  EXPECT_THAT(std::string(store_.Want(a, &use.node, 1, &matmul_).message()), HasSubstr("none before it"));
 }
 
 TEST_F(WeightStoreTest, OneLayoutOfTwoSizesIsADefectOfThePlugin) {

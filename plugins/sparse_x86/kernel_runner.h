@@ -108,17 +108,23 @@ class KernelRunner {
     }
     packed_.resize(operands_.size());
     if (pack && kernel_->pack_query != nullptr) {
+      std::vector<kl_pack> queries(operands_.size());
       for (uint32_t i = 0; i < operands_.size(); ++i) {
-        kl_pack query = {};
-        query.struct_size = sizeof query;
-        const kl_code code = kernel_->pack_query(&node, i, &query, &error_);
+        queries[i].struct_size = sizeof(kl_pack);
+        const kl_code code = kernel_->pack_query(&node, i, &queries[i], &error_);
         if (code != KL_OK) return code;
+      }
+      for (uint32_t i = 0; i < operands_.size(); ++i) {
+        const kl_pack& query = queries[i];
         if (query.bytes == 0) continue;
-        packed_[i].Resize(query.bytes);
+        uint64_t bytes = query.bytes;
+        for (const kl_pack& other : queries) bytes += other.within == 1 + i ? other.bytes : 0;
+        if (query.within == 0) packed_[i].Resize(bytes);
+        uint8_t* copy = packed_[query.within == 0 ? i : query.within - 1].data();
         for (int64_t unit = query.unit_count; unit-- > 0;) {
-          kernel_->pack(&node, i, &operands_[i], packed_[i].data(), unit, unit + 1);
+          kernel_->pack(&node, i, &operands_[i], copy, unit, unit + 1);
         }
-        operands_[i].data = packed_[i].data();
+        operands_[i].data = copy;
         operands_[i].parts = nullptr;
         operands_[i].layout = KL_LAYOUT_PACKED;
       }

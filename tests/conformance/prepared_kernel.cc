@@ -115,21 +115,21 @@ Outcome PreparedKernel::Pack(const Workload& workload, bool reversed) {
   if (kernel_.pack_query == nullptr) return Outcome::Passed();
   if (kernel_.pack == nullptr)
     return Outcome::Failed(std::string(kernel_.name) + " has pack_query() but no pack()");
+  KL_RETURN_UNLESS_PASSED(QueryPacks());
   for (uint32_t i = 0; i < node_.operand_count; ++i) {
+    uint64_t bytes = packs_[i].bytes;
+    if (bytes == 0) continue;
+    for (const kl_pack& other : packs_) bytes += other.within == 1 + i ? other.bytes : 0;
+    packed_[i] = packs_[i].within != 0
+                     ? packed_[packs_[i].within - 1]
+                     : std::make_shared<GuardedBuffer>(bytes, 0,
+                                                       reversed ? kOtherGarbage : kGarbage);
+  }
+  for (uint32_t i = 0; i < node_.operand_count; ++i) {
+    if (packed_[i] == nullptr) continue;
     const kl_tensor source = node_tensors_[i];
-    if (source.data == nullptr && source.parts == nullptr) continue;
-    kl_pack pack = {};
-    pack.struct_size = sizeof pack;
-    kl_error error = EmptyError();
-    const kl_code code = kernel_.pack_query(&node_, i, &pack, &error);
-    if (code != KL_OK) return CallFailed("pack_query()", kernel_, code, error);
-    if (pack.bytes == 0) continue;
-    if (pack.unit_count < 1 || pack.layout == nullptr) {
-      return Outcome::Failed(std::string(kernel_.name) +
-                             ": pack_query() gives no units or no name for the layout");
-    }
-    auto buffer =
-        std::make_unique<GuardedBuffer>(pack.bytes, 0, reversed ? kOtherGarbage : kGarbage);
+    const kl_pack& pack = packs_[i];
+    const std::shared_ptr<GuardedBuffer>& buffer = packed_[i];
     const auto pack_units = [&](int64_t begin, int64_t end) {
       return kernel_.pack(&node_, i, &source, buffer->data(), begin, end);
     };
@@ -144,14 +144,42 @@ Outcome PreparedKernel::Pack(const Workload& workload, bool reversed) {
         std::string(kernel_.name) + ": pack() of " + workload.op->operands[i].name;
     if (packed != KL_OK) return Outcome::Failed(operand + " returned " + std::to_string(packed));
     if (!buffer->GuardsIntact()) return Outcome::Failed(operand + " wrote outside its destination");
-    packed_original_[i].assign(buffer->data(), buffer->data() + buffer->bytes());
-    packed_[i] = std::move(buffer);
   }
   for (uint32_t i = 0; i < node_.operand_count; ++i) {
     if (packed_[i] == nullptr) continue;
+    packed_original_[i].assign(packed_[i]->data(), packed_[i]->data() + packed_[i]->bytes());
     node_tensors_[i].layout = KL_LAYOUT_PACKED;
     node_tensors_[i].data = packed_[i]->data();
     node_tensors_[i].parts = nullptr;
+  }
+  return Outcome::Passed();
+}
+
+// What the kernel wants of every operand; bytes 0: nothing. One with `within` names an earlier one
+// with the same layout.
+Outcome PreparedKernel::QueryPacks() {
+  for (uint32_t i = 0; i < node_.operand_count; ++i) {
+    packs_.push_back({});
+    kl_pack& pack = packs_.back();
+    pack.struct_size = sizeof pack;
+    if (node_tensors_[i].data == nullptr && node_tensors_[i].parts == nullptr) continue;
+    kl_error error = EmptyError();
+    const kl_code code = kernel_.pack_query(&node_, i, &pack, &error);
+    if (code != KL_OK) return CallFailed("pack_query()", kernel_, code, error);
+    if (pack.bytes == 0) continue;
+    if (pack.unit_count < 1 || pack.layout == nullptr) {
+      return Outcome::Failed(std::string(kernel_.name) +
+                             ": pack_query() gives no units or no name for the layout");
+    }
+    if (pack.within == 0) continue;
+    const kl_pack* host = pack.within <= i ? &packs_[pack.within - 1] : nullptr;
+    if (host == nullptr || host->bytes == 0 || host->within != 0 ||
+        std::string(host->layout) != pack.layout) {
+      return Outcome::Failed(std::string(kernel_.name) + ": pack_query() puts operand " +
+                             std::to_string(i) + " into the copy of operand " +
+                             std::to_string(pack.within - 1) +
+                             ", which has none of that layout before it");
+    }
   }
   return Outcome::Passed();
 }
@@ -166,6 +194,15 @@ Outcome PreparedKernel::TakeExpertsApart(const Workload& workload) {
     }
   }
   for (uint32_t i = 0; i < node_.operand_count; ++i) {
+    if (packed_[i] == nullptr) continue;
+    for (size_t e = 0; e < experts_[i].size(); ++e) {
+      const uint64_t bytes = experts_[i][e]->bytes();
+      if (memcmp(experts_[i][e]->data(), packed_[i]->data() + e * bytes, bytes) == 0) continue;
+      return Outcome::Failed(OneExpert(workload, i, static_cast<int64_t>(e)) +
+                             ", differs from its share of all experts packed together");
+    }
+  }
+  for (uint32_t i = 0; i < node_.operand_count; ++i) {
     if (experts_[i].empty()) continue;
     parts_[i].clear();
     for (const auto& expert : experts_[i]) parts_[i].push_back(expert->data());
@@ -173,6 +210,12 @@ Outcome PreparedKernel::TakeExpertsApart(const Workload& workload) {
     node_tensors_[i].parts = nullptr;
   }
   return Outcome::Passed();
+}
+
+std::string PreparedKernel::OneExpert(const Workload& workload, uint32_t operand,
+                                      int64_t expert) const {
+  return std::string(kernel_.name) + ": expert " + std::to_string(expert) + " of " +
+         workload.op->operands[operand].name + ", packed alone";
 }
 
 Outcome PreparedKernel::PackOneExpert(const Workload& workload, uint32_t operand, int64_t expert) {
@@ -194,36 +237,32 @@ Outcome PreparedKernel::PackOneExpert(const Workload& workload, uint32_t operand
       workload.operands[operand].buffer->data() + static_cast<uint64_t>(expert) * source_bytes;
   source.data = const_cast<uint8_t*>(data);
 
-  const std::string where = std::string(kernel_.name) + ": expert " + std::to_string(expert) +
-                            " of " + workload.op->operands[operand].name + ", packed alone";
+  const std::string where = OneExpert(workload, operand, expert);
   kl_pack pack = {};
   pack.struct_size = sizeof pack;
-  if (packed_[operand] != nullptr) {
-    kl_error error = EmptyError();
-    const kl_code code = kernel_.pack_query(&node, operand, &pack, &error);
-    if (code != KL_OK) return CallFailed("pack_query() of one expert", kernel_, code, error);
-    const uint64_t count = static_cast<uint64_t>(workload.operands[operand].tensor.shape[0]);
-    if (pack.bytes * count != packed_[operand]->bytes()) {
-      return Outcome::Failed(where + ", has " + std::to_string(pack.bytes) + " bytes; all " +
-                             std::to_string(count) + " have " +
-                             std::to_string(packed_[operand]->bytes()));
-    }
+  if (packed_[operand] == nullptr) {
+    experts_[operand].push_back(std::make_shared<GuardedBuffer>(source_bytes, 0, kOtherGarbage));
+    memcpy(experts_[operand].back()->data(), data, source_bytes);
+    return Outcome::Passed();
   }
-  const uint64_t bytes = pack.bytes == 0 ? source_bytes : pack.bytes;
-  auto buffer = std::make_unique<GuardedBuffer>(bytes, 0, kOtherGarbage);
-  if (pack.bytes == 0) {
-    memcpy(buffer->data(), data, bytes);
-  } else {
-    const kl_code code = kernel_.pack(&node, operand, &source, buffer->data(), 0, pack.unit_count);
-    if (code != KL_OK) return Outcome::Failed(where + ": pack() returned " + std::to_string(code));
-    if (!buffer->GuardsIntact())
-      return Outcome::Failed(where + ": pack() wrote outside its destination");
-    const uint8_t* share = packed_[operand]->data() + static_cast<uint64_t>(expert) * bytes;
-    if (memcmp(buffer->data(), share, bytes) != 0) {
-      return Outcome::Failed(where + ", differs from its share of all experts packed together");
-    }
+  kl_error error = EmptyError();
+  const kl_code queried = kernel_.pack_query(&node, operand, &pack, &error);
+  if (queried != KL_OK) return CallFailed("pack_query() of one expert", kernel_, queried, error);
+  const uint64_t count = static_cast<uint64_t>(workload.operands[operand].tensor.shape[0]);
+  if (pack.bytes * count != packs_[operand].bytes || pack.within != packs_[operand].within) {
+    return Outcome::Failed(where + ", has " + std::to_string(pack.bytes) + " bytes; all " +
+                           std::to_string(count) + " have " +
+                           std::to_string(packs_[operand].bytes));
   }
-  experts_[operand].push_back(std::move(buffer));
+  const auto buffer = pack.within != 0
+                          ? experts_[pack.within - 1][static_cast<size_t>(expert)]
+                          : std::make_shared<GuardedBuffer>(packed_[operand]->bytes() / count, 0,
+                                                            kOtherGarbage);
+  const kl_code code = kernel_.pack(&node, operand, &source, buffer->data(), 0, pack.unit_count);
+  if (code != KL_OK) return Outcome::Failed(where + ": pack() returned " + std::to_string(code));
+  if (!buffer->GuardsIntact())
+    return Outcome::Failed(where + ": pack() wrote outside its destination");
+  experts_[operand].push_back(buffer);
   return Outcome::Passed();
 }
 

@@ -65,6 +65,8 @@ class PreparedKernel {
   void BuildNode(const Workload& workload, const PrepareOptions& options);
   Outcome Pack(const Workload& workload, bool reversed);
   Outcome TakeExpertsApart(const Workload& workload);
+  Outcome QueryPacks();
+  std::string OneExpert(const Workload& workload, uint32_t operand, int64_t expert) const;
   Outcome PackOneExpert(const Workload& workload, uint32_t operand, int64_t expert);
   Outcome Prepare();
   std::vector<kl_tensor> RunTensors(const Workload& workload, bool alias_outputs) const;
@@ -79,9 +81,11 @@ class PreparedKernel {
   std::vector<kl_tensor> node_tensors_;
   std::vector<const kl_tensor*> node_operands_;
   std::vector<std::vector<const void*>> parts_;         // by operand
-  std::vector<std::unique_ptr<GuardedBuffer>> packed_;  // by operand; null: as it is
+  std::vector<kl_pack> packs_;  // by operand
+  // By operand; null: as it is. Operands that are packed into one copy share it.
+  std::vector<std::shared_ptr<GuardedBuffer>> packed_;
   std::vector<std::vector<uint8_t>> packed_original_;
-  std::vector<std::vector<std::unique_ptr<GuardedBuffer>>> experts_;  // by operand, packed alone
+  std::vector<std::vector<std::shared_ptr<GuardedBuffer>>> experts_;  // by operand, packed alone
   std::unique_ptr<GuardedBuffer> state_;
   std::unique_ptr<GuardedBuffer> scratch_;
   std::vector<std::unique_ptr<GuardedBuffer>> worker_scratch_;

@@ -430,6 +430,20 @@ TEST_F(TrialTest, HoldsExpertsToThePackingRule) {
       << rounds.message;
 }
 
+// Breaks the rule: there is no copy before that of the only weight.
+kl_code PackQueryIntoNothing(const kl_node* node, uint32_t operand, kl_pack* pack,
+                             kl_error* error) {
+  const kl_code code = PackQueryMoe(node, operand, pack, error);
+  if (operand == kW) pack->within = 1;
+  return code;
+}
+
+TEST_F(TrialTest, RefusesACopyThatIsNotThere) {
+  const Outcome outcome = RunMoeTrial(host_.general(), PackQueryIntoNothing, PackMoe);
+  EXPECT_NE(outcome.message.find("operand 1 into the copy of operand 0"), std::string::npos)
+      << outcome.message;
+}
+
 TEST_F(TrialTest, SkipsWhatAKernelDoesNotSupport) {
   kl_kernel kernel = Kernel("nothing", RunRight);
   kernel.supports = SupportsNothing;

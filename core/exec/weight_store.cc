@@ -51,10 +51,10 @@ absl::StatusOr<kl_pack> QueryPack(const kl_kernel& kernel, const kl_node& node, 
                      " but names no layout or no units; the plugin is defective"));
   }
   if (pack.within > operand || (pack.within != 0 && pack.bytes == 0)) {
-    return absl::InternalError(
-        absl::StrCat("kernel ", kernel.name, " packs operand ", operand, ", ", pack.bytes,
-                     " bytes, into the copy of operand ", static_cast<int64_t>(pack.within) - 1,
-                     ", which is none before it; the plugin is defective"));
+    return absl::InternalError(absl::StrCat("kernel ", kernel.name, " packs operand ", operand,
+                                            ", ", pack.bytes, " bytes, into the copy of operand ",
+                                            static_cast<int64_t>(pack.within) - 1,
+                                            ", which is none before it; the plugin is defective"));
   }
   return pack;
 }
@@ -82,17 +82,20 @@ absl::Status WeightStore::Want(const PlanValue& weight, const kl_node* node, uin
   copies_[of] = copy;
   Packed& packed = copy->second;
   const Content content = {weight.tensors, node, operand, pack.bytes, pack.unit_count};
-  const auto known = std::find_if(packed.contents.begin(), packed.contents.end(), [&](const Content& other) {
-    return other.tensors == weight.tensors || (pack.within != 0 && other.operand == operand);
-  });
+  const auto known =
+      std::find_if(packed.contents.begin(), packed.contents.end(), [&](const Content& other) {
+        return other.tensors == weight.tensors || (pack.within != 0 && other.operand == operand);
+      });
   if (known == packed.contents.end()) {
     packed.contents.push_back(content);
   } else if (known->tensors != weight.tensors) {
-    return absl::UnimplementedError(absl::StrCat("kernel ", kernel->name, " packs ", known->tensors[0]->name, " and ",
-                                                 weight.name, " beside the same ", copy->first.first[0]->name));
+    return absl::UnimplementedError(absl::StrCat("kernel ", kernel->name, " packs ",
+                                                 known->tensors[0]->name, " and ", weight.name,
+                                                 " beside the same ", copy->first.first[0]->name));
   } else if (known->bytes != pack.bytes) {
     return absl::InternalError(absl::StrCat("kernels ", packed.kernel->name, " and ", kernel->name,
-                                            " give layout ", pack.layout, " different sizes for ", weight.name));
+                                            " give layout ", pack.layout, " different sizes for ",
+                                            weight.name));
   } else {
     *known = content;
   }
@@ -100,8 +103,10 @@ absl::Status WeightStore::Want(const PlanValue& weight, const kl_node* node, uin
   return absl::OkStatus();
 }
 
-absl::StatusOr<WeightStore::Copy*> WeightStore::CopyFor(const PlanValue& weight, const Operand& operand,
-                                                        const kl_kernel& kernel, const kl_pack& pack) {
+absl::StatusOr<WeightStore::Copy*> WeightStore::CopyFor(const PlanValue& weight,
+                                                        const Operand& operand,
+                                                        const kl_kernel& kernel,
+                                                        const kl_pack& pack) {
   if (pack.within == 0) {
     const auto added = packed_.try_emplace(Key(weight.tensors, pack.layout));
     if (added.second) packed_order_.push_back(&*added.first);
@@ -109,8 +114,9 @@ absl::StatusOr<WeightStore::Copy*> WeightStore::CopyFor(const PlanValue& weight,
   }
   const auto host = copies_.find(Operand(operand.first, pack.within - 1));
   if (host != copies_.end() && host->second->first.second == pack.layout) return host->second;
-  return absl::InternalError(absl::StrCat("kernel ", kernel.name, " packs operand ", operand.second, " in layout ",
-                                          pack.layout, " into the copy of operand ", pack.within - 1,
+  return absl::InternalError(absl::StrCat("kernel ", kernel.name, " packs operand ", operand.second,
+                                          " in layout ", pack.layout, " into the copy of operand ",
+                                          pack.within - 1,
                                           ", which has no such copy; the plugin is defective"));
 }
 
@@ -287,7 +293,8 @@ absl::Status WeightStore::Pack(bool frugal, const ParallelForFunction& parallel_
   if (opened.ok()) {
     mapped_copy_ = *std::move(opened);
     for (const auto entry : packed_order_) {
-      for (const Content& content : entry->second.contents) GiveBack(content.tensors, /*frugal=*/false);
+      for (const Content& content : entry->second.contents)
+        GiveBack(content.tensors, /*frugal=*/false);
     }
     return absl::OkStatus();
   }
@@ -308,7 +315,8 @@ absl::Status WeightStore::CheckIntact() const {
   return mapped_copy_ == nullptr ? absl::OkStatus() : mapped_copy_->CheckIntact();
 }
 
-void WeightStore::Bind(const PlanValue& weight, const kl_node& node, uint32_t operand, kl_tensor* tensor) const {
+void WeightStore::Bind(const PlanValue& weight, const kl_node& node, uint32_t operand,
+                       kl_tensor* tensor) const {
   const auto it = copies_.find(Operand(&node, operand));
   if (it == copies_.end()) return SetSource(weight.tensors, tensor);
   tensor->layout = KL_LAYOUT_PACKED;

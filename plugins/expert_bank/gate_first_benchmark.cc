@@ -32,8 +32,9 @@ namespace record_bank {
 namespace {
 
 constexpr uint64_t kNeurons = 768, kRowBytes = 864, kMatrixBytes = kNeurons * kRowBytes;
-constexpr uint64_t kGroupNeurons = 32, kScaleBytes = 3072, kDownRowBytes = 768;
-constexpr uint64_t kGroupBytes = kScaleBytes + kGroupNeurons * kDownRowBytes;
+// plugins/common/kernels/neuron_major_layout.h
+constexpr uint64_t kGroupNeurons = 32, kScaleBytes = 3072, kNeuronBytes = kRowBytes + 768;
+constexpr uint64_t kGroupBytes = kScaleBytes + kGroupNeurons * kNeuronBytes;
 constexpr uint64_t kRecordBytes = 3 * kMatrixBytes;
 constexpr uint64_t kStride = (kRecordBytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
 constexpr uint64_t kRecords = 400;
@@ -120,10 +121,9 @@ std::vector<Span> SpansOfActive(double share, uint64_t gap, std::mt19937_64* ran
   std::bernoulli_distribution active(share);
   for (uint64_t n = 0; n < kNeurons; ++n) {
     if (!active(*random)) continue;
-    const uint64_t group = 2 * kMatrixBytes + n / kGroupNeurons * kGroupBytes;
-    Mark(kMatrixBytes + n * kRowBytes, kRowBytes, &blocks);
+    const uint64_t group = kMatrixBytes + n / kGroupNeurons * kGroupBytes;
     Mark(group, kScaleBytes, &blocks);
-    Mark(group + kScaleBytes + n % kGroupNeurons * kDownRowBytes, kDownRowBytes, &blocks);
+    Mark(group + kScaleBytes + n % kGroupNeurons * kNeuronBytes, kNeuronBytes, &blocks);
   }
   std::vector<Span> spans;
   for (uint64_t b = 0; b < blocks.size(); ++b) {

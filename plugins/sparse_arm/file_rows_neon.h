@@ -173,10 +173,11 @@ struct FileRows {
   }
 
   // Unpacks `count` (1..16) rows; missing rows repeat the last.
-  static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row, int64_t count,
+  static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row,
+                                                      uint64_t stride, int64_t count,
                                                       int64_t blocks, const Panel& panel) {
     for (int64_t r = 0; r < kPanelRows; ++r) {
-      const uint8_t* row = first_row + (uint64_t)Minimum(r, count - 1) * RowBytes(blocks);
+      const uint8_t* row = first_row + (uint64_t)Minimum(r, count - 1) * stride;
       int64_t b = 0;
       for (; b + 8 <= blocks; b += 8, row += kGroupBytes) UnpackGroup(row, b, 8, r, panel);
       if (b < blocks) {
@@ -189,11 +190,11 @@ struct FileRows {
   }
 
   template <class Store>
-  static KL_INLINE void MultiplyPanel(const uint8_t* first_row, int64_t rows, int64_t blocks,
-                                      const ActivationGroup* const* tokens, int64_t count,
-                                      void* memory, const Store& store) {
+  static KL_INLINE void MultiplyPanel(const uint8_t* first_row, uint64_t stride, int64_t rows,
+                                      int64_t blocks, const ActivationGroup* const* tokens,
+                                      int64_t count, void* memory, const Store& store) {
     const Panel panel = PanelAt(memory, blocks);
-    Unpack(first_row, rows, blocks, panel);
+    Unpack(first_row, stride, rows, blocks, panel);
     MultiplyPanelTokens<Type::kTraits>(panel, blocks, tokens, count, store);
   }
 };

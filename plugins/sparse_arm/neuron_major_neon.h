@@ -1,4 +1,4 @@
-// Down matrices neuron by neuron (plugins/common/kernels/neuron_major_layout.h) with NEON.
+// Experts neuron by neuron (plugins/common/kernels/neuron_major_layout.h) with NEON.
 //
 // The sums of a block's neurons run over rows, so that lanes are outputs: multiplications by one
 // number, which NEON has and dotprod does not help.
@@ -10,7 +10,7 @@
 
 namespace {
 
-struct NeuronMajor : NeuronMajorLayout {
+struct NeuronMajor {
   static constexpr ActivationForm kForm = {kNatural, 0, false};
 
   static KL_INLINE uint64_t PanelBytes(int64_t blocks) { return ::PanelBytes(blocks); }
@@ -33,12 +33,13 @@ struct NeuronMajor : NeuronMajorLayout {
     }
   }
 
-  static inline void PackGroup(const uint8_t* source, uint64_t source_row_bytes, int64_t outputs,
-                               uint8_t* group) {
+  static inline void PackDown(const uint8_t* source, uint64_t source_row_bytes,
+                              const NeuronRecords& records, uint8_t* group) {
+    const int64_t outputs = records.outputs;
     for (int64_t o = 0; o < outputs; ++o) {
       memcpy(group + 2 * o, source + (uint64_t)o * source_row_bytes, 2);
     }
-    uint8_t* rows = group + ScaleBytes(outputs);
+    uint8_t* rows = const_cast<uint8_t*>(records.DownRow(group, 0));
     const uint8x16_t half = vdupq_n_u8(15);
     for (int64_t c = 0; c < outputs; c += kChunkOutputs) {
       for (int64_t k = 0; k < 32; k += 16) {
@@ -56,8 +57,8 @@ struct NeuronMajor : NeuronMajorLayout {
         Transpose16x16(high);
         uint8_t* place = rows + c / 2 + k;
         for (int j = 0; j < 16; ++j) {
-          vst1q_u8(place + (uint64_t)j * RowBytes(outputs), low[j]);
-          vst1q_u8(place + (uint64_t)(16 + j) * RowBytes(outputs), high[j]);
+          vst1q_u8(place + (uint64_t)j * records.record_bytes, low[j]);
+          vst1q_u8(place + (uint64_t)(16 + j) * records.record_bytes, high[j]);
         }
       }
     }
@@ -67,18 +68,20 @@ struct NeuronMajor : NeuronMajorLayout {
   // read. The integer sum of 32 neurons fits 16 bits (32 * 8 * 127 = 32,512), so it may wrap on the
   // way.
   template <class Ahead>
-  static inline __attribute__((noinline)) void AddGroup(const uint8_t* group, int64_t outputs,
+  static inline __attribute__((noinline)) void AddGroup(const uint8_t* group,
+                                                        const NeuronRecords& records,
                                                         const ActivationGroup& h, float* sums,
                                                         Ahead* ahead) {
+    const int64_t outputs = records.outputs;
     const int8_t* q = h.natural;
     const float d = h.d[0];
-    const uint8_t* first = group + ScaleBytes(outputs);
+    const uint8_t* first = records.DownRow(group, 0);
     const uint8_t* rows[kGroupNeurons + 1];  // one more to read ahead
     int8_t numbers[kGroupNeurons];
     int count = 0;
     int total = 0;
     for (int j = 0; j < kGroupNeurons; ++j) {
-      rows[count] = first + (uint64_t)j * RowBytes(outputs);
+      rows[count] = records.DownRow(group, j);
       numbers[count] = q[j];
       total += q[j];
       count += q[j] != 0 ? 1 : 0;
@@ -119,24 +122,25 @@ struct NeuronMajor : NeuronMajorLayout {
   }
 
   // Outputs [first, first + 16) of a matrix into a panel whose columns are neurons.
-  static inline __attribute__((noinline)) void Unpack(const uint8_t* matrix, int64_t outputs,
+  static inline __attribute__((noinline)) void Unpack(const uint8_t* matrix,
+                                                      const NeuronRecords& records,
                                                       int64_t first, int64_t groups,
                                                       const Panel& panel) {
     const uint8x16_t half = vdupq_n_u8(15);
     const int8x16_t eight = vdupq_n_s8(8);
     const bool high = first % kChunkOutputs >= 32;
     const uint8_t* group = matrix;
-    for (int64_t g = 0; g < groups; ++g, group += GroupBytes(outputs)) {
+    for (int64_t g = 0; g < groups; ++g, group += records.group_bytes) {
       float scales[kPanelRows];
       Store8(scales, LoadHalf8(group + 2 * first));
       Store8(scales + 8, LoadHalf8(group + 2 * first + 16));
       for (int r = 0; r < kPanelRows; ++r) PutScale(panel, g, r, scales[r]);
-      const uint8_t* row = group + ScaleBytes(outputs) + first / kChunkOutputs * 32 + first % 32;
+      const uint8_t* row = records.DownRow(group, 0) + first / kChunkOutputs * 32 + first % 32;
       for (int part = 0; part < 2; ++part) {
         // Byte r of v[j]: neuron 16 * part + j of output first + r, and after the transpose byte j
         // of v[r].
         uint8x16_t v[16];
-        for (int j = 0; j < 16; ++j, row += RowBytes(outputs)) {
+        for (int j = 0; j < 16; ++j, row += records.record_bytes) {
           const uint8x16_t both = vld1q_u8(row);
           v[j] = high ? vshrq_n_u8(both, 4) : vandq_u8(both, half);
         }
@@ -149,11 +153,12 @@ struct NeuronMajor : NeuronMajorLayout {
   }
 
   template <class Store>
-  static KL_INLINE void MultiplyPanel(const uint8_t* matrix, int64_t outputs, int64_t first,
-                                      int64_t groups, const ActivationGroup* const* vectors,
-                                      int64_t count, void* memory, const Store& store) {
+  static KL_INLINE void MultiplyPanel(const uint8_t* matrix, const NeuronRecords& records,
+                                      int64_t first, int64_t groups,
+                                      const ActivationGroup* const* vectors, int64_t count,
+                                      void* memory, const Store& store) {
     const Panel panel = PanelAt(memory, groups);
-    Unpack(matrix, outputs, first, groups, panel);
+    Unpack(matrix, records, first, groups, panel);
     MultiplyPanelTokens<kNarrowWeights>(panel, groups, vectors, count, store);
   }
 };

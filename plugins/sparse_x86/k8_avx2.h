@@ -60,12 +60,13 @@ struct K8Rows {
   }
 
   // Unpacks `count` (1..kEngineRows) rows; missing rows repeat the last.
-  static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row, int64_t count,
+  static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row,
+                                                      uint64_t stride, int64_t count,
                                                       int64_t blocks, const Panel& panel) {
     for (int r = 0; r < kPanelVectors; ++r) {
       const uint8_t* rows[kRowsPerVector];
       for (int i = 0; i < kRowsPerVector; ++i) {
-        rows[i] = first_row + Minimum(kRowsPerVector * r + i, count - 1) * RowBytes(blocks);
+        rows[i] = first_row + (uint64_t)Minimum(kRowsPerVector * r + i, count - 1) * stride;
       }
       for (int64_t b = 0; b < blocks; b += 8) {
         RowVector v[8];
@@ -90,7 +91,7 @@ struct K8Rows {
               rows, [](const uint8_t* row) { return Format::Minima(row); }, panel.minima, b, r);
         }
         for (int row = 0; row < kRowsPerVector; ++row) {
-          PrefetchNextPanel(rows[row], kGroupBytes, RowBytes(blocks));
+          PrefetchNextPanel(rows[row], kGroupBytes, stride);
           rows[row] += kGroupBytes;
         }
       }
@@ -98,11 +99,11 @@ struct K8Rows {
   }
 
   template <class Store>
-  static KL_INLINE void MultiplyPanel(const uint8_t* first_row, int64_t rows, int64_t blocks,
-                                      const ActivationGroup* const* tokens, int64_t count,
-                                      void* memory, const Store& store) {
+  static KL_INLINE void MultiplyPanel(const uint8_t* first_row, uint64_t stride, int64_t rows,
+                                      int64_t blocks, const ActivationGroup* const* tokens,
+                                      int64_t count, void* memory, const Store& store) {
     const Panel panel = PanelAt(memory, blocks);
-    Unpack(first_row, rows, blocks, panel);
+    Unpack(first_row, stride, rows, blocks, panel);
     MultiplyPanelTokens<kKind, kMinima, kOrder>(panel, blocks, tokens, count, store);
   }
 };

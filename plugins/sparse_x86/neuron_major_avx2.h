@@ -1,4 +1,4 @@
-// Down matrices neuron by neuron (plugins/common/kernels/neuron_major_layout.h) with AVX2.
+// Experts neuron by neuron (plugins/common/kernels/neuron_major_layout.h) with AVX2.
 #ifndef PLUGINS_SPARSE_X86_NEURON_MAJOR_AVX2_H_
 #define PLUGINS_SPARSE_X86_NEURON_MAJOR_AVX2_H_
 
@@ -8,7 +8,7 @@
 
 namespace {
 
-struct NeuronMajor : NeuronMajorLayout {
+struct NeuronMajor {
   static constexpr ActivationForm kForm = {kNatural, 8, false};
 
   static KL_INLINE uint64_t PanelBytes(int64_t blocks) { return ::PanelBytes(blocks); }
@@ -17,11 +17,12 @@ struct NeuronMajor : NeuronMajorLayout {
   }
 
   template <class Store>
-  static KL_INLINE void MultiplyPanel(const uint8_t* matrix, int64_t outputs, int64_t first,
-                                      int64_t groups, const ActivationGroup* const* vectors,
-                                      int64_t count, void* memory, const Store& store) {
+  static KL_INLINE void MultiplyPanel(const uint8_t* matrix, const NeuronRecords& records,
+                                      int64_t first, int64_t groups,
+                                      const ActivationGroup* const* vectors, int64_t count,
+                                      void* memory, const Store& store) {
     const Panel panel = PanelAt(memory, groups);
-    Unpack(matrix, outputs, first, groups, panel);
+    Unpack(matrix, records, first, groups, panel);
     MultiplyPanelTokens<kUnsigned, false, kNatural>(panel, groups, vectors, count, store);
   }
 
@@ -39,13 +40,14 @@ struct NeuronMajor : NeuronMajorLayout {
     }
   }
 
-  // One group from the file's rows; `source` points to the group's block of output 0.
-  static inline void PackGroup(const uint8_t* source, uint64_t source_row_bytes, int64_t outputs,
-                               uint8_t* group) {
+  // Down of one group from the file's rows; `source` points to the group's block of output 0.
+  static inline void PackDown(const uint8_t* source, uint64_t source_row_bytes,
+                              const NeuronRecords& records, uint8_t* group) {
+    const int64_t outputs = records.outputs;
     for (int64_t o = 0; o < outputs; ++o) {
       memcpy(group + 2 * o, source + (uint64_t)o * source_row_bytes, 2);
     }
-    uint8_t* rows = group + ScaleBytes(outputs);
+    uint8_t* rows = const_cast<uint8_t*>(records.DownRow(group, 0));
     for (int64_t c = 0; c < outputs; c += kChunkOutputs) {
       for (int64_t k = 0; k < 32; k += 16) {
         // Byte j of low[i]: neuron j (high[i]: neuron 16 + j) of the outputs c + k + i and 32 on.
@@ -65,8 +67,8 @@ struct NeuronMajor : NeuronMajorLayout {
         Transpose16x16(high);
         uint8_t* place = rows + c / 2 + k;
         for (int j = 0; j < 16; ++j) {
-          _mm_storeu_si128((__m128i*)(place + (uint64_t)j * RowBytes(outputs)), low[j]);
-          _mm_storeu_si128((__m128i*)(place + (uint64_t)(16 + j) * RowBytes(outputs)), high[j]);
+          _mm_storeu_si128((__m128i*)(place + (uint64_t)j * records.record_bytes), low[j]);
+          _mm_storeu_si128((__m128i*)(place + (uint64_t)(16 + j) * records.record_bytes), high[j]);
         }
       }
     }
@@ -76,18 +78,19 @@ struct NeuronMajor : NeuronMajorLayout {
   // read. The integer sum of 32 neurons fits 16 bits (32 * 8 * 127 = 32,512), so it may wrap on the
   // way.
   template <class Ahead>
-  static inline __attribute__((noinline)) void AddGroup(const uint8_t* group, int64_t outputs,
+  static inline __attribute__((noinline)) void AddGroup(const uint8_t* group,
+                                                        const NeuronRecords& records,
                                                         const ActivationGroup& h, float* sums,
                                                         Ahead* ahead) {
+    const int64_t outputs = records.outputs;
     const int8_t* q = h.q;
     const float d = h.d[0];
-    const uint8_t* first = group + ScaleBytes(outputs);
     const uint8_t* rows[kGroupNeurons + 1];
     uint8_t numbers[kGroupNeurons + 1];
     int count = 0;
     int total = 0;
     for (int j = 0; j < kGroupNeurons; ++j) {
-      rows[count] = first + (uint64_t)j * RowBytes(outputs);
+      rows[count] = records.DownRow(group, j);
       numbers[count] = (uint8_t)q[j];
       total += q[j];
       count += q[j] != 0 ? 1 : 0;
@@ -133,25 +136,26 @@ struct NeuronMajor : NeuronMajorLayout {
   }
 
   // Outputs [first, first + kEngineRows) of a matrix into a panel whose columns are neurons.
-  static inline __attribute__((noinline)) void Unpack(const uint8_t* matrix, int64_t outputs,
+  static inline __attribute__((noinline)) void Unpack(const uint8_t* matrix,
+                                                      const NeuronRecords& records,
                                                       int64_t first, int64_t groups,
                                                       const Panel& panel) {
     const __m128i half = _mm_set1_epi8(15);
     const int shift = first % kChunkOutputs < 32 ? 0 : 4;
     const uint8_t* group = matrix;
-    for (int64_t g = 0; g < groups; ++g, group += GroupBytes(outputs)) {
+    for (int64_t g = 0; g < groups; ++g, group += records.group_bytes) {
       for (int64_t o = 0; o < kEngineRows; o += 8) {
         _mm256_store_ps(panel.scales + g * kEngineRows + o, LoadHalf8(group + 2 * (first + o)));
       }
-      const uint8_t* row = group + ScaleBytes(outputs) + first / kChunkOutputs * 32 + first % 32;
+      const uint8_t* row = records.DownRow(group, 0) + first / kChunkOutputs * 32 + first % 32;
 #pragma GCC unroll 8
-      for (int s = 0; s < 8; ++s, row += 4 * RowBytes(outputs)) {
+      for (int s = 0; s < 8; ++s, row += 4 * records.record_bytes) {
         uint8_t* bytes = PanelBytesAt(panel, g, s, 0);
         for (int64_t o = 0; o < kEngineRows; o += 16) {
           __m128i v[4];
 #pragma GCC unroll 4
           for (int i = 0; i < 4; ++i) {
-            const __m128i both = _mm_loadu_si128((const __m128i*)(row + i * RowBytes(outputs) + o));
+            const __m128i both = _mm_loadu_si128((const __m128i*)(row + i * records.record_bytes + o));
             v[i] = _mm_and_si128(_mm_srl_epi16(both, _mm_cvtsi32_si128(shift)), half);
           }
           const __m128i a = _mm_unpacklo_epi8(v[0], v[1]);

@@ -153,18 +153,19 @@ struct FileRows {
   }
 
   // Unpacks `count` (1..kEngineRows) rows; missing rows repeat the last.
-  static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row, int64_t count,
+  static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row,
+                                                      uint64_t stride, int64_t count,
                                                       int64_t blocks, const Panel& panel) {
     for (int r = 0; r < kPanelVectors; ++r) {
       const uint8_t* rows[kRowsPerVector];
       for (int i = 0; i < kRowsPerVector; ++i) {
-        rows[i] = first_row + Minimum(kRowsPerVector * r + i, count - 1) * RowBytes(blocks);
+        rows[i] = first_row + (uint64_t)Minimum(kRowsPerVector * r + i, count - 1) * stride;
       }
       int64_t b = 0;
       for (; b + 8 <= blocks; b += 8) {
         UnpackGroup(rows, b, 8, r, panel);
         for (int i = 0; i < kRowsPerVector; ++i) {
-          PrefetchNextPanel(rows[i], kGroupBytes, RowBytes(blocks));
+          PrefetchNextPanel(rows[i], kGroupBytes, stride);
           rows[i] += kGroupBytes;
         }
       }
@@ -181,11 +182,11 @@ struct FileRows {
   }
 
   template <class Store>
-  static KL_INLINE void MultiplyPanel(const uint8_t* first_row, int64_t rows, int64_t blocks,
-                                      const ActivationGroup* const* tokens, int64_t count,
-                                      void* memory, const Store& store) {
+  static KL_INLINE void MultiplyPanel(const uint8_t* first_row, uint64_t stride, int64_t rows,
+                                      int64_t blocks, const ActivationGroup* const* tokens,
+                                      int64_t count, void* memory, const Store& store) {
     const Panel panel = PanelAt(memory, blocks);
-    Unpack(first_row, rows, blocks, panel);
+    Unpack(first_row, stride, rows, blocks, panel);
     MultiplyPanelTokens<kKind, kMinima, kOrder>(panel, blocks, tokens, count, store);
   }
 };

@@ -120,10 +120,9 @@ Outcome PreparedKernel::Pack(const Workload& workload, bool reversed) {
     uint64_t bytes = packs_[i].bytes;
     if (bytes == 0) continue;
     for (const kl_pack& other : packs_) bytes += other.within == 1 + i ? other.bytes : 0;
-    packed_[i] = packs_[i].within != 0
-                     ? packed_[packs_[i].within - 1]
-                     : std::make_shared<GuardedBuffer>(bytes, 0,
-                                                       reversed ? kOtherGarbage : kGarbage);
+    packed_[i] = packs_[i].within != 0 ? packed_[packs_[i].within - 1]
+                                       : std::make_shared<GuardedBuffer>(
+                                             bytes, 0, reversed ? kOtherGarbage : kGarbage);
   }
   for (uint32_t i = 0; i < node_.operand_count; ++i) {
     if (packed_[i] == nullptr) continue;
@@ -254,10 +253,9 @@ Outcome PreparedKernel::PackOneExpert(const Workload& workload, uint32_t operand
                            std::to_string(count) + " have " +
                            std::to_string(packs_[operand].bytes));
   }
-  const auto buffer = pack.within != 0
-                          ? experts_[pack.within - 1][static_cast<size_t>(expert)]
-                          : std::make_shared<GuardedBuffer>(packed_[operand]->bytes() / count, 0,
-                                                            kOtherGarbage);
+  const auto buffer = pack.within != 0 ? experts_[pack.within - 1][static_cast<size_t>(expert)]
+                                       : std::make_shared<GuardedBuffer>(
+                                             packed_[operand]->bytes() / count, 0, kOtherGarbage);
   const kl_code code = kernel_.pack(&node, operand, &source, buffer->data(), 0, pack.unit_count);
   if (code != KL_OK) return Outcome::Failed(where + ": pack() returned " + std::to_string(code));
   if (!buffer->GuardsIntact())

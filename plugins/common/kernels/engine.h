@@ -9,15 +9,15 @@
 //   RowBytes(columns)
 //   Dot(row, columns, activation, ahead)    fetches `ahead` meanwhile
 //   PanelBytes(columns)                     worker scratch for MultiplyRows
-//   MultiplyRows(first_row, rows, columns, activations, count, panel, store)
-//                                           up to kEngineRows rows, store(t, y) of kEngineRows
-//                                           products; the bits of Dot
+//   MultiplyRows(first_row, stride, rows, columns, activations, count, panel, store)
+//                                           up to kEngineRows rows, `stride` bytes apart; store(t, y)
+//                                           of kEngineRows products; the bits of Dot
 // Operators are written on engines, an instruction set provides them. Here is what makes one of
 // quantised rows:
 //   kTokensForPanel, RowBytes(blocks), PanelBytes(blocks)
 //   QuantiseRow(x, columns, groups)  QuantiseBlock(x, group, j)     block j = 0..7 of the group
 //   Dot(row, blocks, groups, ahead)
-//   MultiplyPanel(first_row, rows, blocks, tokens' groups, count, panel, store)
+//   MultiplyPanel(first_row, stride, rows, blocks, tokens' groups, count, panel, store)
 #ifndef PLUGINS_COMMON_KERNELS_ENGINE_H_
 #define PLUGINS_COMMON_KERNELS_ENGINE_H_
 
@@ -52,11 +52,11 @@ struct QuantisedEngine {
   }
   static KL_INLINE uint64_t PanelBytes(int64_t columns) { return Rows::PanelBytes(columns / 32); }
   template <class Store>
-  static KL_INLINE void MultiplyRows(const uint8_t* first_row, int64_t rows, int64_t columns,
-                                     const void* const* activations, int64_t count, void* memory,
-                                     const Store& store) {
-    Rows::MultiplyPanel(first_row, rows, columns / 32, (const ActivationGroup* const*)activations,
-                        count, memory, store);
+  static KL_INLINE void MultiplyRows(const uint8_t* first_row, uint64_t stride, int64_t rows,
+                                     int64_t columns, const void* const* activations,
+                                     int64_t count, void* memory, const Store& store) {
+    Rows::MultiplyPanel(first_row, stride, rows, columns / 32,
+                        (const ActivationGroup* const*)activations, count, memory, store);
   }
 };
 

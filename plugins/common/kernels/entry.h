@@ -53,6 +53,7 @@ KL_INLINE void NothingToPack(kl_pack* pack) {
   pack->bytes = 0;
   pack->unit_count = 0;
   pack->layout = nullptr;
+  if (KL_HAS_FIELD(pack, kl_pack, within)) pack->within = 0;
 }
 
 // A kernel without packing.

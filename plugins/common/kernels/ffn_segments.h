@@ -271,9 +271,9 @@ struct FfnSegments {
     for (int64_t half = 0; half < count; half += kEngineRows) {
       const int64_t rows = Minimum(kEngineRows, count - half);
       const uint64_t at = (uint64_t)half * row_bytes;
-      Engine::MultiplyRows(gate + at, rows, self.length, vectors, tokens, panel,
+      Engine::MultiplyRows(gate + at, row_bytes, rows, self.length, vectors, tokens, panel,
                            [&](int64_t t, const float* y) { CopyRows(y, gates[t] + half); });
-      Engine::MultiplyRows(up + at, rows, self.length, vectors, tokens, panel,
+      Engine::MultiplyRows(up + at, row_bytes, rows, self.length, vectors, tokens, panel,
                            [&](int64_t t, const float* y) { CopyRows(y, ups[t] + half); });
     }
     for (int64_t t = 0; t < tokens; ++t) {

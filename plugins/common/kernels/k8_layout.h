@@ -160,7 +160,6 @@ struct K8Packing {
   }
 
   static void Pack(const kl_tensor* source, void* destination, int64_t begin, int64_t end) {
-    const int64_t groups = LastOf(source) / 256;
     const uint64_t row_bytes = RowBytes(LastOf(source));
     const int64_t rows = RowsOf(source);
     const int64_t rows_per_part = source->parts != nullptr ? rows / source->shape[0] : rows;
@@ -171,9 +170,13 @@ struct K8Packing {
                                 : (const uint8_t*)source->data;
       const uint8_t* from = part + (uint64_t)(row % rows_per_part) * row_bytes;
       uint8_t* to = (uint8_t*)destination + (uint64_t)row * row_bytes;
-      for (int64_t g = 0; g < groups; ++g) {
-        Bytes::PackGroup(from + g * Bytes::kGroupBytes, to + g * Bytes::kGroupBytes);
-      }
+      PackRow(LastOf(source), from, to);
+    }
+  }
+
+  static KL_INLINE void PackRow(int64_t columns, const uint8_t* from, uint8_t* to) {
+    for (int64_t g = 0; g < columns / 256; ++g) {
+      Bytes::PackGroup(from + g * Bytes::kGroupBytes, to + g * Bytes::kGroupBytes);
     }
   }
 };

@@ -105,8 +105,8 @@ struct QuantisedMatmul {
       for (int64_t unit = run->begin; unit < run->end; ++unit) {
         const int64_t n = unit * kRowsPerUnit;
         const int64_t row_count = Minimum(kRowsPerUnit, self->rows - n);
-        Engine::MultiplyRows(weights + (uint64_t)n * row_bytes, row_count, columns, pass, count,
-                             run->worker_scratch, [&](int64_t t, const float* products) {
+        Engine::MultiplyRows(weights + (uint64_t)n * row_bytes, row_bytes, row_count, columns, pass,
+                             count, run->worker_scratch, [&](int64_t t, const float* products) {
                                float* out = y + (first + t) * self->rows + n;
                                if (bias == nullptr && row_count == kRowsPerUnit) {
                                  CopyRows(products, out);

@@ -19,7 +19,8 @@ template <class Engine>
 struct RowMajorDown {
   static constexpr int64_t kVectorsForPanel = Engine::kVectorsForPanel;
   static constexpr int64_t kUnitsOfALine = 1;
-  static KL_INLINE uint64_t MatrixBytes(int64_t outputs, int64_t neurons) {
+  static KL_INLINE uint64_t RowBytes(int64_t neurons) { return Engine::RowBytes(neurons); }
+  static KL_INLINE uint64_t ExpertBytes(int64_t outputs, int64_t neurons) {
     return (uint64_t)outputs * Engine::RowBytes(neurons);
   }
   static KL_INLINE uint64_t PanelBytes(int64_t neurons) { return Engine::PanelBytes(neurons); }
@@ -33,18 +34,21 @@ struct RowMajorDown {
   static KL_INLINE void Multiply(const uint8_t* matrix, int64_t, int64_t neurons, int64_t first,
                                  int64_t count, const void* const* vectors, int64_t vector_count,
                                  void* panel, const Store& store) {
-    Engine::MultiplyRows(matrix + (uint64_t)first * Engine::RowBytes(neurons), count, neurons,
-                         vectors, vector_count, panel, store);
+    const uint64_t row_bytes = Engine::RowBytes(neurons);
+    Engine::MultiplyRows(matrix + (uint64_t)first * row_bytes, row_bytes, count, neurons, vectors,
+                         vector_count, panel, store);
   }
 };
 
-// One in the neuron-major layout; one or two tokens go through moe_streamed.h.
+// In the neuron-major layout; one or two tokens go through moe_streamed.h.
 template <class NeuronMajor>
 struct NeuronMajorDown {
   static constexpr int64_t kVectorsForPanel = 1;
   static constexpr int64_t kUnitsOfALine = 2 * kChunkOutputs / kEngineRows;
-  static KL_INLINE uint64_t MatrixBytes(int64_t outputs, int64_t neurons) {
-    return (uint64_t)(neurons / kGroupNeurons) * NeuronMajor::GroupBytes(outputs);
+  // An output's share of its expert.
+  static KL_INLINE uint64_t RowBytes(int64_t neurons) { return (uint64_t)neurons / 32 * 18; }
+  static KL_INLINE uint64_t ExpertBytes(int64_t outputs, int64_t neurons) {
+    return NeuronRecords(outputs).ExpertBytes(neurons);
   }
   static KL_INLINE uint64_t PanelBytes(int64_t neurons) {
     return NeuronMajor::PanelBytes(neurons / 32);
@@ -53,7 +57,7 @@ struct NeuronMajorDown {
   static KL_INLINE void Multiply(const uint8_t* matrix, int64_t outputs, int64_t neurons,
                                  int64_t first, int64_t, const void* const* vectors,
                                  int64_t vector_count, void* memory, const Store& store) {
-    NeuronMajor::MultiplyPanel(matrix, outputs, first, neurons / kGroupNeurons,
+    NeuronMajor::MultiplyPanel(matrix, NeuronRecords(outputs), first, neurons / kGroupNeurons,
                                (const ActivationGroup* const*)vectors, vector_count, memory, store);
   }
 };
@@ -108,7 +112,7 @@ static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeG
                                  RoundUp((int64_t)Down::PanelBytes(self.neurons), 64));
   for (int32_t a = 0; a < *groups.active_count; ++a) {
     const uint8_t* matrix =
-        ExpertAt(down, groups.expert[a], Down::MatrixBytes(self.length, self.neurons));
+        ExpertAt(down, groups.expert[a], Down::ExpertBytes(self.length, self.neurons));
     const int32_t* slots = groups.slots + groups.start[a];
     const int64_t slot_count = groups.start[a + 1] - groups.start[a];
     for (int64_t u = 0; u < units; ++u) {
@@ -175,9 +179,8 @@ static inline void ComputePanelsDown(const kl_run* run) {
   // alike.
   const int64_t outputs =
       Minimum(run->end * kEngineRows, self.length) - run->begin * kEngineRows;
-  kl_count_weight_bytes(run, (uint64_t)*groups.active_count *
-                                 Down::MatrixBytes(self.length, self.neurons) /
-                                 (uint64_t)self.length * (uint64_t)Maximum(0, outputs));
+  kl_count_weight_bytes(run, (uint64_t)*groups.active_count * Down::RowBytes(self.neurons) *
+                                 (uint64_t)Maximum(0, outputs));
 }
 
 template <class Engine>

@@ -30,13 +30,14 @@ struct FloatEngine {
     return (uint64_t)(kEngineRows * RoundUp(columns, 16)) * sizeof(float);
   }
   template <class Store>
-  static KL_INLINE void MultiplyRows(const uint8_t* first_row, int64_t row_count, int64_t columns,
+  static KL_INLINE void MultiplyRows(const uint8_t* first_row, uint64_t row_stride,
+                                     int64_t row_count, int64_t columns,
                                      const void* const* activations, int64_t count, void* memory,
                                      const Store& store) {
     float* wide = (float*)memory;
     const int64_t stride = RoundUp(columns, 16);
     for (int64_t i = 0; i < kEngineRows; ++i) {
-      WidenRow<Type>(first_row + Minimum(i, row_count - 1) * RowBytes(columns), columns,
+      WidenRow<Type>(first_row + (uint64_t)Minimum(i, row_count - 1) * row_stride, columns,
                      wide + i * stride);
     }
     // A few tokens at a time, so that store() gets all 16 rows of a token at once.

@@ -22,8 +22,8 @@ namespace {
 //   kType
 //   File, Packed            engines of rows as in the file and as Packing leaves them
 //   Reader                  rows one by one, for transposed down
-//   Packing, DownPacking    of gate and up, and of down
-//   kNeuronMajorDown        DownPacking leaves the layout of NeuronMajor, else that of Packed
+//   Packing                 of gate, up and down
+//   kNeuronMajor            up and down together are packed in the layout of NeuronMajor instead
 
 // Quantised rows that are used as they are in the file.
 template <class FileRows>
@@ -33,9 +33,8 @@ struct MoeFile {
   using Packed = File;
   using Reader = QuantisedReader<FileRows>;
   using Packing = NoPacking;
-  using DownPacking = NoPacking;
   using NeuronMajor = void;
-  static constexpr bool kNeuronMajorDown = false;
+  static constexpr bool kNeuronMajor = false;
 };
 // Packed in the K8 layout.
 template <class FileRows, class K8Rows>
@@ -45,16 +44,14 @@ struct MoeK8 {
   using Packed = QuantisedEngine<K8Rows>;
   using Reader = QuantisedReader<FileRows>;
   using Packing = K8Packing<typename K8Rows::Bytes>;
-  using DownPacking = Packing;
   using NeuronMajor = void;
-  static constexpr bool kNeuronMajorDown = false;
+  static constexpr bool kNeuronMajor = false;
 };
-// The same, and down neuron by neuron.
+// The same, and up and down neuron by neuron.
 template <class FileRows, class K8Rows, class NeuronMajorRows>
 struct MoeNeuronMajor : MoeK8<FileRows, K8Rows> {
   using NeuronMajor = NeuronMajorRows;
-  using DownPacking = NeuronMajorPacking<NeuronMajor>;
-  static constexpr bool kNeuronMajorDown = true;
+  static constexpr bool kNeuronMajor = true;
 };
 template <class Type>
 struct MoeFloat {
@@ -63,14 +60,15 @@ struct MoeFloat {
   using Packed = File;
   using Reader = FloatReader<Type>;
   using Packing = NoPacking;
-  using DownPacking = NoPacking;
   using NeuronMajor = void;
-  static constexpr bool kNeuronMajorDown = false;
+  static constexpr bool kNeuronMajor = false;
 };
 
 // Up: type of gate and up. Down: type of down.
 template <class Up, class Down>
 struct MoeFfn {
+  static_assert(!Down::kNeuronMajor || Up::kType == Down::kType, "records have one type");
+
   static kl_code Supports(const kl_node* node, kl_error* error) {
     const int64_t up_block = kl_dtype_info_of(Up::kType).block_elements;
     const int64_t down_block = kl_dtype_info_of(Down::kType).block_elements;
@@ -85,24 +83,59 @@ struct MoeFfn {
                    (long long)LastOf(node->operands[kMoeDown]));
   }
 
+  // Up and down go into one copy, neuron by neuron.
+  static bool PacksNeurons(const kl_node* node) {
+    if constexpr (Down::kNeuronMajor) {
+      return kl_attribute_int(node, "down_transposed", 0) == 0 &&
+             NeuronMajorPacking<typename Down::NeuronMajor>::Fits(node->operands[kMoeDown]);
+    }
+    return false;
+  }
+
   static kl_code PackQuery(const kl_node* node, uint32_t operand, kl_pack* pack, kl_error*) {
     NothingToPack(pack);
-    if (operand == kMoeGate || operand == kMoeUp) {
-      Up::Packing::Query(node->operands[operand], pack);
-    } else if (operand == kMoeDown && kl_attribute_int(node, "down_transposed", 0) == 0) {
-      Down::DownPacking::Query(node->operands[operand], pack);
+    if (operand != kMoeGate && operand != kMoeUp && operand != kMoeDown) return KL_OK;
+    const kl_tensor* matrix = node->operands[operand];
+    const bool neurons = PacksNeurons(node);
+    // A host that does not know of shared copies keeps everything as it is in the file.
+    if (neurons && !KL_HAS_FIELD(pack, kl_pack, within)) return KL_OK;
+    if (operand != kMoeGate && neurons) {
+      if constexpr (Down::kNeuronMajor) {
+        NeuronMajorPacking<typename Down::NeuronMajor>::Query(
+            matrix, node->operands[kMoeUp]->shape[1], pack);
+        if (operand == kMoeDown) pack->within = 1 + kMoeUp;
+      }
+    } else if (operand != kMoeDown) {
+      Up::Packing::Query(matrix, pack);
+    } else if (kl_attribute_int(node, "down_transposed", 0) == 0) {
+      Down::Packing::Query(matrix, pack);
     }
     return KL_OK;
   }
 
-  static kl_code Pack(const kl_node*, uint32_t operand, const kl_tensor* source, void* destination,
-                      int64_t begin, int64_t end) {
-    if (operand == kMoeDown) {
-      Down::DownPacking::Pack(source, destination, begin, end);
+  static kl_code Pack(const kl_node* node, uint32_t operand, const kl_tensor* source,
+                      void* destination, int64_t begin, int64_t end) {
+    if (operand != kMoeGate && PacksNeurons(node)) {
+      if constexpr (Down::kNeuronMajor) {
+        using Packing = NeuronMajorPacking<typename Down::NeuronMajor>;
+        if (operand == kMoeDown) {
+          Packing::PackDown(source, destination, begin, end);
+        } else if (LastOf(source) % 256 == 0) {  // as gate, which is packed then
+          Packing::PackUp(source, destination, begin, end, Up::Packing::PackRow);
+        } else {
+          Packing::PackUp(source, destination, begin, end, CopyRow);
+        }
+      }
+    } else if (operand == kMoeDown) {
+      Down::Packing::Pack(source, destination, begin, end);
     } else {
       Up::Packing::Pack(source, destination, begin, end);
     }
     return KL_OK;
+  }
+
+  static void CopyRow(int64_t columns, const uint8_t* from, uint8_t* to) {
+    memcpy(to, from, kl_row_bytes(Up::kType, (uint64_t)columns));
   }
 
   static kl_code Prepare(const kl_host*, const kl_node* node, void* state,
@@ -121,14 +154,13 @@ struct MoeFfn {
     self->partials_at =
         (uint64_t)RoundUp((int64_t)(self->groups_at + GroupsBytes(*self, slots)), 64);
     requirements->scratch_bytes = self->partials_at;
-    if (Down::kNeuronMajorDown) requirements->scratch_bytes += StreamedPartialBytes(*self, tokens);
+    if (Down::kNeuronMajor) requirements->scratch_bytes += StreamedPartialBytes(*self, tokens);
     const uint64_t hidden = HiddenScratchBytes(Up::File::PanelBytes(self->length));
-    const uint64_t down = self->transposed
-                              ? TransposedScratchBytes(self->chosen)
-                              : DownScratchBytes(Down::File::PanelBytes(self->neurons), slots,
-                                                 DownUnitsOfALine());
+    const uint64_t down = self->transposed ? TransposedScratchBytes(self->chosen)
+                                           : DownScratchBytes(Down::File::PanelBytes(self->neurons),
+                                                              slots, DownUnitsOfALine());
     uint64_t most = hidden > down ? hidden : down;
-    if (Down::kNeuronMajorDown && StreamedScratchBytes(*self) > most) {
+    if (Down::kNeuronMajor && StreamedScratchBytes(*self) > most) {
       most = StreamedScratchBytes(*self);
     }
     requirements->worker_scratch_bytes = most;
@@ -136,17 +168,17 @@ struct MoeFfn {
   }
 
   static constexpr int64_t DownUnitsOfALine() {
-    if constexpr (Down::kNeuronMajorDown) {
+    if constexpr (Down::kNeuronMajor) {
       return NeuronMajorDown<typename Down::NeuronMajor>::kUnitsOfALine;
     }
     return 1;
   }
-  static bool NeuronMajorDownOf(const kl_run* run, const MoeState& self) {
-    return Down::kNeuronMajorDown && !self.transposed &&
+  static bool IsNeuronMajor(const kl_run* run, const MoeState& self) {
+    return Down::kNeuronMajor && !self.transposed &&
            run->operands[kMoeDown]->layout == KL_LAYOUT_PACKED;
   }
   static bool IsStreamed(const kl_run* run, const MoeState& self) {
-    return NeuronMajorDownOf(run, self) && RowsOf(run->operands[kMoeX]) <= kStreamedTokens;
+    return IsNeuronMajor(run, self) && RowsOf(run->operands[kMoeX]) <= kStreamedTokens;
   }
 
   static void Work(const kl_run* run, kl_work* work) {
@@ -167,41 +199,42 @@ struct MoeFfn {
 
   static kl_code Run(const kl_run* run) {
     const MoeState& self = *(const MoeState*)run->state;
-    const bool up_packed = run->operands[kMoeGate]->layout == KL_LAYOUT_PACKED;
+    const bool gate_packed = run->operands[kMoeGate]->layout == KL_LAYOUT_PACKED;
+    const bool up_packed = run->operands[kMoeUp]->layout == KL_LAYOUT_PACKED;
     const bool down_packed = run->operands[kMoeDown]->layout == KL_LAYOUT_PACKED;
-    if (up_packed != (run->operands[kMoeUp]->layout == KL_LAYOUT_PACKED)) {
-      return KL_FAILED_PRECONDITION;
-    }
+    const bool neuron_major = IsNeuronMajor(run, self);
+    if (up_packed != (neuron_major || gate_packed)) return KL_FAILED_PRECONDITION;
+    if (neuron_major && gate_packed != (self.length % 256 == 0)) return KL_FAILED_PRECONDITION;
     if (run->phase == 0) {
-      return up_packed ? Begin<typename Up::Packed>(run, self)
-                       : Begin<typename Up::File>(run, self);
+      return gate_packed ? Begin<typename Up::Packed>(run, self)
+                         : Begin<typename Up::File>(run, self);
     }
-    if constexpr (Down::kNeuronMajorDown) {
+    if constexpr (Down::kNeuronMajor) {
       using NeuronMajor = typename Down::NeuronMajor;
       if (IsStreamed(run, self)) {
         if (run->phase == 2) {
           AddStreamed(run);
-        } else if (up_packed) {
+        } else if (gate_packed) {
           ComputeStreamed<typename Up::Packed, NeuronMajor>(run);
         } else {
           ComputeStreamed<typename Up::File, NeuronMajor>(run);
         }
         return KL_OK;
       }
-      if (run->phase == 2 && NeuronMajorDownOf(run, self)) {
+      if (run->phase == 2 && neuron_major) {
         ComputeNeuronMajorDown<NeuronMajor>(run);
         return KL_OK;
       }
     }
     if (run->phase == 1) {
-      const StoreHidden store = self.transposed                ? StoreFloats
-                                : NeuronMajorDownOf(run, self) ? StoreNeuronMajorBlock
-                                : down_packed                  ? StoreBlock<typename Down::Packed>
-                                                               : StoreBlock<typename Down::File>;
-      if (up_packed) {
-        ComputeHidden<typename Up::Packed>(run, store);
+      const StoreHidden store = self.transposed ? StoreFloats
+                                : neuron_major  ? StoreNeuronMajorBlock
+                                : down_packed   ? StoreBlock<typename Down::Packed>
+                                                : StoreBlock<typename Down::File>;
+      if (gate_packed) {
+        ComputeHidden<typename Up::Packed>(run, neuron_major, store);
       } else {
-        ComputeHidden<typename Up::File>(run, store);
+        ComputeHidden<typename Up::File>(run, neuron_major, store);
       }
     } else if (self.transposed) {
       ComputeTransposed<typename Down::Reader>(run);
@@ -245,7 +278,7 @@ struct MoeFfn {
     memcpy((float*)vector + 32 * block, h, (size_t)count * sizeof(float));
   }
   static void StoreNeuronMajorBlock(const float* h, int64_t block, int64_t, void* vector) {
-    if constexpr (Down::kNeuronMajorDown) {
+    if constexpr (Down::kNeuronMajor) {
       Down::NeuronMajor::QuantiseBlock(h, (ActivationGroup*)vector + block / 8, block % 8);
     }
   }
@@ -262,7 +295,7 @@ KL_INLINE constexpr kl_kernel MoeKernel(const char* name, const kl_dtype* types,
       SimpleKernel("moe_ffn", name, types, 7, sizeof(MoeState), tolerance, Implementation::Prepare,
                    Implementation::Work, Implementation::Run, Implementation::Supports);
   kernel.flags = KL_KERNEL_COUNTS_WEIGHT_BYTES;
-  if (Up::Packing::kPacks || Down::DownPacking::kPacks) {
+  if (Up::Packing::kPacks || Down::Packing::kPacks) {
     kernel.pack_query = Implementation::PackQuery;
     kernel.pack = Implementation::Pack;
   }

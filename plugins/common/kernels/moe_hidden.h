@@ -2,13 +2,14 @@
 //
 // A unit is 32 neurons of one expert for all its slots. A few slots: the gate rows of all
 // units at hand are streamed, then the up rows of the neurons that are not zero. More slots: both
-// matrices in panels of kEngineRows rows (skipping neurons does not pay there: few are zero for all slots).
-// Either way h has the same bits.
+// matrices in panels of kEngineRows rows (skipping neurons does not pay there: few are zero for all
+// slots). Either way h has the same bits.
 #ifndef PLUGINS_COMMON_KERNELS_MOE_HIDDEN_H_
 #define PLUGINS_COMMON_KERNELS_MOE_HIDDEN_H_
 
 #include "plugins/common/kernels/moe_engine.h"
 #include "plugins/common/kernels/moe_plan.h"
+#include "plugins/common/kernels/neuron_major_layout.h"
 
 namespace {
 
@@ -23,7 +24,7 @@ using StoreHidden = void (*)(const float* h, int64_t block, int64_t count, void*
 struct HiddenWork {
   const MoeState* self;
   const uint8_t* gate;  // of this expert
-  const uint8_t* up;
+  NeuronRows up;
   const uint8_t* x;  // activations of token 0
   uint8_t* h;        // vector of slot 0
   StoreHidden store;
@@ -66,10 +67,9 @@ static inline int64_t StreamHidden(const HiddenWork& work, int64_t slot, int64_t
   // The last rows fetch themselves.
   const int32_t last = active_count > 0 ? active[active_count - 1] : 0;
   for (int64_t i = 0; i < kRowsAhead; ++i) active[active_count + i] = last;
-  const uint8_t* up = work.up + (uint64_t)first * row_bytes;
   for (int64_t a = 0; a < active_count; ++a) {
-    ups[active[a]] = Engine::Dot(up + (uint64_t)active[a] * row_bytes, self.length, x,
-                                 up + (uint64_t)active[a + kRowsAhead] * row_bytes);
+    ups[active[a]] = Engine::Dot(work.up.At(first + active[a]), self.length, x,
+                                 work.up.At(first + active[a + kRowsAhead]));
   }
   for (int64_t i = 0; i < count; i += kNeuronsPerUnit) {
     alignas(32) float h[kNeuronsPerUnit];
@@ -78,6 +78,11 @@ static inline int64_t StreamHidden(const HiddenWork& work, int64_t slot, int64_t
     work.store(h, (first + i) / kNeuronsPerUnit, some, work.h + (uint64_t)slot * self.h_bytes);
   }
   return active_count;
+}
+
+// Up rows of an expert in the neuron-major layout.
+KL_INLINE NeuronRows RecordRows(const NeuronRecords& layout, const uint8_t* expert) {
+  return {layout.Record(expert, 0), layout.record_bytes, layout.group_bytes};
 }
 
 // One unit for many slots.
@@ -94,15 +99,14 @@ static inline void PanelHidden(const HiddenWork& work, const int32_t* slots, int
     }
     for (int64_t half = 0; half < count; half += kEngineRows) {
       const int64_t rows = Minimum(kEngineRows, count - half);
-      const uint64_t at = (uint64_t)(first + half) * row_bytes;
       const auto keep = [&](float* products) {
-        return [=](int64_t s, const float* y) {
-          CopyRows(y, products + s * kNeuronsPerUnit + half);
-        };
+        return
+            [=](int64_t s, const float* y) { CopyRows(y, products + s * kNeuronsPerUnit + half); };
       };
-      Engine::MultiplyRows(work.gate + at, rows, self.length, x, some, work.panel,
-                           keep(work.gates));
-      Engine::MultiplyRows(work.up + at, rows, self.length, x, some, work.panel, keep(work.ups));
+      Engine::MultiplyRows(work.gate + (uint64_t)(first + half) * row_bytes, row_bytes, rows,
+                           self.length, x, some, work.panel, keep(work.gates));
+      Engine::MultiplyRows(work.up.At(first + half), work.up.stride, rows, self.length, x, some,
+                           work.panel, keep(work.ups));
     }
     for (int64_t s = 0; s < some; ++s) {
       alignas(32) float h[kNeuronsPerUnit];
@@ -119,15 +123,19 @@ KL_INLINE uint64_t HiddenScratchBytes(uint64_t panel_bytes) {
          2 * kSlotsPerPass * kNeuronsPerUnit * sizeof(float);
 }
 
+// `records`: up lies in the records of the neuron-major layout.
 template <class Engine>
-static inline __attribute__((noinline)) void ComputeHidden(const kl_run* run, StoreHidden store) {
+static inline __attribute__((noinline)) void ComputeHidden(const kl_run* run, bool records,
+                                                           StoreHidden store) {
   const MoeState& self = *(const MoeState*)run->state;
   const kl_tensor* gate = run->operands[kMoeGate];
   const kl_tensor* up = run->operands[kMoeUp];
   const int64_t slots = kl_element_count(run->operands[kMoeIds]);
   uint8_t* scratch = (uint8_t*)run->scratch;
   const MoeGroups groups = GroupsAt(scratch + self.groups_at, MostActive(self, slots), slots);
-  const uint64_t expert_bytes = (uint64_t)self.neurons * Engine::RowBytes(self.length);
+  const uint64_t row_bytes = Engine::RowBytes(self.length);
+  const uint64_t expert_bytes = (uint64_t)self.neurons * row_bytes;
+  const NeuronRecords layout(self.length);
   const int64_t units_per_expert = CeilDivide(self.neurons, kNeuronsPerUnit);
   HiddenWork work;
   work.self = &self;
@@ -147,7 +155,10 @@ static inline __attribute__((noinline)) void ComputeHidden(const kl_run* run, St
     const int64_t slot_count = groups.start[a + 1] - groups.start[a];
     const int32_t* expert_slots = groups.slots + groups.start[a];
     work.gate = ExpertAt(gate, groups.expert[a], expert_bytes);
-    work.up = ExpertAt(up, groups.expert[a], expert_bytes);
+    work.up = records ? RecordRows(layout,
+                                   ExpertAt(up, groups.expert[a], layout.ExpertBytes(self.neurons)))
+                      : NeuronRows{ExpertAt(up, groups.expert[a], expert_bytes), row_bytes,
+                                   kNeuronsPerUnit * row_bytes};
     // As many units of this expert as a stream takes.
     int64_t units = Minimum(run->end - unit, units_per_expert - unit % units_per_expert);
     if (slot_count < Engine::kVectorsForPanel) {
@@ -166,7 +177,7 @@ static inline __attribute__((noinline)) void ComputeHidden(const kl_run* run, St
     }
     unit += units;
   }
-  kl_count_weight_bytes(run, (uint64_t)rows_read * Engine::RowBytes(self.length));
+  kl_count_weight_bytes(run, (uint64_t)rows_read * row_bytes);
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
-// Op "moe_ffn" for one or two tokens with a neuron-major down matrix: what is not active is not
-// read.
+// Op "moe_ffn" for one or two tokens with experts in the neuron-major layout: what is not active is
+// not read.
 //
-// A quarter of an expert is its blocks of 32 neurons b with b mod 4 = quarter. A unit is one, two or
-// all four quarters of one expert for one token. It streams the gate rows, then takes the active
-// neurons in order: up rows, and one block later the rows of down, which the up products have
-// fetched meanwhile. The sums of each quarter go to the scratch; a phase later they are added up.
+// A quarter of an expert is its blocks of 32 neurons b with b mod 4 = quarter. A unit is one, two
+// or all four quarters of one expert for one token. It streams the gate rows, then takes the
+// records of active neurons, block by block: up rows, then down rows, while the records of the next
+// block are fetched. The sums of each quarter go to the scratch; a phase later they are added up.
 //
 // Numbers: an output of an expert has eight partial sums, one for the blocks j, j + 8, ..., as in
 // every quantised product. A quarter holds two of them, which are the first
@@ -42,48 +42,54 @@ KL_INLINE int64_t QuartersPerUnit(const MoeState& self, int64_t tokens) {
 // Rows whose lines are fetched side by side.
 constexpr int64_t kRowsTogether = 8;
 
-// Fetches rows a few lines at a time, while others are computed: line 0 of every row, line kLineStep
-// of every row, ..., then those between. Row after row the hardware would take each for a stream and
-// read on past its end: with a third of the rows wanted that is as much again as what is needed.
-// README.md (sparse_x86) has figures.
+// Fetches rows a few lines at a time, while others are computed, eight rows together: line 0 of
+// each of them, line kLineStep of each, ..., then those between. Row after row the hardware would
+// take each for a stream and read on past its end: with a third of the rows wanted that is as much
+// again as what is needed. README.md (sparse_x86) has figures.
 class RowFetch {
  public:
   KL_INLINE RowFetch(const uint8_t* const* rows, int64_t count, uint64_t row_bytes)
-      : rows_(rows), count_(count) {
+      : rows_(rows), count_(count), together_(Minimum(count, kRowsTogether)) {
     for (int64_t i = 0; i < count; ++i) {
       const int64_t lines = CeilDivide((int64_t)((uintptr_t)rows[i] % 64 + row_bytes), 64);
       lines_ = lines > lines_ ? lines : lines_;
     }
-    line_ = count > 0 ? 0 : lines_;
   }
 
   KL_INLINE int64_t lines() const { return lines_ * count_; }
 
   KL_INLINE void Fetch(int64_t lines) {
-    for (; lines > 0 && line_ < lines_; --lines) {
-      PrefetchOnce((const uint8_t*)((uintptr_t)rows_[row_] / 64 * 64) + 64 * line_);
-      if (++row_ < count_) continue;
+    for (; lines > 0 && first_ < count_; --lines) {
+      PrefetchOnce((const uint8_t*)((uintptr_t)rows_[first_ + row_] / 64 * 64) + 64 * line_);
+      if (++row_ < together_) continue;
       row_ = 0;
       line_ += kLineStep;
       if (line_ >= lines_ && line_ % kLineStep != kLineStep - 1) line_ = line_ % kLineStep + 1;
+      if (line_ < lines_) continue;
+      line_ = 0;
+      first_ += together_;
+      together_ = Minimum(count_ - first_, kRowsTogether);
     }
   }
 
  private:
   const uint8_t* const* rows_;
   int64_t count_;
+  int64_t together_;
   int64_t lines_ = 0;
-  int64_t line_;
+  int64_t first_ = 0;
   int64_t row_ = 0;
+  int64_t line_ = 0;
 };
 
 // One unit's view of its expert.
 struct StreamedUnit {
   const MoeState* self;
   const uint8_t* gate;
-  const uint8_t* up;
-  const uint8_t* down;
-  const void* x;  // activation of the token
+  const uint8_t* neurons;  // groups of records of up and down
+  const NeuronRecords* records;
+  const uint8_t* then;  // what the worker reads after this unit
+  const void* x;        // activation of the token
   int64_t first_quarter;
   int64_t quarters;
   int64_t blocks;  // of all four
@@ -93,26 +99,27 @@ struct StreamedUnit {
   KL_INLINE int64_t BlockAt(int64_t i) const {
     return i / quarters * kQuarters + first_quarter + i % quarters;
   }
+  KL_INLINE const uint8_t* Group(int64_t block) const {
+    return neurons + (uint64_t)block * records->group_bytes;
+  }
 };
 
-// A block of 32 neurons between its gate and its down products.
+// A block of 32 neurons between its gate and its up products.
 struct StreamedBlock {
   alignas(32) float gates[kGroupNeurons];
-  alignas(32) float ups[kGroupNeurons];
   int64_t number;
   int32_t active[kGroupNeurons];
   int32_t active_count;
 };
 
-// Gate products of block `b`. `ahead` is the block that is read next.
+// Gate products of block `b`. `next` is read after it.
 template <class Engine>
-KL_INLINE void StreamGates(const StreamedUnit& unit, int64_t b, int64_t ahead,
+KL_INLINE void StreamGates(const StreamedUnit& unit, int64_t b, const uint8_t* next,
                            StreamedBlock* block) {
   const MoeState& self = *unit.self;
   const uint64_t row_bytes = Engine::RowBytes(self.length);
   const uint64_t block_bytes = kGroupNeurons * row_bytes;
   const uint8_t* rows = unit.gate + (uint64_t)b * block_bytes;
-  const uint8_t* next = unit.gate + (uint64_t)ahead * block_bytes;
   block->number = b;
   block->active_count = 0;
   for (int32_t i = 0; i < kGroupNeurons; ++i) {
@@ -120,34 +127,38 @@ KL_INLINE void StreamGates(const StreamedUnit& unit, int64_t b, int64_t ahead,
     const uint64_t later = at + (uint64_t)kPrefetchAhead;
     const uint8_t* fetch = later < block_bytes ? rows + later : next + (later - block_bytes);
     block->gates[i] = Engine::Dot(rows + at, self.length, unit.x, fetch);
-    block->ups[i] = 0.0f;
     block->active[block->active_count] = i;
     block->active_count += self.activation != kRelu || !(block->gates[i] <= 0.0f) ? 1 : 0;
   }
 }
 
-// Fetches what StreamDown() reads of a block, a part of it for each chunk of outputs of the block
-// before.
-template <class NeuronMajor>
-class DownFetch {
+// Fetches what StreamNeurons() reads of a block, half of the records during the up products of the
+// block before, half during its down products.
+class BlockFetch {
  public:
-  KL_INLINE DownFetch(const StreamedUnit& unit, const StreamedBlock& block)
-      : scales_(unit.down + (uint64_t)block.number * NeuronMajor::GroupBytes(unit.self->length)),
-        fetch_(PointAtRows(unit.self->length, block), block.active_count,
-               NeuronMajor::RowBytes(unit.self->length)),
-        share_(CeilDivide(fetch_.lines(), unit.self->length / kChunkOutputs)) {}
+  KL_INLINE BlockFetch(const StreamedUnit& unit, const StreamedBlock& block)
+      : scales_(unit.Group(block.number)),
+        fetch_(PointAtRecords(unit, block), block.active_count, unit.records->record_bytes),
+        chunk_share_(CeilDivide(fetch_.lines(), unit.records->outputs / kChunkOutputs * 2)) {}
+  BlockFetch(const BlockFetch&) = delete;  // fetch_ points to rows_
+  // In place of a block after the last: the beginning of what follows, with the chunks.
+  explicit KL_INLINE BlockFetch(const uint8_t* then)
+      : scales_(then), fetch_(rows_, 0, 0), chunk_share_(0) {}
 
-  // What belongs to chunk c of the block before: all of them together fetch the block.
+  KL_INLINE int64_t lines() const { return fetch_.lines(); }
+  KL_INLINE void Fetch(int64_t lines) { fetch_.Fetch(lines); }
+
+  // With chunk c of the outputs.
   KL_INLINE void operator()(int64_t c) {
     for (int64_t o = c; o < c + kChunkOutputs; o += 32) PrefetchOnce(scales_ + 2 * o);
-    fetch_.Fetch(share_);
+    fetch_.Fetch(chunk_share_);
   }
 
  private:
-  KL_INLINE const uint8_t* const* PointAtRows(int64_t length, const StreamedBlock& block) {
+  KL_INLINE const uint8_t* const* PointAtRecords(const StreamedUnit& unit,
+                                                 const StreamedBlock& block) {
     for (int32_t a = 0; a < block.active_count; ++a) {
-      rows_[a] = scales_ + NeuronMajor::ScaleBytes(length) +
-                 (uint64_t)block.active[a] * NeuronMajor::RowBytes(length);
+      rows_[a] = unit.records->Record(scales_, block.active[a]);
     }
     return rows_;
   }
@@ -155,71 +166,47 @@ class DownFetch {
   const uint8_t* rows_[kGroupNeurons];
   const uint8_t* scales_;
   RowFetch fetch_;
-  int64_t share_;
+  int64_t chunk_share_;
 };
 
-// Up products of the active neurons of all blocks; fetches the first block of down.
+// Up and down products of the active neurons of a block.
 template <class Engine, class NeuronMajor>
-KL_INLINE void StreamUps(const StreamedUnit& unit, StreamedBlock* blocks, int64_t count) {
-  const int64_t length = unit.self->length;
-  const uint64_t row_bytes = Engine::RowBytes(length);
-  const uint8_t* rows[kMostBlocks * kGroupNeurons];
-  float* products[kMostBlocks * kGroupNeurons];
-  int64_t active = 0;
-  for (int64_t b = 0; b < count; ++b) {
-    const uint8_t* up = unit.up + (uint64_t)(blocks[b].number * kGroupNeurons) * row_bytes;
-    for (int32_t a = 0; a < blocks[b].active_count; ++a) {
-      const int32_t neuron = blocks[b].active[a];
-      rows[active] = up + (uint64_t)neuron * row_bytes;
-      products[active++] = &blocks[b].ups[neuron];
-    }
-  }
-  RowFetch begin(rows, Minimum(active, kRowsTogether), row_bytes);
-  begin.Fetch(begin.lines());
-  DownFetch<NeuronMajor> down(unit, blocks[0]);
-  int64_t chunk = 0;
-  for (int64_t first = 0; first < active; first += kRowsTogether) {
-    const int64_t next = Minimum(first + kRowsTogether, active);
-    RowFetch fetch(rows + next, Minimum(active - next, kRowsTogether), row_bytes);
-    const int64_t share = CeilDivide(fetch.lines(), kRowsTogether);
-    for (int64_t i = first; i < next; ++i) {
-      fetch.Fetch(share);
-      if (next == active) {
-        for (int64_t until = Minimum(chunk + 4 * kChunkOutputs, length); chunk < until;
-             chunk += kChunkOutputs)
-          down(chunk);
-      }
-      *products[i] = Engine::Dot(rows[i], length, unit.x, rows[i]);
-    }
-  }
-  for (; chunk < length; chunk += kChunkOutputs) down(chunk);
-}
-
-template <class NeuronMajor>
-KL_INLINE void StreamDown(const StreamedUnit& unit, const StreamedBlock& block,
-                          DownFetch<NeuronMajor>* next) {
+KL_INLINE void StreamNeurons(const StreamedUnit& unit, const StreamedBlock& block,
+                             BlockFetch* next) {
   if (block.active_count == 0) return;
-  const MoeState& self = *unit.self;
+  const int64_t length = unit.self->length;
+  const uint8_t* group = unit.Group(block.number);
+  alignas(32) float ups[kGroupNeurons] = {};
+  const int64_t share = CeilDivide(next->lines(), 2 * block.active_count);
+  for (int32_t a = 0; a < block.active_count; ++a) {
+    const uint8_t* record = unit.records->Record(group, block.active[a]);
+    next->Fetch(share);
+    ups[block.active[a]] = Engine::Dot(record, length, unit.x, record);
+  }
   alignas(32) float h[kGroupNeurons];
-  CombineBlock(self.activation, block.gates, block.ups, kGroupNeurons, h);
+  CombineBlock(unit.self->activation, block.gates, ups, kGroupNeurons, h);
   ActivationGroup quantised;
   NeuronMajor::QuantiseBlock(h, &quantised, 0);
   const int64_t quarter = block.number % kQuarters - unit.first_quarter;
-  float* sums = unit.sums + (2 * quarter + block.number / kQuarters % 2) * self.length;
-  NeuronMajor::AddGroup(unit.down + (uint64_t)block.number * NeuronMajor::GroupBytes(self.length),
-                        self.length, quantised, sums, next);
+  float* sums = unit.sums + (2 * quarter + block.number / kQuarters % 2) * length;
+  NeuronMajor::AddGroup(group, *unit.records, quantised, sums, next);
 }
 
-// Down products of all blocks, quarter by quarter: the sums of one fit the L1 cache.
-template <class NeuronMajor>
-KL_INLINE void StreamDowns(const StreamedUnit& unit, const StreamedBlock* blocks, int64_t count) {
+// All blocks, quarter by quarter: the sums of one fit the L1 cache.
+template <class Engine, class NeuronMajor>
+KL_INLINE void StreamBlocks(const StreamedUnit& unit, const StreamedBlock* blocks, int64_t count) {
+  const StreamedBlock* order[kMostBlocks];
+  int64_t at = 0;
   for (int64_t quarter = 0; quarter < unit.quarters; ++quarter) {
-    for (int64_t i = quarter; i < count; i += unit.quarters) {
-      int64_t later = i + unit.quarters;
-      if (later >= count) later = quarter + 1 < Minimum(unit.quarters, count) ? quarter + 1 : i;
-      DownFetch<NeuronMajor> next(unit, blocks[later]);
-      StreamDown<NeuronMajor>(unit, blocks[i], &next);
-    }
+    for (int64_t i = quarter; i < count; i += unit.quarters) order[at++] = &blocks[i];
+  }
+  BlockFetch first(unit, *order[0]);
+  for (int64_t c = 0; c < unit.records->outputs; c += kChunkOutputs) first(c);
+  first.Fetch(first.lines());
+  for (int64_t i = 0; i < count; ++i) {
+    BlockFetch next = i + 1 < count ? BlockFetch(unit, *order[i + 1]) : BlockFetch(unit.then);
+    StreamNeurons<Engine, NeuronMajor>(unit, *order[i], &next);
+    next.Fetch(next.lines());
   }
 }
 
@@ -235,15 +222,18 @@ static inline uint64_t StreamExpert(const StreamedUnit& unit, float* partials) {
     int64_t count = 0;
     for (int64_t b = unit.BlockAt(first); count < kMostBlocks && b < unit.blocks;) {
       const int64_t next = unit.BlockAt(first + count + 1);
-      StreamGates<Engine>(unit, b, next < unit.blocks ? next : b, &blocks[count++]);
+      StreamGates<Engine>(unit, b,
+                          next < unit.blocks
+                              ? unit.gate + (uint64_t)next * kGroupNeurons * row_bytes
+                              : unit.Group(unit.BlockAt(first)),
+                          &blocks[count++]);
       b = next;
     }
-    StreamUps<Engine, NeuronMajor>(unit, blocks, count);
-    StreamDowns<NeuronMajor>(unit, blocks, count);
+    StreamBlocks<Engine, NeuronMajor>(unit, blocks, count);
     for (int64_t i = 0; i < count; ++i) {
       const uint64_t active = (uint64_t)blocks[i].active_count;
-      bytes += kGroupNeurons * row_bytes + active * (row_bytes + NeuronMajor::RowBytes(length));
-      if (active > 0) bytes += NeuronMajor::ScaleBytes(length);
+      bytes += kGroupNeurons * row_bytes + active * unit.records->record_bytes;
+      if (active > 0) bytes += unit.records->scale_bytes;
     }
   }
   for (int64_t quarter = 0; quarter < unit.quarters; ++quarter) {
@@ -263,17 +253,21 @@ static inline __attribute__((noinline)) void ComputeStreamed(const kl_run* run) 
   const uint64_t expert_bytes = (uint64_t)self.neurons * Engine::RowBytes(self.length);
   StreamedUnit unit;
   unit.self = &self;
+  const NeuronRecords records(self.length);
+  unit.records = &records;
   unit.blocks = self.neurons / kGroupNeurons;
   unit.sums = (float*)run->worker_scratch;
   unit.quarters = QuartersPerUnit(self, RowsOf(run->operands[kMoeX]));
+  const int32_t* ids = (const int32_t*)run->operands[kMoeIds]->data;
   for (int64_t u = run->begin; u < run->end; ++u) {
     const int64_t quarter = u * unit.quarters;  // of all experts'
     const int64_t slot = quarter / kQuarters;
-    const int32_t e = ((const int32_t*)run->operands[kMoeIds]->data)[slot];
-    unit.gate = ExpertAt(run->operands[kMoeGate], e, expert_bytes);
-    unit.up = ExpertAt(run->operands[kMoeUp], e, expert_bytes);
-    unit.down = ExpertAt(run->operands[kMoeDown], e,
-                         (uint64_t)unit.blocks * NeuronMajor::GroupBytes(self.length));
+    unit.gate = ExpertAt(run->operands[kMoeGate], ids[slot], expert_bytes);
+    unit.neurons = ExpertAt(run->operands[kMoeUp], ids[slot], records.ExpertBytes(self.neurons));
+    const int64_t next_slot = (u + 1) * unit.quarters / kQuarters;
+    unit.then = u + 1 < run->end && next_slot != slot
+                    ? ExpertAt(run->operands[kMoeGate], ids[next_slot], expert_bytes)
+                    : (const uint8_t*)unit.sums;  // which is in the caches: nothing
     unit.x = scratch + (uint64_t)(slot / self.chosen) * self.x_bytes;
     unit.first_quarter = quarter % kQuarters;
     float* partials = (float*)(scratch + self.partials_at) + quarter * self.length;

@@ -23,6 +23,12 @@ class ExpertLayoutTest : public testing::TestWithParam<bool> {
     prepared_ = std::move(PreparedPlan::Create(model_.plan, *registry_, kExtents, 1)).value();
     return prepared_->experts();
   }
+  static kl_code PackExpert(const ExpertLayer& layer, int64_t expert, std::vector<uint8_t>* slot,
+                            kl_error* error) {
+    const void* sources[ExpertLayer::kPartCount];
+    for (size_t p = 0; p < ExpertLayer::kPartCount; ++p) sources[p] = layer.SourceData(p, expert);
+    return layer.Pack(sources, slot->data(), error);
+  }
 
   FakeExpertModel model_;
   FakeExpertKernels kernels_;
@@ -83,10 +89,8 @@ TEST_P(ExpertLayoutTest, KnowsWhichValuesAreExperts) {
 TEST_P(ExpertLayoutTest, PacksOneExpertAsItsKernelWantsIt) {
   const ExpertLayer& layer = *Layout().layers()[2];
   std::vector<uint8_t> slot(layer.slot_bytes(), 0xAA);
-  const void* sources[3];
-  for (size_t p = 0; p < 3; ++p) sources[p] = layer.SourceData(p, 4);
   kl_error error = EmptyError();
-  ASSERT_EQ(layer.Pack(sources, slot.data(), &error), KL_OK) << error.message;
+  ASSERT_EQ(PackExpert(layer, 4, &slot, &error), KL_OK) << error.message;
   for (size_t p = 0; p < 3; ++p) {
     std::vector<uint8_t> expected(layer.SourceData(p, 4), layer.SourceData(p, 4) + kMatrixBytes);
     if (GetParam()) std::reverse(expected.begin(), expected.end());
@@ -116,10 +120,8 @@ TEST_P(ExpertLayoutTest, MatricesOfOneCopyHaveOnePlace) {
   EXPECT_EQ(layer.parts()[2].offset, 64u);
   EXPECT_EQ(layer.slot_bytes(), 192u);
   std::vector<uint8_t> slot(layer.slot_bytes(), 0xAA);
-  const void* sources[3];
-  for (size_t p = 0; p < 3; ++p) sources[p] = layer.SourceData(p, 4);
   kl_error error = EmptyError();
-  ASSERT_EQ(layer.Pack(sources, slot.data(), &error), KL_OK) << error.message;
+  ASSERT_EQ(PackExpert(layer, 4, &slot, &error), KL_OK) << error.message;
   for (size_t p = 1; p < 3; ++p) {
     std::vector<uint8_t> expected(layer.SourceData(p, 4), layer.SourceData(p, 4) + kMatrixBytes);
     std::reverse(expected.begin(), expected.end());
@@ -145,10 +147,8 @@ TEST_P(ExpertLayoutTest, AFailureOfPackingNamesNodeAndKernel) {
                                 int64_t) -> kl_code { return KL_DATA_CORRUPT; };
   const ExpertLayer& layer = *Layout().layers()[0];
   std::vector<uint8_t> slot(layer.slot_bytes());
-  const void* sources[3];
-  for (size_t p = 0; p < 3; ++p) sources[p] = layer.SourceData(p, 0);
   kl_error error = EmptyError();
-  EXPECT_EQ(layer.Pack(sources, slot.data(), &error), KL_DATA_CORRUPT);
+  EXPECT_EQ(PackExpert(layer, 0, &slot, &error), KL_DATA_CORRUPT);
   EXPECT_THAT(std::string(error.message),
               HasSubstr("node blk.0.ffn, kernel fake_ffn: packing operand 3"));
 }

@@ -39,7 +39,7 @@ struct NeuronMajor {
     for (int64_t o = 0; o < outputs; ++o) {
       memcpy(group + 2 * o, source + (uint64_t)o * source_row_bytes, 2);
     }
-    uint8_t* rows = const_cast<uint8_t*>(records.DownRow(group, 0));
+    uint8_t* rows = group + records.DownAt(0);
     const uint8x16_t half = vdupq_n_u8(15);
     for (int64_t c = 0; c < outputs; c += kChunkOutputs) {
       for (int64_t k = 0; k < 32; k += 16) {
@@ -75,13 +75,13 @@ struct NeuronMajor {
     const int64_t outputs = records.outputs;
     const int8_t* q = h.natural;
     const float d = h.d[0];
-    const uint8_t* first = records.DownRow(group, 0);
+    const uint8_t* first = group + records.DownAt(0);
     const uint8_t* rows[kGroupNeurons + 1];  // one more to read ahead
     int8_t numbers[kGroupNeurons];
     int count = 0;
     int total = 0;
     for (int j = 0; j < kGroupNeurons; ++j) {
-      rows[count] = records.DownRow(group, j);
+      rows[count] = group + records.DownAt(j);
       numbers[count] = q[j];
       total += q[j];
       count += q[j] != 0 ? 1 : 0;
@@ -135,7 +135,7 @@ struct NeuronMajor {
       Store8(scales, LoadHalf8(group + 2 * first));
       Store8(scales + 8, LoadHalf8(group + 2 * first + 16));
       for (int r = 0; r < kPanelRows; ++r) PutScale(panel, g, r, scales[r]);
-      const uint8_t* row = records.DownRow(group, 0) + first / kChunkOutputs * 32 + first % 32;
+      const uint8_t* row = group + records.DownAt(0) + first / kChunkOutputs * 32 + first % 32;
       for (int part = 0; part < 2; ++part) {
         // Byte r of v[j]: neuron 16 * part + j of output first + r, and after the transpose byte j
         // of v[r].

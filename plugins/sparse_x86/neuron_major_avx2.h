@@ -47,7 +47,7 @@ struct NeuronMajor {
     for (int64_t o = 0; o < outputs; ++o) {
       memcpy(group + 2 * o, source + (uint64_t)o * source_row_bytes, 2);
     }
-    uint8_t* rows = const_cast<uint8_t*>(records.DownRow(group, 0));
+    uint8_t* rows = group + records.DownAt(0);
     for (int64_t c = 0; c < outputs; c += kChunkOutputs) {
       for (int64_t k = 0; k < 32; k += 16) {
         // Byte j of low[i]: neuron j (high[i]: neuron 16 + j) of the outputs c + k + i and 32 on.
@@ -90,7 +90,7 @@ struct NeuronMajor {
     int count = 0;
     int total = 0;
     for (int j = 0; j < kGroupNeurons; ++j) {
-      rows[count] = records.DownRow(group, j);
+      rows[count] = group + records.DownAt(j);
       numbers[count] = (uint8_t)q[j];
       total += q[j];
       count += q[j] != 0 ? 1 : 0;
@@ -147,7 +147,7 @@ struct NeuronMajor {
       for (int64_t o = 0; o < kEngineRows; o += 8) {
         _mm256_store_ps(panel.scales + g * kEngineRows + o, LoadHalf8(group + 2 * (first + o)));
       }
-      const uint8_t* row = records.DownRow(group, 0) + first / kChunkOutputs * 32 + first % 32;
+      const uint8_t* row = group + records.DownAt(0) + first / kChunkOutputs * 32 + first % 32;
 #pragma GCC unroll 8
       for (int s = 0; s < 8; ++s, row += 4 * records.record_bytes) {
         uint8_t* bytes = PanelBytesAt(panel, g, s, 0);

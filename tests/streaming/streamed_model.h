@@ -24,7 +24,9 @@ inline std::string MakeStreamedModel(const std::string& folder, const std::strin
   return path;
 }
 
-// Most of it are attention weights, a head of several records and the table of tokens (16,384). With few experts, or none.
+constexpr int32_t kLargeVocabulary = 16384;
+
+// Most of it are attention weights, a head of several records and the table of tokens. With few experts, or none.
 inline std::string MakeLargeWeightsModel(const std::string& folder, const std::string& type, bool dense) {
   const std::string path = folder + "/large_" + type + ".gguf";
   const std::string kind =
@@ -32,8 +34,8 @@ inline std::string MakeLargeWeightsModel(const std::string& folder, const std::s
             : "--arch smallthinker --preset tiny --ffn 256 --experts 8 --experts-used 2 --window 32 --untied --layers 8";
   const std::string make = StartCommand("./kinglet") + " make-model " + kind +
                            " --embedding 1024 --heads 16 --kv-heads 4 --head-length 64 --context 256 "
-                           "--vocab 16384 --type " +
-                           type + " --seed 5 -o " + path;
+                           "--vocab " +
+                           std::to_string(kLargeVocabulary) + " --type " + type + " --seed 5 -o " + path;
   EXPECT_EQ(system(make.c_str()), 0) << make;
   return path;
 }
@@ -88,9 +90,9 @@ inline uint64_t SmallestBudget(kl_runtime* runtime, const std::string& path, uin
   return at == std::string::npos ? 0 : std::strtoull(message.c_str() + at + before.size(), nullptr, 10);
 }
 
-inline std::vector<int32_t> StreamedPrompt() {
+inline std::vector<int32_t> StreamedPrompt(int32_t count = 70, int32_t vocabulary = kStreamedVocabulary) {
   std::vector<int32_t> tokens;
-  for (int32_t i = 0; i < 70; ++i) tokens.push_back((i * i * 31 + 5) % kStreamedVocabulary);
+  for (int32_t i = 0; i < count; ++i) tokens.push_back((i * i * 31 + 5) % vocabulary);
   return tokens;
 }
 

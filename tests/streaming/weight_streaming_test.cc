@@ -31,17 +31,12 @@ class WeightStreamingTest : public testing::TestWithParam<Case> {
   void SetUp() override {
     path_ = MakeLargeWeightsModel(folder_.path(), GetParam().type, GetParam().dense);
     runtime_ = MakeRuntime(WithThreads(2));
-    prompt_ = Tokens(IsEmulated() ? 6 : 70);
+    prompt_ = StreamedPrompt(IsEmulated() ? 6 : 70, kLargeVocabulary);
     Handle<kl_model> model = Load(0);
     ASSERT_NE(model, nullptr);
     EXPECT_FALSE(WeightStats(model.get()).streamed);
     expected_ = AllLogits(MakeStreamedSession(model.get()).get(), prompt_);
     tokens_ = Continue(MakeStreamedSession(model.get()).get(), prompt_, kContinued);
-  }
-  static std::vector<int32_t> Tokens(int32_t count) {
-    std::vector<int32_t> tokens;
-    for (int32_t i = 0; i < count; ++i) tokens.push_back((i * i * 31 + 5) % 16384);
-    return tokens;
   }
   const int32_t kContinued = IsEmulated() ? 3 : 10;
   // This process keeps some of what earlier models have used: budgets are to mean the same all the same.
@@ -106,7 +101,7 @@ TEST_P(WeightStreamingTest, EachWeightIsReadOnceABatch) {
   const Handle<kl_model> model = Load(Smallest());
   ASSERT_NE(model, nullptr);
   const Handle<kl_session> session = MakeStreamedSession(model.get());
-  const std::vector<int32_t> tokens = Tokens(32);
+  const std::vector<int32_t> tokens = StreamedPrompt(32, kLargeVocabulary);
   const auto read_by = [&](size_t count) {
     const uint64_t before = WeightStats(model.get()).read_bytes;
     Error error;

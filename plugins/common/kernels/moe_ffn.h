@@ -85,11 +85,8 @@ struct MoeFfn {
 
   // Up and down go into one copy, neuron by neuron.
   static bool PacksNeurons(const kl_node* node) {
-    if constexpr (Down::kNeuronMajor) {
-      return kl_attribute_int(node, "down_transposed", 0) == 0 &&
-             NeuronMajorPacking<typename Down::NeuronMajor>::Fits(node->operands[kMoeDown]);
-    }
-    return false;
+    return Down::kNeuronMajor && kl_attribute_int(node, "down_transposed", 0) == 0 &&
+           NeuronMajorPacking<typename Down::NeuronMajor>::Fits(node->operands[kMoeDown]);
   }
 
   static kl_code PackQuery(const kl_node* node, uint32_t operand, kl_pack* pack, kl_error*) {
@@ -100,11 +97,9 @@ struct MoeFfn {
     // A host that does not know of shared copies keeps everything as it is in the file.
     if (neurons && !KL_HAS_FIELD(pack, kl_pack, within)) return KL_OK;
     if (operand != kMoeGate && neurons) {
-      if constexpr (Down::kNeuronMajor) {
-        NeuronMajorPacking<typename Down::NeuronMajor>::Query(
-            matrix, node->operands[kMoeUp]->shape[1], pack);
-        if (operand == kMoeDown) pack->within = 1 + kMoeUp;
-      }
+      NeuronMajorPacking<typename Down::NeuronMajor>::Query(
+          matrix, node->operands[kMoeUp]->shape[1], pack);
+      if (operand == kMoeDown) pack->within = 1 + kMoeUp;
     } else if (operand != kMoeDown) {
       Up::Packing::Query(matrix, pack);
     } else if (kl_attribute_int(node, "down_transposed", 0) == 0) {

@@ -82,7 +82,7 @@ static inline int64_t StreamHidden(const HiddenWork& work, int64_t slot, int64_t
 
 // Up rows of an expert in the neuron-major layout.
 KL_INLINE NeuronRows RecordRows(const NeuronRecords& layout, const uint8_t* expert) {
-  return {layout.Record(expert, 0), layout.record_bytes, layout.group_bytes};
+  return {expert + layout.RecordAt(0), layout.record_bytes, layout.group_bytes};
 }
 
 // One unit for many slots.

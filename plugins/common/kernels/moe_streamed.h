@@ -158,7 +158,7 @@ class BlockFetch {
   KL_INLINE const uint8_t* const* PointAtRecords(const StreamedUnit& unit,
                                                  const StreamedBlock& block) {
     for (int32_t a = 0; a < block.active_count; ++a) {
-      rows_[a] = unit.records->Record(scales_, block.active[a]);
+      rows_[a] = scales_ + unit.records->RecordAt(block.active[a]);
     }
     return rows_;
   }
@@ -179,7 +179,7 @@ KL_INLINE void StreamNeurons(const StreamedUnit& unit, const StreamedBlock& bloc
   alignas(32) float ups[kGroupNeurons] = {};
   const int64_t share = CeilDivide(next->lines(), 2 * block.active_count);
   for (int32_t a = 0; a < block.active_count; ++a) {
-    const uint8_t* record = unit.records->Record(group, block.active[a]);
+    const uint8_t* record = group + unit.records->RecordAt(block.active[a]);
     next->Fetch(share);
     ups[block.active[a]] = Engine::Dot(record, length, unit.x, record);
   }

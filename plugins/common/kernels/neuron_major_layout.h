@@ -46,12 +46,9 @@ struct NeuronRecords {
   KL_INLINE uint64_t ExpertBytes(int64_t neurons) const {
     return (uint64_t)(neurons / kGroupNeurons) * group_bytes;
   }
-  KL_INLINE const uint8_t* Record(const uint8_t* group, int64_t j) const {
-    return group + scale_bytes + (uint64_t)j * record_bytes;
-  }
-  KL_INLINE const uint8_t* DownRow(const uint8_t* group, int64_t j) const {
-    return Record(group, j) + up_bytes;
-  }
+  // Offsets in a group.
+  KL_INLINE uint64_t RecordAt(int64_t j) const { return scale_bytes + (uint64_t)j * record_bytes; }
+  KL_INLINE uint64_t DownAt(int64_t j) const { return RecordAt(j) + up_bytes; }
 };
 
 // An instruction set adds a struct NeuronMajor with
@@ -92,7 +89,7 @@ struct NeuronMajorPacking {
     const auto pack_group = [&](const uint8_t* matrix, int64_t g, uint8_t* group) {
       for (int64_t j = 0; j < kGroupNeurons; ++j) {
         pack_row(columns, matrix + (uint64_t)(g * kGroupNeurons + j) * records.up_bytes,
-                 const_cast<uint8_t*>(records.Record(group, j)));
+                 group + records.RecordAt(j));
       }
     };
     PackGroups(source, source->shape[1] / kGroupNeurons, records, destination, begin, end,

@@ -90,10 +90,7 @@ struct K8Rows {
           UnpackNumbers(
               rows, [](const uint8_t* row) { return Format::Minima(row); }, panel.minima, b, r);
         }
-        for (int row = 0; row < kRowsPerVector; ++row) {
-          PrefetchNextPanel(rows[row], kGroupBytes, stride);
-          rows[row] += kGroupBytes;
-        }
+        for (int row = 0; row < kRowsPerVector; ++row) rows[row] += kGroupBytes;
       }
     }
   }

@@ -20,12 +20,6 @@
 
 namespace {
 
-// The same columns of the panel that usually comes next, kEngineRows on, into the L2 cache.
-KL_INLINE void PrefetchNextPanel(const uint8_t* group, int64_t group_bytes, uint64_t row_bytes) {
-  const char* next = (const char*)group + kEngineRows * row_bytes;
-  for (int64_t line = 0; line < group_bytes; line += 64) _mm_prefetch(next + line, _MM_HINT_T1);
-}
-
 // of(row)'s eight numbers, of the blocks first, first + 1, .., of the rows of a vector.
 template <class Of>
 KL_INLINE void UnpackNumbers(const uint8_t* const* rows, const Of& of, float* numbers,
@@ -164,10 +158,7 @@ struct FileRows {
       int64_t b = 0;
       for (; b + 8 <= blocks; b += 8) {
         UnpackGroup(rows, b, 8, r, panel);
-        for (int i = 0; i < kRowsPerVector; ++i) {
-          PrefetchNextPanel(rows[i], kGroupBytes, stride);
-          rows[i] += kGroupBytes;
-        }
+        for (int i = 0; i < kRowsPerVector; ++i) rows[i] += kGroupBytes;
       }
       if (b < blocks) {
         alignas(32) uint8_t padded[kRowsPerVector][kGroupBytes];

@@ -27,6 +27,7 @@
 //                               p0 p0 p1 p1 ..; v1 v0 v3 v2 ..; -v0 v1 -v2 v3 ..
 //   KeepInRegisters(&v)         the compiler then does not repeat its load
 //   Prefetch(p) PrefetchOnce(p)  the line at p, into the L1 cache; once: it will not be needed again
+//   PrefetchLater(p)            the line at p, into the L2 cache
 //
 // F4 is half of an F8, for sums of four vectors: it has *, and
 //

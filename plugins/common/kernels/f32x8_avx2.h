@@ -124,6 +124,7 @@ KL_INLINE void StoreHigh2(float* p, F4 v) { _mm_storeh_pi((__m64*)p, v); }
 KL_INLINE void KeepInRegisters(F8* v) { asm("" : "+x"(*v)); }
 KL_INLINE void Prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 KL_INLINE void PrefetchOnce(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_NTA); }
+KL_INLINE void PrefetchLater(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T1); }
 
 }  // namespace
 

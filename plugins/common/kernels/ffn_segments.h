@@ -23,6 +23,7 @@
 #include "plugins/common/kernels/moe_hidden.h"
 #include "plugins/common/kernels/moe_transposed.h"
 #include "plugins/common/kernels/readers.h"
+#include "plugins/common/kernels/rows_ahead.h"
 #include "plugins/common/table.h"
 
 namespace {
@@ -270,11 +271,18 @@ struct FfnSegments {
     for (int64_t t = 0; t < tokens; ++t) vectors[t] = x + (uint64_t)t * self.x_bytes;
     for (int64_t half = 0; half < count; half += kEngineRows) {
       const int64_t rows = Minimum(kEngineRows, count - half);
-      const uint64_t at = (uint64_t)half * row_bytes;
-      Engine::MultiplyRows(gate + at, row_bytes, rows, self.length, vectors, tokens, panel,
-                           [&](int64_t t, const float* y) { CopyRows(y, gates[t] + half); });
-      Engine::MultiplyRows(up + at, row_bytes, rows, self.length, vectors, tokens, panel,
-                           [&](int64_t t, const float* y) { CopyRows(y, ups[t] + half); });
+      // Meanwhile the matrix' next panel is fetched.
+      const auto multiply = [&](const uint8_t* matrix, float(*products)[kNeuronsPerUnit]) {
+        RowsAhead next(GroupedRows(matrix, row_bytes), half + rows,
+                       Minimum(half + rows + kEngineRows, segment.neurons - f), row_bytes, tokens);
+        Engine::MultiplyRows(matrix + (uint64_t)half * row_bytes, row_bytes, rows, self.length,
+                             vectors, tokens, panel, [&](int64_t t, const float* y) {
+                               next.Fetch();
+                               CopyRows(y, products[t] + half);
+                             });
+      };
+      multiply(gate, gates);
+      multiply(up, ups);
     }
     for (int64_t t = 0; t < tokens; ++t) {
       CombineBlock(self.activation, gates[t], ups[t], count, target + t * self.hidden);

@@ -11,6 +11,7 @@
 #include "plugins/common/kernels/engine.h"
 #include "plugins/common/kernels/k8_layout.h"
 #include "plugins/common/kernels/matmul_shapes.h"
+#include "plugins/common/kernels/rows_ahead.h"
 
 namespace {
 
@@ -105,8 +106,11 @@ struct QuantisedMatmul {
       for (int64_t unit = run->begin; unit < run->end; ++unit) {
         const int64_t n = unit * kRowsPerUnit;
         const int64_t row_count = Minimum(kRowsPerUnit, self->rows - n);
+        RowsAhead next(GroupedRows(weights, row_bytes), n + row_count,
+                       Minimum(n + row_count + kRowsPerUnit, self->rows), row_bytes, count);
         Engine::MultiplyRows(weights + (uint64_t)n * row_bytes, row_bytes, row_count, columns, pass,
                              count, run->worker_scratch, [&](int64_t t, const float* products) {
+                               next.Fetch();
                                float* out = y + (first + t) * self->rows + n;
                                if (bias == nullptr && row_count == kRowsPerUnit) {
                                  CopyRows(products, out);

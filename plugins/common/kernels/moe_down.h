@@ -9,6 +9,7 @@
 #include "plugins/common/kernels/moe_engine.h"
 #include "plugins/common/kernels/moe_plan.h"
 #include "plugins/common/kernels/neuron_major_layout.h"
+#include "plugins/common/kernels/rows_ahead.h"
 
 namespace {
 
@@ -38,6 +39,18 @@ struct RowMajorDown {
     Engine::MultiplyRows(matrix + (uint64_t)first * row_bytes, row_bytes, count, neurons, vectors,
                          vector_count, panel, store);
   }
+  // Fetches what Multiply() reads of the outputs [first, first + count).
+  class Ahead {
+   public:
+    KL_INLINE Ahead(const uint8_t* matrix, int64_t, int64_t neurons, int64_t first, int64_t count,
+                    int64_t calls)
+        : rows_(GroupedRows(matrix, RowBytes(neurons)), first, first + count, RowBytes(neurons),
+                calls) {}
+    KL_INLINE void Fetch() { rows_.Fetch(); }
+
+   private:
+    RowsAhead rows_;
+  };
 };
 
 // In the neuron-major layout; one or two tokens go through moe_streamed.h.
@@ -60,6 +73,28 @@ struct NeuronMajorDown {
     NeuronMajor::MultiplyPanel(matrix, NeuronRecords(outputs), first, neurons / kGroupNeurons,
                                (const ActivationGroup* const*)vectors, vector_count, memory, store);
   }
+  class Ahead {
+   public:
+    KL_INLINE Ahead(const uint8_t* matrix, int64_t outputs, int64_t neurons, int64_t first,
+                    int64_t count, int64_t calls)
+        : Ahead(NeuronRecords(outputs), matrix, neurons, first, count, calls) {}
+    KL_INLINE void Fetch() {
+      scales_.Fetch();
+      rows_.Fetch();
+    }
+
+   private:
+    KL_INLINE Ahead(const NeuronRecords& records, const uint8_t* matrix, int64_t neurons,
+                    int64_t first, int64_t count, int64_t calls)
+        : scales_(GroupedRows(matrix + 2 * first, records.group_bytes), 0,
+                  neurons / kGroupNeurons, 2 * (uint64_t)count, calls),
+          rows_(GroupedRows(matrix + records.DownAt(0) + first / kChunkOutputs * 32,
+                            records.record_bytes, records.group_bytes),
+                0, neurons, (uint64_t)CeilDivide(count, kChunkOutputs) * 32, calls) {}
+
+    RowsAhead scales_;
+    RowsAhead rows_;
+  };
 };
 
 // Products that one worker keeps at a time: they should stay in the L2 cache.
@@ -110,11 +145,18 @@ static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeG
   const int64_t slots_of_all = tokens * self.chosen;
   float* all_products = (float*)((uint8_t*)run->worker_scratch +
                                  RoundUp((int64_t)Down::PanelBytes(self.neurons), 64));
+  const auto matrix_of = [&](int32_t a) {
+    return ExpertAt(down, groups.expert[a], Down::ExpertBytes(self.length, self.neurons));
+  };
   for (int32_t a = 0; a < *groups.active_count; ++a) {
-    const uint8_t* matrix =
-        ExpertAt(down, groups.expert[a], Down::ExpertBytes(self.length, self.neurons));
+    const uint8_t* matrix = matrix_of(a);
     const int32_t* slots = groups.slots + groups.start[a];
     const int64_t slot_count = groups.start[a + 1] - groups.start[a];
+    const int64_t first_output = first_unit * kEngineRows;
+    typename Down::Ahead ahead(matrix_of((int32_t)Minimum(a + 1, *groups.active_count - 1)),
+                               self.length, self.neurons, first_output,
+                               Minimum(units * kEngineRows, self.length - first_output),
+                               units * slot_count);
     for (int64_t u = 0; u < units; ++u) {
       const int64_t first = (first_unit + u) * kEngineRows;
       const int64_t rows = Minimum(kEngineRows, self.length - first);
@@ -138,6 +180,7 @@ static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeG
         }
         Down::Multiply(matrix, self.length, self.neurons, first, rows, vectors, some,
                        run->worker_scratch, [&](int64_t s, const float* y) {
+                         ahead.Fetch();
                          CopyRows(y, products + slots[pass + s] * kEngineRows);
                        });
       }

@@ -10,6 +10,7 @@
 #include "plugins/common/kernels/moe_engine.h"
 #include "plugins/common/kernels/moe_plan.h"
 #include "plugins/common/kernels/neuron_major_layout.h"
+#include "plugins/common/kernels/rows_ahead.h"
 
 namespace {
 
@@ -23,8 +24,8 @@ using StoreHidden = void (*)(const float* h, int64_t block, int64_t count, void*
 
 struct HiddenWork {
   const MoeState* self;
-  const uint8_t* gate;  // of this expert
-  NeuronRows up;
+  GroupedRows gate;  // of this expert
+  GroupedRows up;
   const uint8_t* x;  // activations of token 0
   uint8_t* h;        // vector of slot 0
   StoreHidden store;
@@ -58,7 +59,7 @@ static inline int64_t StreamHidden(const HiddenWork& work, int64_t slot, int64_t
   int32_t active[kNeuronsPerStream + kRowsAhead];
   int64_t active_count = 0;
   for (int64_t i = 0; i < count; ++i) {
-    const uint8_t* row = work.gate + (uint64_t)(first + i) * row_bytes;
+    const uint8_t* row = work.gate.At(first + i);
     gates[i] = Engine::Dot(row, self.length, x, row + kPrefetchAhead);
     ups[i] = 0.0f;
     active[active_count] = (int32_t)i;
@@ -81,8 +82,8 @@ static inline int64_t StreamHidden(const HiddenWork& work, int64_t slot, int64_t
 }
 
 // Up rows of an expert in the neuron-major layout.
-KL_INLINE NeuronRows RecordRows(const NeuronRecords& layout, const uint8_t* expert) {
-  return {expert + layout.RecordAt(0), layout.record_bytes, layout.group_bytes};
+KL_INLINE GroupedRows RecordRows(const NeuronRecords& layout, const uint8_t* expert) {
+  return GroupedRows(expert + layout.RecordAt(0), layout.record_bytes, layout.group_bytes);
 }
 
 // One unit for many slots.
@@ -99,14 +100,19 @@ static inline void PanelHidden(const HiddenWork& work, const int32_t* slots, int
     }
     for (int64_t half = 0; half < count; half += kEngineRows) {
       const int64_t rows = Minimum(kEngineRows, count - half);
-      const auto keep = [&](float* products) {
-        return
-            [=](int64_t s, const float* y) { CopyRows(y, products + s * kNeuronsPerUnit + half); };
+      // Meanwhile the matrix' next panel is fetched.
+      const auto multiply = [&](const GroupedRows& matrix, float* products) {
+        const int64_t row = first + half;
+        RowsAhead next(matrix, row + rows, Minimum(row + rows + kEngineRows, self.neurons),
+                       row_bytes, some);
+        Engine::MultiplyRows(matrix.At(row), matrix.stride, rows, self.length, x, some, work.panel,
+                             [&](int64_t s, const float* y) {
+                               next.Fetch();
+                               CopyRows(y, products + s * kNeuronsPerUnit + half);
+                             });
       };
-      Engine::MultiplyRows(work.gate + (uint64_t)(first + half) * row_bytes, row_bytes, rows,
-                           self.length, x, some, work.panel, keep(work.gates));
-      Engine::MultiplyRows(work.up.At(first + half), work.up.stride, rows, self.length, x, some,
-                           work.panel, keep(work.ups));
+      multiply(work.gate, work.gates);
+      multiply(work.up, work.ups);
     }
     for (int64_t s = 0; s < some; ++s) {
       alignas(32) float h[kNeuronsPerUnit];
@@ -137,15 +143,8 @@ static inline __attribute__((noinline)) void ComputeHidden(const kl_run* run, bo
   const uint64_t expert_bytes = (uint64_t)self.neurons * row_bytes;
   const NeuronRecords layout(self.length);
   const int64_t units_per_expert = CeilDivide(self.neurons, kNeuronsPerUnit);
-  HiddenWork work;
-  work.self = &self;
-  work.x = scratch;
-  work.h = scratch + self.h_at;
-  work.store = store;
-  work.panel = run->worker_scratch;
-  work.gates = (float*)((uint8_t*)run->worker_scratch +
-                        RoundUp((int64_t)Engine::PanelBytes(self.length), 64));
-  work.ups = work.gates + kSlotsPerPass * kNeuronsPerUnit;
+  float* gates = (float*)((uint8_t*)run->worker_scratch +
+                          RoundUp((int64_t)Engine::PanelBytes(self.length), 64));
   int64_t rows_read = 0;
   int64_t unit = run->begin;
   while (unit < run->end) {
@@ -154,11 +153,18 @@ static inline __attribute__((noinline)) void ComputeHidden(const kl_run* run, bo
     const int64_t first = unit % units_per_expert * kNeuronsPerUnit;
     const int64_t slot_count = groups.start[a + 1] - groups.start[a];
     const int32_t* expert_slots = groups.slots + groups.start[a];
-    work.gate = ExpertAt(gate, groups.expert[a], expert_bytes);
-    work.up = records ? RecordRows(layout,
-                                   ExpertAt(up, groups.expert[a], layout.ExpertBytes(self.neurons)))
-                      : NeuronRows{ExpertAt(up, groups.expert[a], expert_bytes), row_bytes,
-                                   kNeuronsPerUnit * row_bytes};
+    const int32_t e = groups.expert[a];
+    const HiddenWork work = {
+        &self,
+        GroupedRows(ExpertAt(gate, e, expert_bytes), row_bytes),
+        records ? RecordRows(layout, ExpertAt(up, e, layout.ExpertBytes(self.neurons)))
+                : GroupedRows(ExpertAt(up, e, expert_bytes), row_bytes),
+        scratch,
+        scratch + self.h_at,
+        store,
+        run->worker_scratch,
+        gates,
+        gates + kSlotsPerPass * kNeuronsPerUnit};
     // As many units of this expert as a stream takes.
     int64_t units = Minimum(run->end - unit, units_per_expert - unit % units_per_expert);
     if (slot_count < Engine::kVectorsForPanel) {

@@ -99,18 +99,6 @@ KL_INLINE const uint8_t* ExpertAt(const kl_tensor* tensor, int64_t e, uint64_t e
   return (const uint8_t*)tensor->data + (uint64_t)e * expert_bytes;
 }
 
-// Rows of an expert: one behind the other, or in records, 32 to a group.
-struct NeuronRows {
-  const uint8_t* first;
-  uint64_t stride;       // bytes from row to row
-  uint64_t group_bytes;  // from row 0 to row 32
-
-  KL_INLINE const uint8_t* At(int64_t i) const {
-    return first + (uint64_t)(i / kNeuronsPerUnit) * group_bytes +
-           (uint64_t)(i % kNeuronsPerUnit) * stride;
-  }
-};
-
 KL_INLINE kl_code CheckMoe(const kl_node* node, MoeState* self, kl_error* error) {
   KL_TRY(ExpectOperands(node, 7, error));
   const kl_tensor* x = node->operands[kMoeX];

@@ -1,8 +1,8 @@
 // Phase 2 of op "moe_ffn" with down [E, D, F]: y[t] = sum over i of weights[t][i] * down_e(h).
 //
-// Units of kEngineRows rows of down (elements of y). Every element of y is a chain of fused multiply-adds
-// in order of i, each of one expert's product, so it has the same bits for every batch size and
-// number of threads.
+// Units of kEngineRows rows of down (elements of y). Every element of y is a chain of fused
+// multiply-adds in order of i, each of one expert's product, so it has the same bits for every
+// batch size and number of threads.
 #ifndef PLUGINS_COMMON_KERNELS_MOE_DOWN_H_
 #define PLUGINS_COMMON_KERNELS_MOE_DOWN_H_
 
@@ -86,8 +86,8 @@ struct NeuronMajorDown {
    private:
     KL_INLINE Ahead(const NeuronRecords& records, const uint8_t* matrix, int64_t neurons,
                     int64_t first, int64_t count, int64_t calls)
-        : scales_(GroupedRows(matrix + 2 * first, records.group_bytes), 0,
-                  neurons / kGroupNeurons, 2 * (uint64_t)count, calls),
+        : scales_(GroupedRows(matrix + 2 * first, records.group_bytes), 0, neurons / kGroupNeurons,
+                  2 * (uint64_t)count, calls),
           rows_(GroupedRows(matrix + records.DownAt(0) + first / kChunkOutputs * 32,
                             records.record_bytes, records.group_bytes),
                 0, neurons, (uint64_t)CeilDivide(count, kChunkOutputs) * 32, calls) {}
@@ -134,8 +134,8 @@ static inline void StreamDownRows(const kl_run* run, const MoeState& self, int64
   }
 }
 
-// Units [first_unit, first_unit + units) for many tokens, expert by expert: one that is laid out neuron
-// by neuron has the outputs of several units in the same cache lines.
+// Units [first_unit, first_unit + units) for many tokens, expert by expert: one that is laid out
+// neuron by neuron has the outputs of several units in the same cache lines.
 template <class Down>
 static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeGroups& groups,
                              int64_t tokens, int64_t first_unit, int64_t units) {
@@ -153,10 +153,9 @@ static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeG
     const int32_t* slots = groups.slots + groups.start[a];
     const int64_t slot_count = groups.start[a + 1] - groups.start[a];
     const int64_t first_output = first_unit * kEngineRows;
-    typename Down::Ahead ahead(matrix_of((int32_t)Minimum(a + 1, *groups.active_count - 1)),
-                               self.length, self.neurons, first_output,
-                               Minimum(units * kEngineRows, self.length - first_output),
-                               units * slot_count);
+    typename Down::Ahead ahead(
+        matrix_of((int32_t)Minimum(a + 1, *groups.active_count - 1)), self.length, self.neurons,
+        first_output, Minimum(units * kEngineRows, self.length - first_output), units * slot_count);
     for (int64_t u = 0; u < units; ++u) {
       const int64_t first = (first_unit + u) * kEngineRows;
       const int64_t rows = Minimum(kEngineRows, self.length - first);
@@ -220,8 +219,7 @@ static inline void ComputePanelsDown(const kl_run* run) {
   }
   // All rows of all experts at hand; neuron by neuron or not, an expert's rows share its bytes
   // alike.
-  const int64_t outputs =
-      Minimum(run->end * kEngineRows, self.length) - run->begin * kEngineRows;
+  const int64_t outputs = Minimum(run->end * kEngineRows, self.length) - run->begin * kEngineRows;
   kl_count_weight_bytes(run, (uint64_t)*groups.active_count * Down::RowBytes(self.neurons) *
                                  (uint64_t)Maximum(0, outputs));
 }

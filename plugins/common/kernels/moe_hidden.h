@@ -52,7 +52,6 @@ template <class Engine>
 static inline int64_t StreamHidden(const HiddenWork& work, int64_t slot, int64_t first,
                                    int64_t count) {
   const MoeState& self = *work.self;
-  const uint64_t row_bytes = Engine::RowBytes(self.length);
   const void* x = work.x + (uint64_t)(slot / self.chosen) * self.x_bytes;
   alignas(32) float gates[kNeuronsPerStream];
   alignas(32) float ups[kNeuronsPerStream];

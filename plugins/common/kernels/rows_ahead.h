@@ -1,7 +1,7 @@
 // Rows of weights on their way from memory while others are multiplied.
 //
-// A panel's rows are unpacked in one go. Fetched only then, the product waits for memory, and memory
-// for the product: so every token of a panel fetches a few cache lines of one that comes later.
+// A panel's rows are unpacked in one go. Fetched only then, the product waits for memory, and
+// memory for the product: so every token of a panel fetches a few lines of one that comes later.
 #ifndef PLUGINS_COMMON_KERNELS_ROWS_AHEAD_H_
 #define PLUGINS_COMMON_KERNELS_ROWS_AHEAD_H_
 

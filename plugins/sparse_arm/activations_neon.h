@@ -1,8 +1,8 @@
 // Quantises activations; plugins/common/kernels/activation_group.h says what for.
 //
 // Here `init` is one biased number a block (products_neon.h), from which the one-token products in
-// the K8 layout start. Types with halved scales, in natural order, have in the place of q one
-// number for each four columns. Everything else has the offset taken off.
+// the K8 layout start; types with halved scales have two, unbiased. In natural order these have in
+// the place of q one number for each four columns. Everything else has the offset taken off.
 #ifndef PLUGINS_SPARSE_ARM_ACTIVATIONS_NEON_H_
 #define PLUGINS_SPARSE_ARM_ACTIVATIONS_NEON_H_
 
@@ -58,16 +58,18 @@ KL_INLINE void QuantiseBlock(const float* x, ActivationForm form, ActivationGrou
       vst1q_lane_s32(column + 24, dwords, 3);
     }
   }
-  if (form.halved) {
+  const int32_t low = vaddlvq_s8(q[0]);
+  const int32_t high = vaddlvq_s8(q[1]);
+  const int32_t total = low + high;
+  if (form.halved && form.order == kNatural) {
 #pragma GCC unroll 2
     for (int half = 0; half < 2; ++half) {
       const int32x4_t fours = vpaddlq_s16(vpaddlq_s8(q[half]));
       vst1q_s32(HalvedInit(group) + 8 * j + 4 * half, vmulq_n_s32(fours, -form.offset));
     }
   }
-  const int32_t total = vaddlvq_s8(q[0]) + vaddlvq_s8(q[1]);
-  group->init[j] = kBias - form.offset * total;
-  group->init_high[j] = 0;
+  group->init[j] = form.halved ? -form.offset * low : kBias - form.offset * total;
+  group->init_high[j] = form.halved ? -form.offset * high : 0;
   group->d[j] = inverse > 0.0f ? d : 0.0f * largest;  // NaN and infinity stay visible
   group->d_sum[j] = group->d[j] * (float)total;
 }

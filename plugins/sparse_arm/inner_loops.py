@@ -44,7 +44,7 @@ LOOPS = [
     ("matmul_q4_0", "8MultiplyIS9_EE", "q4_0, one token", 18),
     ("matmul_q8_0", "8MultiplyIS9_EE", "q8_0, one token", 34),
     ("matmul_q4_k", "8MultiplyIS9_EE", "q4_K, one token", 18),
-    ("matmul_q6_k", "8MultiplyIS5_EE", "q6_K, one token", 26.25),
+    ("matmul_q6_k", "8MultiplyIS9_EE", "q6_K, one token", 26.25),
     ("matmul_q4_0", "MultiplyPanelTileILi1ELi%TE", "q4_0, %T tokens", 0),
     ("matmul_q8_0", "MultiplyPanelTileILi0ELi%TE", "q8_0, %T tokens", 0),
     ("matmul_q4_k", "MultiplyPanelTileILi3ELi%TE", "q4_K, %T tokens", 0),

@@ -8,10 +8,11 @@
 #include "plugins/common/kernels/k8_layout.h"
 #include "plugins/sparse_arm/blocks_neon.h"
 #include "plugins/sparse_arm/k8_products_neon.h"
+#include "plugins/sparse_arm/k8_six_bits_neon.h"
 
 namespace {
 
-// What differs between types: the first 16 bytes, and whether a byte is one weight or two.
+// What differs between types: the scales, and how many bits of a byte are a weight's.
 struct K8Q4_0 {
   using Bytes = K8BytesQ4_0;
   using Type = TypeQ4_0;
@@ -30,16 +31,24 @@ struct K8Q8_0 {
   static KL_INLINE F8 Scales(const uint8_t* packed) { return LoadHalf8(packed); }
   static KL_INLINE F8 Minima(const uint8_t*) { return Zero8(); }
 };
+struct K8Q6_K {
+  using Bytes = K8BytesQ6_K;
+  using Type = TypeQ6_K;
+  static KL_INLINE F8 Scales(const uint8_t* packed) { return Type::Scales(packed); }
+  static KL_INLINE F8 Minima(const uint8_t*) { return Zero8(); }
+};
 
 template <class Format>
 struct K8Rows {
   using Bytes = typename Format::Bytes;
   static constexpr int kGroupBytes = Bytes::kGroupBytes;
   static constexpr bool kNibbles = Bytes::kBits == 4;
+  static constexpr bool kHalved = (Format::Type::kTraits & kHalvedScales) != 0;
   static constexpr int kTraits = Format::Type::kTraits;
   static constexpr bool kMinima = (kTraits & kWithMinima) != 0;
-  // Nibbles are multiplied unsigned: that saves the subtraction of 8 for one token.
-  static constexpr ActivationForm kForm = {kInterleaved, kNibbles ? 8 : 0, false};
+  // 4 and 6 bits are multiplied unsigned: that saves a subtraction for one token.
+  static constexpr int kOffset = kNibbles ? 8 : Bytes::kBits == 6 ? 32 : 0;
+  static constexpr ActivationForm kForm = {kInterleaved, kOffset, kHalved};
   static constexpr int64_t kTokensForPanel = 4;
 
   static KL_INLINE uint64_t RowBytes(int64_t blocks) { return (uint64_t)blocks * kGroupBytes / 8; }
@@ -67,8 +76,18 @@ struct K8Rows {
   // Products load what the next group begins with; the last loads itself again.
   static KL_INLINE float Dot(const uint8_t* row, int64_t blocks, const ActivationGroup* a,
                              const uint8_t* ahead) {
-    using Products = K8Products<kNibbles>;
     F8 sum = Zero8();
+    if constexpr (kHalved) {
+      for (int64_t left = blocks / 8; left > 0; --left) {
+        PrefetchGroup(ahead);
+        sum = MultiplyAdd(K8SixBits(row, *a), Format::Scales(row) * Load8(a->d), sum);
+        row += kGroupBytes;
+        ahead += kGroupBytes;
+        ++a;
+      }
+      return SumAcross(sum);
+    }
+    using Products = K8Products<kNibbles>;
     K8First first = Products::Load(row + 16, a->q);
     for (int64_t left = blocks / 8 - 1; left > 0; --left) {
       PrefetchGroup(ahead);
@@ -93,7 +112,18 @@ struct K8Rows {
     for (int h = 0; h < 2; ++h) {
       const uint8_t* p = packed + 16 + 16 * h;
       const int64_t first = block + 4 * h;
-      if (kNibbles) {
+      if (Bytes::kBits == 6) {
+#pragma GCC unroll 2
+        for (int u = 0; u < 2; ++u) {
+          int8x16_t w[4];
+          SixBitColumns(packed + 32 * u + 16 * h, w);
+#pragma GCC unroll 4
+          for (int m = 0; m < 4; ++m) {
+            const int column = 2 * u + (m < 2 ? m : m + 2);
+            PutBlocks(panel, first, row, column, vsubq_s8(w[m], vdupq_n_s8(kOffset)));
+          }
+        }
+      } else if (kNibbles) {
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
           const uint8x16_t v = vld1q_u8(p + 32 * i);
@@ -117,13 +147,17 @@ struct K8Rows {
     for (int j = 0; j < 8; ++j) {
       PutScale(panel, block + j, row, scales[j]);
       if (kMinima) PutMinimum(panel, block + j, row, minima[j]);
+      if constexpr (kHalved) {
+        PutHalf(panel, block + j, row, 0, Format::Type::Half(packed, (int)j, 0));
+        PutHalf(panel, block + j, row, 1, Format::Type::Half(packed, (int)j, 1));
+      }
     }
   }
 
   // Unpacks `count` (1..16) rows; missing rows repeat the last.
-  static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row,
-                                                      uint64_t stride, int64_t count,
-                                                      int64_t blocks, const Panel& panel) {
+  static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row, uint64_t stride,
+                                                      int64_t count, int64_t blocks,
+                                                      const Panel& panel) {
     for (int64_t r = 0; r < kPanelRows; ++r) {
       const uint8_t* row = first_row + (uint64_t)Minimum(r, count - 1) * stride;
       for (int64_t b = 0; b < blocks; b += 8, row += kGroupBytes) UnpackGroup(row, b, r, panel);

@@ -12,7 +12,7 @@ namespace {
 using MoeQ4_0 = MoeNeuronMajor<FileRows<TypeQ4_0>, K8Rows<K8Q4_0>, NeuronMajor>;
 using MoeQ4_K = MoeK8<FileRows<TypeQ4_K>, K8Rows<K8Q4_K>>;
 using MoeQ5_K = MoeFile<FileRows<TypeQ5_K>>;
-using MoeQ6_K = MoeFile<FileRows<TypeQ6_K>>;
+using MoeQ6_K = MoeK8<FileRows<TypeQ6_K>, K8Rows<K8Q6_K>>;
 using MoeQ8_0 = MoeK8<FileRows<TypeQ8_0>, K8Rows<K8Q8_0>>;
 
 }  // namespace

@@ -1,6 +1,5 @@
-// op "matmul", weights Q6_K as they are in the file; see matmul_quantised_avx2.h.
+// op "matmul", weights Q6_K, in the K8 layout; see matmul_k8_avx2.h.
 #include "plugins/common/table.h"
-#include "plugins/sparse_x86/blocks_avx2.h"
-#include "plugins/sparse_x86/matmul_quantised_avx2.h"
+#include "plugins/sparse_x86/matmul_k8_avx2.h"
 
-KL_QUANTISED_MATMUL(matmul_q6_k, TypeQ6_K);
+KL_K8_MATMUL(matmul_q6_k, K8Q6_K);

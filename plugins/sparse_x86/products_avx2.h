@@ -86,7 +86,7 @@ KL_INLINE __m256i BlockProducts(const uint8_t* group, const ActivationGroup& a) 
 }
 
 // The same for 256 columns of 4-bit weights in the K8 layout, behind the scales.
-KL_INLINE __m256i K8Products(const uint8_t* weights, const ActivationGroup& a) {
+KL_INLINE __m256i K8Nibbles(const uint8_t* weights, const ActivationGroup& a) {
   const __m256i low_half = _mm256_set1_epi8(15);
   const __m256i* q = (const __m256i*)a.q;
   __m256i even = _mm256_load_si256((const __m256i*)a.init);
@@ -100,6 +100,34 @@ KL_INLINE __m256i K8Products(const uint8_t* weights, const ActivationGroup& a) {
     odd = _mm256_add_epi16(odd, _mm256_maddubs_epi16(high, _mm256_load_si256(q + 2 * i + 1)));
   }
   return _mm256_madd_epi16(_mm256_add_epi16(even, odd), _mm256_set1_epi16(1));
+}
+
+// The same for a group of Q6_K in the K8 layout. A half block of 16 columns stays within 16 bits
+// (32 * 127 * 8 = 32,512), so it may wrap on the way.
+template <class Type>
+KL_INLINE __m256i K8SixBits(const uint8_t* packed, const ActivationGroup& a) {
+  const __m256i six = _mm256_set1_epi8(0x3f);
+  const __m256i* q = (const __m256i*)a.q;
+  __m256i low = _mm256_load_si256((const __m256i*)a.init);
+  __m256i high = _mm256_load_si256((const __m256i*)a.init_high);
+#pragma GCC unroll 2
+  for (int u = 0; u < 2; ++u) {
+    const __m256i v0 = _mm256_loadu_si256((const __m256i*)(packed + 32 * u));
+    const __m256i v1 = _mm256_loadu_si256((const __m256i*)(packed + 64 + 32 * u));
+    const __m256i v2 = _mm256_loadu_si256((const __m256i*)(packed + 128 + 32 * u));
+    const __m256i spread = SpreadColumns(v0, v1, v2);
+    const __m256i* at = q + 2 * u;
+    low = _mm256_add_epi16(
+        low, _mm256_maddubs_epi16(_mm256_and_si256(v0, six), _mm256_load_si256(at)));
+    low = _mm256_add_epi16(
+        low, _mm256_maddubs_epi16(_mm256_and_si256(v1, six), _mm256_load_si256(at + 1)));
+    high = _mm256_add_epi16(
+        high, _mm256_maddubs_epi16(_mm256_and_si256(v2, six), _mm256_load_si256(at + 4)));
+    high = _mm256_add_epi16(high, _mm256_maddubs_epi16(spread, _mm256_load_si256(at + 5)));
+  }
+  const __m256i halves = Type::Halves(packed);
+  return _mm256_add_epi32(_mm256_madd_epi16(low, ScalesOfHalf<0>(halves)),
+                          _mm256_madd_epi16(high, ScalesOfHalf<1>(halves)));
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ KL_INLINE __m256i BlockProducts(const uint8_t* group, const ActivationGroup& a) 
 }
 
 // The same for 256 columns of 4-bit weights in the K8 layout, behind the scales.
-KL_INLINE __m256i K8Products(const uint8_t* weights, const ActivationGroup& a) {
+KL_INLINE __m256i K8Nibbles(const uint8_t* weights, const ActivationGroup& a) {
   const __m256i init = _mm256_load_si256((const __m256i*)a.init);
 #if defined(__AVX512VNNI__)
   // Two vectors of the layout at once; InterleavedVector() has the activations in that order.
@@ -126,6 +126,45 @@ KL_INLINE __m256i K8Products(const uint8_t* weights, const ActivationGroup& a) {
   }
   return _mm256_add_epi32(even, odd);
 #endif
+}
+
+// The same for a group of Q6_K in the K8 layout.
+template <class Type>
+KL_INLINE __m256i K8SixBits(const uint8_t* packed, const ActivationGroup& a) {
+  __m256i low = _mm256_load_si256((const __m256i*)a.init);
+  __m256i high = _mm256_load_si256((const __m256i*)a.init_high);
+#if defined(__AVX512VNNI__)
+  // Two vectors at once, of the columns that InterleavedVector() puts side by side.
+  const __m512i six = _mm512_set1_epi8(0x3f);
+  const __m512i v0 = _mm512_loadu_si512(packed);
+  const __m512i v1 = _mm512_loadu_si512(packed + 64);
+  const __m512i v2 = _mm512_loadu_si512(packed + 128);
+  __m512i first = _mm512_zextsi256_si512(low);
+  __m512i second = _mm512_zextsi256_si512(high);
+  first = _mm512_dpbusd_epi32(first, _mm512_and_si512(v0, six), _mm512_load_si512(a.q));
+  first = _mm512_dpbusd_epi32(first, _mm512_and_si512(v1, six), _mm512_load_si512(a.q + 64));
+  second = _mm512_dpbusd_epi32(second, _mm512_and_si512(v2, six), _mm512_load_si512(a.q + 128));
+  second = _mm512_dpbusd_epi32(second, SpreadColumns(v0, v1, v2), _mm512_load_si512(a.q + 192));
+  low = _mm256_add_epi32(_mm512_castsi512_si256(first), _mm512_extracti64x4_epi64(first, 1));
+  high = _mm256_add_epi32(_mm512_castsi512_si256(second), _mm512_extracti64x4_epi64(second, 1));
+#else
+  const __m256i six = _mm256_set1_epi8(0x3f);
+  const __m256i* q = (const __m256i*)a.q;
+#pragma GCC unroll 2
+  for (int u = 0; u < 2; ++u) {
+    const __m256i v0 = _mm256_loadu_si256((const __m256i*)(packed + 32 * u));
+    const __m256i v1 = _mm256_loadu_si256((const __m256i*)(packed + 64 + 32 * u));
+    const __m256i v2 = _mm256_loadu_si256((const __m256i*)(packed + 128 + 32 * u));
+    const __m256i* at = q + 2 * u;
+    low = DotBytes(low, _mm256_and_si256(v0, six), _mm256_load_si256(at));
+    low = DotBytes(low, _mm256_and_si256(v1, six), _mm256_load_si256(at + 1));
+    high = DotBytes(high, _mm256_and_si256(v2, six), _mm256_load_si256(at + 4));
+    high = DotBytes(high, SpreadColumns(v0, v1, v2), _mm256_load_si256(at + 5));
+  }
+#endif
+  const __m256i halves = Type::Halves(packed);
+  return _mm256_add_epi32(_mm256_mullo_epi32(low, ScalesOfHalf<0>(halves)),
+                          _mm256_mullo_epi32(high, ScalesOfHalf<1>(halves)));
 }
 
 }  // namespace

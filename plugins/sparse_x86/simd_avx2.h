@@ -1,8 +1,9 @@
-// Small pieces that the kernels share beside those of every instruction set: sums, rows side by side.
+// Small pieces that the kernels share beside those of every instruction set: sums, rows side by
+// side.
 //
 // Only for files compiled with AVX2, FMA and F16C, and at the levels above with AVX-VNNI or with
-// AVX-512 and its VNNI. Everything is in an anonymous namespace, so that no copy compiled for a level
-// can be linked into baseline code.
+// AVX-512 and its VNNI. Everything is in an anonymous namespace, so that no copy compiled for a
+// level can be linked into baseline code.
 #ifndef PLUGINS_SPARSE_X86_SIMD_AVX2_H_
 #define PLUGINS_SPARSE_X86_SIMD_AVX2_H_
 
@@ -45,6 +46,14 @@ KL_INLINE RowVector LoadRows(int i, const Load& load) {
 KL_INLINE void StoreRows(void* p, RowVector v) { _mm512_store_si512(p, v); }
 KL_INLINE RowVector LowHalves(RowVector v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
 KL_INLINE RowVector HighHalves(RowVector v) { return LowHalves(_mm512_srli_epi16(v, 4)); }
+KL_INLINE RowVector LowSixBits(RowVector v) { return _mm512_and_si512(v, _mm512_set1_epi8(0x3f)); }
+KL_INLINE __m512i SpreadColumns(__m512i a, __m512i b, __m512i c) {
+  const __m512i low = _mm512_set1_epi8(0x03);
+  // 0xf8: a | (b & c).
+  __m512i v = _mm512_and_si512(_mm512_srli_epi16(a, 6), low);
+  v = _mm512_ternarylogic_epi32(v, _mm512_srli_epi16(b, 4), _mm512_slli_epi16(low, 2), 0xf8);
+  return _mm512_ternarylogic_epi32(v, _mm512_srli_epi16(c, 2), _mm512_slli_epi16(low, 4), 0xf8);
+}
 
 // Each half of the vectors by itself: afterwards lane i of vector c is dword c of row i.
 KL_INLINE void TransposeRows(RowVector v[8]) {
@@ -83,9 +92,18 @@ KL_INLINE RowVector LoadRows(int i, const Load& load) {
 KL_INLINE void StoreRows(void* p, RowVector v) { _mm256_store_si256((__m256i*)p, v); }
 KL_INLINE RowVector LowHalves(RowVector v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
 KL_INLINE RowVector HighHalves(RowVector v) { return LowHalves(_mm256_srli_epi16(v, 4)); }
+KL_INLINE RowVector LowSixBits(RowVector v) { return _mm256_and_si256(v, _mm256_set1_epi8(0x3f)); }
 KL_INLINE void TransposeRows(RowVector v[8]) { Transpose8x8(v); }
 
 #endif
+
+// Bits 6 and 7 of every byte of three vectors, put together: the lowest first.
+KL_INLINE __m256i SpreadColumns(__m256i a, __m256i b, __m256i c) {
+  a = _mm256_and_si256(_mm256_srli_epi16(a, 6), _mm256_set1_epi8(0x03));
+  b = _mm256_and_si256(_mm256_srli_epi16(b, 4), _mm256_set1_epi8(0x0c));
+  c = _mm256_and_si256(_mm256_srli_epi16(c, 2), _mm256_set1_epi8(0x30));
+  return _mm256_or_si256(_mm256_or_si256(a, b), c);
+}
 
 // Eight vectors of eight 32-bit integers: lane j of the result is the sum of vector j.
 KL_INLINE __m256i SumEach(const __m256i v[8]) {

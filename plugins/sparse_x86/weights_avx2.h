@@ -33,6 +33,23 @@ KL_INLINE void UnpackNumbers(const uint8_t* const* rows, const Of& of, float* nu
   for (int j = 0; j < count; ++j) StoreRows(PanelNumbersAt(numbers, first + j, r), v[j]);
 }
 
+// The scales of half blocks, of the blocks first .. first + count - 1 of the rows of a vector.
+template <class Type>
+KL_INLINE void UnpackHalves(const uint8_t* const* rows, const Panel& panel, int64_t first, int r,
+                            int count = 8) {
+  RowVector v[8];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    v[i] = LoadRows(i, [&](int k) { return Type::Halves(rows[k]); });
+  }
+  TransposeRows(v);  // dword lane i of vector j: both scales of block j of row i
+  for (int j = 0; j < count; ++j) {
+    int32_t* halves = panel.halves + 2 * (first + j) * kEngineRows + kRowsPerVector * r;
+    StoreRows(halves, ScalesOfHalf<0>(v[j]));
+    StoreRows(halves + kEngineRows, ScalesOfHalf<1>(v[j]));
+  }
+}
+
 // From kTokensForPanel tokens on, unpacking a panel costs less than multiplying rows one by one.
 template <class Type>
 struct FileRows {
@@ -132,18 +149,7 @@ struct FileRows {
           rows, [](const uint8_t* row) { return Type::Minima(row); }, panel.minima, first, r,
           count);
     }
-    if (kKind == kHalved) {
-#pragma GCC unroll 8
-      for (int i = 0; i < 8; ++i) {
-        v[i] = LoadRows(i, [&](int k) { return Type::Halves(rows[k]); });
-      }
-      TransposeRows(v);  // dword lane i of vector j: both scales of block j of row i
-      for (int j = 0; j < count; ++j) {
-        int32_t* halves = panel.halves + 2 * (first + j) * kEngineRows + kRowsPerVector * r;
-        StoreRows(halves, ScalesOfHalf<0>(v[j]));
-        StoreRows(halves + kEngineRows, ScalesOfHalf<1>(v[j]));
-      }
-    }
+    if constexpr (kKind == kHalved) UnpackHalves<Type>(rows, panel, first, r, count);
   }
 
   // Unpacks `count` (1..kEngineRows) rows; missing rows repeat the last.

@@ -2,12 +2,20 @@
 //
 // Lane j of every vector of eight 32-bit lanes belongs to block j of 256 columns, so that the
 // products of a block add up in its own lane and no sum across lanes is needed before the end of
-// the row. 256 columns of 4-bit weights are 144 bytes, of 8-bit weights 272:
+// the row. 256 columns of 4-bit weights are 144 bytes, of 6-bit weights 210, of 8-bit weights 272:
 //
 //   byte 0..15    scales: 8 f16, of the blocks 0..7; Q4_K: d, dmin and 12 bytes as in the file
 //   byte 16..     vectors of 32 bytes; bytes 4j .. 4j + 3 of each belong to block j
 //     4 bits      vector i, byte 4j + k: low half = column 8i + k, high half = column 8i + 4 + k
 //     8 bits      vector i, byte 4j + k: column 4i + k
+//
+// Six bits leave two of a byte free, so three vectors hold four: no bits that lie elsewhere need
+// masks of their own. The half blocks that Q6_K has scales for are the columns 0..15 and 16..31.
+//
+//   byte 0..      6 vectors; vector 2m + u, byte 4j + k:
+//                   bits 0..5   column 4 * (2u + 0, 1, 4 for m = 0, 1, 2) + k of block j
+//                   bits 6..7   bits 2m, 2m + 1 of column 4 * (2u + 5) + k
+//   byte 192..    16 scales and d, as in the file
 //
 // plugins/sparse_x86/README.md draws it. A format is a struct with
 //   kType, kLayout, kGroupBytes, kBits
@@ -20,6 +28,8 @@
 
 #if defined(__AVX2__)
 #include <immintrin.h>
+
+#include "plugins/common/kernels/transpose.h"
 #endif
 
 namespace {
@@ -123,6 +133,63 @@ struct K8BytesQ4_K {
         StoreU32(packed + 16 + 32 * i + 4 * j, PairNibbles(LoadU64(bytes + 8 * i) >> 4 * (j % 2)));
       }
     }
+  }
+#endif
+};
+
+struct K8BytesQ6_K {
+  static constexpr kl_dtype kType = KL_TYPE_Q6_K;
+  static constexpr const char* kLayout = "q6_k_k8";
+  static constexpr int kGroupBytes = 210;
+  static constexpr int kBits = 6;
+  static constexpr int kColumns[3] = {0, 1, 4};  // fours of them, of vectors 2m
+#if defined(__AVX2__)
+  static KL_INLINE void PackGroup(const uint8_t* group, uint8_t* packed) {
+    __m256i v[8];  // of a block each
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; ++j) {
+      const int m = j % 4;
+      const uint8_t* bytes = group + 64 * (j / 4) + 32 * (m % 2);
+      const __m256i low = _mm256_loadu_si256((const __m256i*)bytes);
+      const __m256i high = _mm256_loadu_si256((const __m256i*)(group + 128 + 32 * (j / 4)));
+      const __m256i two = _mm256_and_si256(_mm256_srli_epi16(high, 2 * m), _mm256_set1_epi8(3));
+      v[j] = _mm256_or_si256(
+          _mm256_and_si256(_mm256_srli_epi16(low, 4 * (m / 2)), _mm256_set1_epi8(15)),
+          _mm256_slli_epi16(two, 4));
+    }
+    Transpose8x8(v);  // of four columns each
+#pragma GCC unroll 3
+    for (int m = 0; m < 3; ++m) {
+#pragma GCC unroll 2
+      for (int u = 0; u < 2; ++u) {
+        const __m256i spread = _mm256_and_si256(_mm256_slli_epi16(v[2 * u + 5], 6 - 2 * m),
+                                                _mm256_set1_epi8((char)0xc0));
+        _mm256_storeu_si256((__m256i*)(packed + 64 * m + 32 * u),
+                            _mm256_or_si256(v[2 * u + kColumns[m]], spread));
+      }
+    }
+    memcpy(packed + 192, group + 192, 18);
+  }
+#else
+  // Columns 4v .. 4v + 3 of block j, a byte each.
+  static KL_INLINE uint32_t FourColumns(const uint8_t* group, int j, int v) {
+    const int m = j % 4;
+    const uint8_t* columns = group + 4 * v;
+    const uint32_t low = LoadU32(columns + 64 * (j / 4) + 32 * (m % 2)) >> 4 * (m / 2);
+    const uint32_t high = LoadU32(columns + 128 + 32 * (j / 4)) >> 2 * m;
+    return (low & 0x0f0f0f0f) | (high & 0x03030303) << 4;
+  }
+  static KL_INLINE void PackGroup(const uint8_t* group, uint8_t* packed) {
+    for (int j = 0; j < 8; ++j) {
+      for (int u = 0; u < 2; ++u) {
+        const uint32_t spread = FourColumns(group, j, 2 * u + 5);
+        for (int m = 0; m < 3; ++m) {
+          StoreU32(packed + 64 * m + 32 * u + 4 * j, FourColumns(group, j, 2 * u + kColumns[m]) |
+                                                         (spread >> 2 * m & 0x03030303) << 6);
+        }
+      }
+    }
+    memcpy(packed + 192, group + 192, 18);
   }
 #endif
 };

@@ -271,15 +271,10 @@ struct FfnSegments {
     for (int64_t t = 0; t < tokens; ++t) vectors[t] = x + (uint64_t)t * self.x_bytes;
     for (int64_t half = 0; half < count; half += kEngineRows) {
       const int64_t rows = Minimum(kEngineRows, count - half);
-      // Meanwhile the matrix' next panel is fetched.
       const auto multiply = [&](const uint8_t* matrix, float(*products)[kNeuronsPerUnit]) {
-        RowsAhead next(GroupedRows(matrix, row_bytes), half + rows,
-                       Minimum(half + rows + kEngineRows, segment.neurons - f), row_bytes, tokens);
-        Engine::MultiplyRows(matrix + (uint64_t)half * row_bytes, row_bytes, rows, self.length,
-                             vectors, tokens, panel, [&](int64_t t, const float* y) {
-                               next.Fetch();
-                               CopyRows(y, products[t] + half);
-                             });
+        MultiplyAndFetch<Engine>(GroupedRows(matrix, row_bytes), half, rows, segment.neurons - f,
+                                 self.length, vectors, tokens, panel,
+                                 [&](int64_t t, const float* y) { CopyRows(y, products[t] + half); });
       };
       multiply(gate, gates);
       multiply(up, ups);

@@ -106,20 +106,18 @@ struct QuantisedMatmul {
       for (int64_t unit = run->begin; unit < run->end; ++unit) {
         const int64_t n = unit * kRowsPerUnit;
         const int64_t row_count = Minimum(kRowsPerUnit, self->rows - n);
-        RowsAhead next(GroupedRows(weights, row_bytes), n + row_count,
-                       Minimum(n + row_count + kRowsPerUnit, self->rows), row_bytes, count);
-        Engine::MultiplyRows(weights + (uint64_t)n * row_bytes, row_bytes, row_count, columns, pass,
-                             count, run->worker_scratch, [&](int64_t t, const float* products) {
-                               next.Fetch();
-                               float* out = y + (first + t) * self->rows + n;
-                               if (bias == nullptr && row_count == kRowsPerUnit) {
-                                 CopyRows(products, out);
-                                 return;
-                               }
-                               for (int64_t i = 0; i < row_count; ++i) {
-                                 out[i] = bias != nullptr ? products[i] + bias[n + i] : products[i];
-                               }
-                             });
+        MultiplyAndFetch<Engine>(
+            GroupedRows(weights, row_bytes), n, row_count, self->rows, columns, pass, count,
+            run->worker_scratch, [&](int64_t t, const float* products) {
+              float* out = y + (first + t) * self->rows + n;
+              if (bias == nullptr && row_count == kRowsPerUnit) {
+                CopyRows(products, out);
+                return;
+              }
+              for (int64_t i = 0; i < row_count; ++i) {
+                out[i] = bias != nullptr ? products[i] + bias[n + i] : products[i];
+              }
+            });
       }
     }
   }

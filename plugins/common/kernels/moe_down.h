@@ -153,6 +153,7 @@ static inline void PanelDown(const kl_run* run, const MoeState& self, const MoeG
     const int32_t* slots = groups.slots + groups.start[a];
     const int64_t slot_count = groups.start[a + 1] - groups.start[a];
     const int64_t first_output = first_unit * kEngineRows;
+    // What comes next is the next expert's; the last fetches itself.
     typename Down::Ahead ahead(
         matrix_of((int32_t)Minimum(a + 1, *groups.active_count - 1)), self.length, self.neurons,
         first_output, Minimum(units * kEngineRows, self.length - first_output), units * slot_count);

@@ -90,7 +90,6 @@ template <class Engine>
 static inline void PanelHidden(const HiddenWork& work, const int32_t* slots, int64_t slot_count,
                                int64_t first, int64_t count) {
   const MoeState& self = *work.self;
-  const uint64_t row_bytes = Engine::RowBytes(self.length);
   for (int64_t pass = 0; pass < slot_count; pass += kSlotsPerPass) {
     const int64_t some = Minimum(kSlotsPerPass, slot_count - pass);
     const void* x[kSlotsPerPass];
@@ -99,16 +98,10 @@ static inline void PanelHidden(const HiddenWork& work, const int32_t* slots, int
     }
     for (int64_t half = 0; half < count; half += kEngineRows) {
       const int64_t rows = Minimum(kEngineRows, count - half);
-      // Meanwhile the matrix' next panel is fetched.
       const auto multiply = [&](const GroupedRows& matrix, float* products) {
-        const int64_t row = first + half;
-        RowsAhead next(matrix, row + rows, Minimum(row + rows + kEngineRows, self.neurons),
-                       row_bytes, some);
-        Engine::MultiplyRows(matrix.At(row), matrix.stride, rows, self.length, x, some, work.panel,
-                             [&](int64_t s, const float* y) {
-                               next.Fetch();
-                               CopyRows(y, products + s * kNeuronsPerUnit + half);
-                             });
+        MultiplyAndFetch<Engine>(
+            matrix, first + half, rows, self.neurons, self.length, x, some, work.panel,
+            [&](int64_t s, const float* y) { CopyRows(y, products + s * kNeuronsPerUnit + half); });
       };
       multiply(work.gate, work.gates);
       multiply(work.up, work.ups);

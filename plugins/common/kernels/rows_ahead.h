@@ -6,6 +6,7 @@
 #define PLUGINS_COMMON_KERNELS_ROWS_AHEAD_H_
 
 #include "plugins/common/kernels/f32x8.h"
+#include "plugins/common/kernels/isa.h"
 #include "plugins/common/kernels/scalar.h"
 
 namespace {
@@ -63,6 +64,22 @@ class RowsAhead {
   uintptr_t line_ = 0;
   uintptr_t row_end_ = 0;
 };
+
+// Engine::MultiplyRows() of the rows [row, row + count) of a matrix of `row_count`, with a few
+// vectors. Meanwhile the matrix' next panel is fetched.
+template <class Engine, class Store>
+KL_INLINE void MultiplyAndFetch(const GroupedRows& rows, int64_t row, int64_t count,
+                                int64_t row_count, int64_t columns, const void* const* vectors,
+                                int64_t vector_count, void* panel, const Store& store) {
+  const int64_t next_row = row + count;
+  RowsAhead next(rows, next_row, Minimum(next_row + kEngineRows, row_count),
+                 Engine::RowBytes(columns), vector_count);
+  Engine::MultiplyRows(rows.At(row), rows.stride, count, columns, vectors, vector_count, panel,
+                       [&](int64_t v, const float* y) {
+                         next.Fetch();
+                         store(v, y);
+                       });
+}
 
 }  // namespace
 

@@ -52,7 +52,7 @@ struct CoarseSums {
     }
     for (int pair = 0; pair < 4; ++pair) {
 #pragma GCC unroll 10
-      for (int line = 0; line < 10; ++line) Prefetch(ahead + 592 * pair + 64 * line);
+      for (int line = 0; line < 10; ++line) PrefetchStreamed(ahead + 592 * pair + 64 * line);
       // Units of four rows: .val[r] of one load has the rows of register r's quads.
       const uint64_t* units = (const uint64_t*)group.steps[pair];
       const uint64x2x2_t steps[2] = {vld2q_u64(units), vld2q_u64(units + 4)};

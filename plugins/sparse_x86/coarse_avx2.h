@@ -46,7 +46,7 @@ struct CoarseSums {
     for (int v = 0; v < 4; ++v) sum[v] = _mm256_setzero_si256();
     for (int pair = 0; pair < 4; ++pair) {
 #pragma GCC unroll 10
-      for (int line = 0; line < 10; ++line) Prefetch(ahead + 592 * pair + 64 * line);
+      for (int line = 0; line < 10; ++line) PrefetchStreamed(ahead + 592 * pair + 64 * line);
       __m256i low[2];
       __m256i high[2];
       SumBlock(group.codes[2 * pair], tables + 32 * pair, &low[0], &high[0]);

@@ -110,8 +110,8 @@ struct K8Rows {
     const int64_t groups = blocks / 8;
     for (int64_t g = 0; g < groups; ++g, row += kGroupBytes, ahead += kGroupBytes, ++a) {
 #pragma GCC unroll 4
-      for (int line = 0; line + 64 <= kGroupBytes; line += 64) {
-        _mm_prefetch((const char*)ahead + line, _MM_HINT_T0);
+      for (int line = 0; line < kGroupBytes; line += 64) {
+        PrefetchStreamed(ahead + line);
       }
       const __m256i integers = Format::Products(row, *a);
       sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(integers),

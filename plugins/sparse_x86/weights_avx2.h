@@ -87,7 +87,7 @@ struct FileRows {
     for (int64_t g = 0; g < groups; ++g, row += kGroupBytes, ahead += kGroupBytes, ++a) {
 #pragma GCC unroll 8
       for (int line = 0; line < kGroupBytes; line += 64) {
-        _mm_prefetch((const char*)ahead + line, _MM_HINT_T0);
+        PrefetchStreamed(ahead + line);
       }
       sum = AddGroup(row, *a, sum);
     }
@@ -153,9 +153,9 @@ struct FileRows {
   }
 
   // Unpacks `count` (1..kEngineRows) rows; missing rows repeat the last.
-  static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row,
-                                                      uint64_t stride, int64_t count,
-                                                      int64_t blocks, const Panel& panel) {
+  static inline __attribute__((noinline)) void Unpack(const uint8_t* first_row, uint64_t stride,
+                                                      int64_t count, int64_t blocks,
+                                                      const Panel& panel) {
     for (int r = 0; r < kPanelVectors; ++r) {
       const uint8_t* rows[kRowsPerVector];
       for (int i = 0; i < kRowsPerVector; ++i) {

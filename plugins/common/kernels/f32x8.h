@@ -15,7 +15,8 @@
 //   SumEach8(v[8])              lane j: sum of vector j, ((0+1)+(2+3)) + ((4+5)+(6+7))
 //   LoadHalf8(p) StoreHalf8(p, v) LoadBrain8(p)        f16 (to nearest even) and bf16 in memory
 //   FloatToHalf(x) HalfToFloat(h)                      one number
-//   StoreBytes16(p, a, b)       sixteen numbers within -128..127 as signed bytes, rounded as Round does
+//   StoreBytes16(p, a, b)       sixteen numbers within -128..127 as signed bytes, rounded as Round
+//                               does
 //   LoadBytes8(p)               eight signed bytes
 //   StoreTruncated32(p, v[4])   numbers within -128..127 as signed bytes, rounded towards zero
 //   CopySign(a, v)              a >= 0 with the sign of v
@@ -26,8 +27,11 @@
 //   LoadTwice4(p) SwapPairs(v) NegateEven(v)
 //                               p0 p0 p1 p1 ..; v1 v0 v3 v2 ..; -v0 v1 -v2 v3 ..
 //   KeepInRegisters(&v)         the compiler then does not repeat its load
-//   Prefetch(p) PrefetchOnce(p)  the line at p, into the L1 cache; once: it will not be needed again
+//   Prefetch(p)                 the line at p, into the L1 cache
 //   PrefetchLater(p)            the line at p, into the L2 cache
+//   PrefetchStreamed(p)         a line of weights that are read once, kPrefetchAhead bytes later,
+//                               into the cache that fills faster
+//   PrefetchGathered(p)         the same for rows here and there
 //
 // F4 is half of an F8, for sums of four vectors: it has *, and
 //

@@ -165,8 +165,9 @@ KL_INLINE void StoreHigh2(float* p, F4 v) { vst1_f32(p, vget_high_f32(v)); }
 
 KL_INLINE void KeepInRegisters(F8* v) { asm("" : "+w"(v->low), "+w"(v->high)); }
 KL_INLINE void Prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
-KL_INLINE void PrefetchOnce(const void* p) { __builtin_prefetch(p, 0, 0); }
 KL_INLINE void PrefetchLater(const void* p) { __builtin_prefetch(p, 0, 2); }
+KL_INLINE void PrefetchStreamed(const void* p) { Prefetch(p); }
+KL_INLINE void PrefetchGathered(const void* p) { __builtin_prefetch(p, 0, 0); }
 
 }  // namespace
 

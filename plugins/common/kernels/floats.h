@@ -37,7 +37,7 @@ KL_INLINE float DotFloat(const uint8_t* row, const float* x, int64_t columns,
   F8 odd = Zero8();
   int64_t k = 0;
   for (; k + 16 <= columns; k += 16) {
-    Prefetch(ahead);
+    PrefetchStreamed(ahead);
     even = MultiplyAdd(Type::Load(row), Load8(x + k), even);
     odd = MultiplyAdd(Type::Load(row + 8 * Type::kBytes), Load8(x + k + 8), odd);
     row += 16 * Type::kBytes;

@@ -126,8 +126,8 @@ struct HeadWeights {
   KL_INLINE const uint8_t* Row(int64_t n) const { return rows + (uint64_t)n * row_bytes; }
 
   // Into the L1 cache.
-  KL_INLINE void Prefetch(int64_t n) const {
-    for (uint64_t at = 0; at < row_bytes + 63; at += 64) ::Prefetch(Row(n) + at);
+  KL_INLINE void PrefetchRow(int64_t n) const {
+    for (uint64_t at = 0; at < row_bytes + 63; at += 64) PrefetchGathered(Row(n) + at);
   }
   // Of a row that stands alone: what follows it is not fetched.
   KL_INLINE float Dot(int64_t n, const ActivationGroup* x) const {
@@ -321,7 +321,7 @@ struct HeadMatmul {
     float exact[kMostWanted];
     int32_t unused[kMostWanted];
     for (int64_t i = 0; i < wanted; ++i) exact[i] = -__builtin_inff();
-    for (int64_t i = 0; i < tried; ++i) weights.Prefetch(rows[i]);
+    for (int64_t i = 0; i < tried; ++i) weights.PrefetchRow(rows[i]);
     for (int64_t i = 0; i < tried && values[i] > -__builtin_inff(); ++i) {
       const float dot = weights.Dot(rows[i], scratch.groups);
       Insert(dot, rows[i], wanted, exact, unused);
@@ -360,7 +360,7 @@ struct HeadMatmul {
         count += scratch.bounds[n] < threshold ? 0 : 1;
       }
       for (int64_t i = -kHeadRowsAhead; i < count; ++i) {
-        if (i + kHeadRowsAhead < count) weights.Prefetch(candidates[i + kHeadRowsAhead]);
+        if (i + kHeadRowsAhead < count) weights.PrefetchRow(candidates[i + kHeadRowsAhead]);
         if (i >= 0) y[candidates[i]] = weights.Dot(candidates[i], scratch.groups);
       }
       kl_count_weight_bytes(run, (uint64_t)count * weights.row_bytes);

@@ -60,7 +60,7 @@ class RowFetch {
 
   KL_INLINE void Fetch(int64_t lines) {
     for (; lines > 0 && first_ < count_; --lines) {
-      PrefetchOnce((const uint8_t*)((uintptr_t)rows_[first_ + row_] / 64 * 64) + 64 * line_);
+      PrefetchGathered((const uint8_t*)((uintptr_t)rows_[first_ + row_] / 64 * 64) + 64 * line_);
       if (++row_ < together_) continue;
       row_ = 0;
       line_ += kLineStep;
@@ -150,7 +150,7 @@ class BlockFetch {
 
   // With chunk c of the outputs.
   KL_INLINE void operator()(int64_t c) {
-    for (int64_t o = c; o < c + kChunkOutputs; o += 32) PrefetchOnce(scales_ + 2 * o);
+    for (int64_t o = c; o < c + kChunkOutputs; o += 32) PrefetchGathered(scales_ + 2 * o);
     fetch_.Fetch(chunk_share_);
   }
 

@@ -13,13 +13,19 @@
 
 namespace {
 
-// How memory is read ahead, as measured where a level is the highest: AVX2 on Zen 3, AVX-512 on Zen 5
-// (README.md of sparse_x86 has figures).
+// How memory is read ahead, as measured where a level is the highest: AVX2 on Zen 3, AVX-512 on
+// Zen 4 (README.md of sparse_x86 has figures); ARM: not measured.
 //
-// kPrefetchAhead: bytes ahead of the row being read. Rows follow each other in memory, and one thread
-// reads one stream: this reaches into the next rows and pays for DRAM's latency.
+// kPrefetchAhead: bytes ahead of the row being read. Rows follow each other in memory, and one
+// thread reads one stream: this reaches into the next rows and pays for DRAM's latency. Every line
+// of the stream has to be fetched: one that is left out is waited for, the hardware's own
+// prefetching having been put off.
+//
 // kLineStep: of rows that are fetched side by side every kLineStep-th line first, then the others.
-#if defined(__AVX2__) && !defined(__AVX512F__)
+#if defined(__AVX512F__)
+constexpr int64_t kPrefetchAhead = 6144;
+constexpr int64_t kLineStep = 2;
+#elif defined(__AVX2__)
 constexpr int64_t kPrefetchAhead = 1536;
 constexpr int64_t kLineStep = 1;
 #else

@@ -24,9 +24,13 @@ TEST(ChoiceTest, TheBestLevelThatTheProcessorHas) {
     EXPECT_EQ(plugins.Matmul(KL_TYPE_Q4_0), "matmul_q4_0_" + level.first);
     EXPECT_EQ(plugins.Matmul(KL_TYPE_Q8_0), "matmul_q8_0_" + level.first);
     EXPECT_EQ(plugins.Matmul(KL_TYPE_Q6_K), "matmul_q6_k_" + level.first);
-    // No level is better at floats than AVX2.
-    EXPECT_EQ(plugins.Matmul(KL_TYPE_F16), "matmul_f16_avx2");
   }
+}
+
+TEST(ChoiceTest, FloatsNeedNoVnni) {
+  EXPECT_EQ(Plugins(kAvxVnni).Matmul(KL_TYPE_F16), "matmul_f16_avx2");
+  EXPECT_EQ(Plugins(kAvx512).Matmul(KL_TYPE_F16), "matmul_f16_avx512");
+  EXPECT_EQ(Plugins(kAvx512Vnni).Matmul(KL_TYPE_F16), "matmul_f16_avx512");
 }
 
 TEST(ChoiceTest, PartsOfALevelAreNotEnough) {

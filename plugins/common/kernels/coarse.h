@@ -117,7 +117,7 @@ static inline const float* EstimateTile(const uint8_t* tile, int64_t groups,
     const CoarseGroup* group = (const CoarseGroup*)tile;
     x_sum += tables->sum;
     F8 sum[4];
-    Sums::SumGroup(*group, tables->entries, tile + kPrefetchAhead, sum);
+    Sums::SumGroup(*group, tables->entries, tile + kCoarseAhead, sum);
     const F8 inverse_scale = Splat8(tables->inverse_scale);
     const F8 squares = Splat8(tables->squares);
 #pragma GCC unroll 4

@@ -91,8 +91,10 @@ struct FloatMatmul {
 
 }  // namespace
 
-// A kernel file of a float type, all but its includes.
-#define KL_FLOAT_MATMUL(plugin, stem, type, kernel_tolerance)                                 \
+// A kernel file of a float type, all but its includes; the stem may be KL_AT_LEVEL(..).
+#define KL_FLOAT_MATMUL(plugin, stem, type, kernel_tolerance) \
+  KL_FLOAT_MATMUL_(plugin, stem, type, kernel_tolerance)
+#define KL_FLOAT_MATMUL_(plugin, stem, type, kernel_tolerance)                                \
   namespace {                                                                                 \
   const kl_dtype kTypes[] = {KL_TYPE_F32, type::kType, KL_TYPE_ANY, KL_TYPE_F32};             \
   const kl_kernel kKernel = MatmulKernel<FloatMatmul<type>>(#stem, kTypes, kernel_tolerance); \

@@ -40,7 +40,7 @@ constexpr int64_t kHeadRowsPerCandidate = 5;
 constexpr uint32_t kFullRunsAfterTooMany = 8;
 // Candidates lie apart: rows fetched before the one that is computed, and rows whose candidates are
 // listed first so that there are some to fetch.
-constexpr int64_t kHeadRowsAhead = 4;
+constexpr int64_t kHeadRowsAhead = 12;
 constexpr int64_t kHeadRowsPerList = 1024;
 
 struct HeadState {
@@ -352,11 +352,20 @@ struct HeadMatmul {
     const int64_t end = Minimum(run->end * kHeadRowsPerUnit, shape.rows);
     int32_t candidates[kHeadRowsPerList];
     for (int64_t first = run->begin * kHeadRowsPerUnit; first < end; first += kHeadRowsPerList) {
+      const int64_t last = Minimum(first + kHeadRowsPerList, end);
       int64_t count = 0;
-      for (int64_t n = first; n < Minimum(first + kHeadRowsPerList, end); ++n) {
+      int64_t n = first;
+      // A bound that is NaN is kept: its row is computed, and the sampler reports it.
+      for (; n + 8 <= last; n += 8) {
+        Store8(y + n, Splat8(-__builtin_inff()));
+        const F8 below = Below8(Load8(scratch.bounds + n), Splat8(threshold));
+        for (unsigned kept = ~(unsigned)MaskBits(below) & 0xff; kept != 0; kept &= kept - 1) {
+          candidates[count++] = (int32_t)(n + __builtin_ctz(kept));
+        }
+      }
+      for (; n < last; ++n) {
         y[n] = -__builtin_inff();
         candidates[count] = (int32_t)n;
-        // A bound that is NaN is kept: its row is computed, and the sampler reports it.
         count += scratch.bounds[n] < threshold ? 0 : 1;
       }
       for (int64_t i = -kHeadRowsAhead; i < count; ++i) {

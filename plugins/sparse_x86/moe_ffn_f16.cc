@@ -1,4 +1,4 @@
 // op "moe_ffn", experts F16; see moe_ffn.h.
 #include "plugins/sparse_x86/moe_formats_avx2.h"
 
-KL_MOE_FFN(sparse_x86, moe_ffn_f16_avx2, MoeFloat<TypeF16>, MoeFloat<TypeF16>, 1e-4f);
+KL_MOE_FFN(sparse_x86, KL_AT_LEVEL(moe_ffn_f16), MoeFloat<TypeF16>, MoeFloat<TypeF16>, 1e-4f);

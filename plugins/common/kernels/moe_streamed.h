@@ -132,26 +132,41 @@ KL_INLINE void StreamGates(const StreamedUnit& unit, int64_t b, const uint8_t* n
   }
 }
 
-// Fetches what StreamNeurons() reads of a block, half of the records during the up products of the
-// block before, half during its down products.
+// Fetches what StreamNeurons() reads of a block, during the products of the block before: an up row
+// with each of its up rows, all else with the chunks of its down products.
 class BlockFetch {
  public:
-  KL_INLINE BlockFetch(const StreamedUnit& unit, const StreamedBlock& block)
+  // `before`: active neurons of the block before.
+  KL_INLINE BlockFetch(const StreamedUnit& unit, const StreamedBlock& block, int32_t before)
       : scales_(unit.Group(block.number)),
-        fetch_(PointAtRecords(unit, block), block.active_count, unit.records->record_bytes),
-        chunk_share_(CeilDivide(fetch_.lines(), unit.records->outputs / kChunkOutputs * 2)) {}
-  BlockFetch(const BlockFetch&) = delete;  // fetch_ points to rows_
+        with_ups_(before < block.active_count ? before : block.active_count),
+        ups_(PointAtRecords(unit, block) + with_ups_, block.active_count - with_ups_,
+             unit.records->up_bytes),
+        downs_(rows_ + kGroupNeurons, block.active_count, unit.records->down_bytes) {
+    const int64_t chunks = unit.records->outputs / kChunkOutputs;
+    up_share_ = CeilDivide(ups_.lines(), chunks);
+    down_share_ = CeilDivide(downs_.lines(), chunks);
+  }
+  BlockFetch(const BlockFetch&) = delete;  // ups_ and downs_ point to rows_
   // In place of a block after the last: the beginning of what follows, with the chunks.
   explicit KL_INLINE BlockFetch(const uint8_t* then)
-      : scales_(then), fetch_(rows_, 0, 0), chunk_share_(0) {}
+      : scales_(then), with_ups_(0), ups_(rows_, 0, 0), downs_(rows_, 0, 0) {}
 
-  KL_INLINE int64_t lines() const { return fetch_.lines(); }
-  KL_INLINE void Fetch(int64_t lines) { fetch_.Fetch(lines); }
+  // What to fetch with up row `a` of the block before, which is at `row`.
+  KL_INLINE const uint8_t* WithUp(int32_t a, const uint8_t* row) const {
+    return a < with_ups_ ? rows_[a] : row;
+  }
 
   // With chunk c of the outputs.
   KL_INLINE void operator()(int64_t c) {
     for (int64_t o = c; o < c + kChunkOutputs; o += 32) PrefetchGathered(scales_ + 2 * o);
-    fetch_.Fetch(chunk_share_);
+    ups_.Fetch(up_share_);
+    downs_.Fetch(down_share_);
+  }
+
+  KL_INLINE void FetchRest() {
+    ups_.Fetch(ups_.lines());
+    downs_.Fetch(downs_.lines());
   }
 
  private:
@@ -159,14 +174,18 @@ class BlockFetch {
                                                  const StreamedBlock& block) {
     for (int32_t a = 0; a < block.active_count; ++a) {
       rows_[a] = scales_ + unit.records->RecordAt(block.active[a]);
+      rows_[kGroupNeurons + a] = rows_[a] + unit.records->up_bytes;
     }
     return rows_;
   }
 
-  const uint8_t* rows_[kGroupNeurons];
+  const uint8_t* rows_[2 * kGroupNeurons];  // of up, of down
   const uint8_t* scales_;
-  RowFetch fetch_;
-  int64_t chunk_share_;
+  int32_t with_ups_;
+  RowFetch ups_;  // behind those
+  RowFetch downs_;
+  int64_t up_share_ = 0;
+  int64_t down_share_ = 0;
 };
 
 // Up and down products of the active neurons of a block.
@@ -177,11 +196,9 @@ KL_INLINE void StreamNeurons(const StreamedUnit& unit, const StreamedBlock& bloc
   const int64_t length = unit.self->length;
   const uint8_t* group = unit.Group(block.number);
   alignas(32) float ups[kGroupNeurons] = {};
-  const int64_t share = CeilDivide(next->lines(), 2 * block.active_count);
   for (int32_t a = 0; a < block.active_count; ++a) {
     const uint8_t* record = group + unit.records->RecordAt(block.active[a]);
-    next->Fetch(share);
-    ups[block.active[a]] = Engine::Dot(record, length, unit.x, record);
+    ups[block.active[a]] = Engine::Dot(record, length, unit.x, next->WithUp(a, record));
   }
   alignas(32) float h[kGroupNeurons];
   CombineBlock(unit.self->activation, block.gates, ups, kGroupNeurons, h);
@@ -200,13 +217,14 @@ KL_INLINE void StreamBlocks(const StreamedUnit& unit, const StreamedBlock* block
   for (int64_t quarter = 0; quarter < unit.quarters; ++quarter) {
     for (int64_t i = quarter; i < count; i += unit.quarters) order[at++] = &blocks[i];
   }
-  BlockFetch first(unit, *order[0]);
+  BlockFetch first(unit, *order[0], 0);
   for (int64_t c = 0; c < unit.records->outputs; c += kChunkOutputs) first(c);
-  first.Fetch(first.lines());
+  first.FetchRest();
   for (int64_t i = 0; i < count; ++i) {
-    BlockFetch next = i + 1 < count ? BlockFetch(unit, *order[i + 1]) : BlockFetch(unit.then);
+    BlockFetch next = i + 1 < count ? BlockFetch(unit, *order[i + 1], order[i]->active_count)
+                                    : BlockFetch(unit.then);
     StreamNeurons<Engine, NeuronMajor>(unit, *order[i], &next);
-    next.Fetch(next.lines());
+    next.FetchRest();
   }
 }
 

@@ -83,6 +83,8 @@ constexpr kl_op_case kCases[] = {
          {{Range(1, 4), Range(32, 256, 32), Range(32, 256, 32)}}, 1),
     Case("gelu", kGelu, kPlain.list, {{Range(1, 4), Range(32, 256, 32), Range(32, 256, 32)}}, 1),
     Case("odd_lengths", kRelu, kPlain.list, {{Range(1, 4), Fixed(172), Fixed(77)}}, 1),
+    Case("whole_groups_in_up", kRelu, kPlain.list, {{Range(1, 9), Fixed(256), Fixed(96)}}, 1),
+    Case("whole_groups_in_down", kRelu, kPlain.list, {{Range(1, 9), Fixed(96), Fixed(256)}}, 1),
     Case("one_expert", kRelu, kDense.list, {{Range(1, 4), Fixed(96), Fixed(64)}}, 1),
     Case("every_expert", kRelu, kEvery.list, {{Range(1, 4), Fixed(64), Fixed(96)}}, 1),
 };

@@ -85,8 +85,11 @@ struct MoeFfn {
 
   // Up and down go into one copy, neuron by neuron.
   static bool PacksNeurons(const kl_node* node) {
-    return Down::kNeuronMajor && kl_attribute_int(node, "down_transposed", 0) == 0 &&
-           NeuronMajorPacking<typename Down::NeuronMajor>::Fits(node->operands[kMoeDown]);
+    return kl_attribute_int(node, "down_transposed", 0) == 0 &&
+           FitsNeurons(node->operands[kMoeDown]);
+  }
+  static bool FitsNeurons(const kl_tensor* down) {
+    return Down::kNeuronMajor && NeuronMajorPacking<typename Down::NeuronMajor>::Fits(down);
   }
 
   static kl_code PackQuery(const kl_node* node, uint32_t operand, kl_pack* pack, kl_error*) {
@@ -169,8 +172,8 @@ struct MoeFfn {
     return 1;
   }
   static bool IsNeuronMajor(const kl_run* run, const MoeState& self) {
-    return Down::kNeuronMajor && !self.transposed &&
-           run->operands[kMoeDown]->layout == KL_LAYOUT_PACKED;
+    const kl_tensor* down = run->operands[kMoeDown];
+    return !self.transposed && down->layout == KL_LAYOUT_PACKED && FitsNeurons(down);
   }
   static bool IsStreamed(const kl_run* run, const MoeState& self) {
     return IsNeuronMajor(run, self) && RowsOf(run->operands[kMoeX]) <= kStreamedTokens;

@@ -125,7 +125,6 @@ struct HeadWeights {
   }
   KL_INLINE const uint8_t* Row(int64_t n) const { return rows + (uint64_t)n * row_bytes; }
 
-  // Into the L1 cache.
   KL_INLINE void PrefetchRow(int64_t n) const {
     for (uint64_t at = 0; at < row_bytes + 63; at += 64) PrefetchGathered(Row(n) + at);
   }
@@ -352,20 +351,11 @@ struct HeadMatmul {
     const int64_t end = Minimum(run->end * kHeadRowsPerUnit, shape.rows);
     int32_t candidates[kHeadRowsPerList];
     for (int64_t first = run->begin * kHeadRowsPerUnit; first < end; first += kHeadRowsPerList) {
-      const int64_t last = Minimum(first + kHeadRowsPerList, end);
       int64_t count = 0;
-      int64_t n = first;
-      // A bound that is NaN is kept: its row is computed, and the sampler reports it.
-      for (; n + 8 <= last; n += 8) {
-        Store8(y + n, Splat8(-__builtin_inff()));
-        const F8 below = Below8(Load8(scratch.bounds + n), Splat8(threshold));
-        for (unsigned kept = ~(unsigned)MaskBits(below) & 0xff; kept != 0; kept &= kept - 1) {
-          candidates[count++] = (int32_t)(n + __builtin_ctz(kept));
-        }
-      }
-      for (; n < last; ++n) {
+      for (int64_t n = first; n < Minimum(first + kHeadRowsPerList, end); ++n) {
         y[n] = -__builtin_inff();
         candidates[count] = (int32_t)n;
+        // A bound that is NaN is kept: its row is computed, and the sampler reports it.
         count += scratch.bounds[n] < threshold ? 0 : 1;
       }
       for (int64_t i = -kHeadRowsAhead; i < count; ++i) {

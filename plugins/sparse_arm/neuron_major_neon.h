@@ -66,7 +66,7 @@ struct NeuronMajor {
 
   // sums[o] += d * scale[o] * sum over j of (w[j][o] - 8) * q[j]. Neurons whose q is 0 are not
   // read. The integer sum of 32 neurons fits 16 bits (32 * 8 * 127 = 32,512), so it may wrap on the
-  // way.
+  // way. `ahead` is asked for a line with each line of the rows.
   template <class Ahead>
   static inline __attribute__((noinline)) void AddGroup(const uint8_t* group,
                                                         const NeuronRecords& records,
@@ -91,7 +91,8 @@ struct NeuronMajor {
     const int16x8_t start = vdupq_n_s16((int16_t)(-8 * total));
     const float32x4_t scale = vdupq_n_f32(d);
     for (int64_t c = 0; c < outputs; c += kChunkOutputs) {
-      (*ahead)(c);
+      ahead->FetchScales(c);
+      for (int p = 0; p < count; p += 2) ahead->lines()->Fetch();
       // sum[s]: outputs c + 8s .. c + 8s + 7.
       int16x8_t sum[8];
 #pragma GCC unroll 8
@@ -123,9 +124,8 @@ struct NeuronMajor {
 
   // Outputs [first, first + 16) of a matrix into a panel whose columns are neurons.
   static inline __attribute__((noinline)) void Unpack(const uint8_t* matrix,
-                                                      const NeuronRecords& records,
-                                                      int64_t first, int64_t groups,
-                                                      const Panel& panel) {
+                                                      const NeuronRecords& records, int64_t first,
+                                                      int64_t groups, const Panel& panel) {
     const uint8x16_t half = vdupq_n_u8(15);
     const int8x16_t eight = vdupq_n_s8(8);
     const bool high = first % kChunkOutputs >= 32;

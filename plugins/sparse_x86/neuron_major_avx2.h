@@ -4,7 +4,11 @@
 
 #include "plugins/common/kernels/neuron_major_layout.h"
 #include "plugins/sparse_x86/blocks_avx2.h"
+#include "plugins/sparse_x86/down_rows_avx2.h"
 #include "plugins/sparse_x86/kernel_avx2.h"
+#if defined(__AVX512VNNI__)
+#include "plugins/sparse_x86/down_rows_avx512.h"
+#endif
 
 namespace {
 
@@ -75,71 +79,34 @@ struct NeuronMajor {
   }
 
   // sums[o] += d * scale[o] * sum over j of (w[j][o] - 8) * q[j]. Neurons whose q is 0 are not
-  // read. The integer sum of 32 neurons fits 16 bits (32 * 8 * 127 = 32,512), so it may wrap on the
-  // way.
+  // read. `ahead` is asked for a line with each line of the rows.
   template <class Ahead>
   static inline __attribute__((noinline)) void AddGroup(const uint8_t* group,
                                                         const NeuronRecords& records,
                                                         const ActivationGroup& h, float* sums,
                                                         Ahead* ahead) {
-    const int64_t outputs = records.outputs;
-    const int8_t* q = h.q;
-    const float d = h.d[0];
-    const uint8_t* rows[kGroupNeurons + 1];
-    uint8_t numbers[kGroupNeurons + 1];
-    int count = 0;
-    int total = 0;
-    for (int j = 0; j < kGroupNeurons; ++j) {
-      rows[count] = group + records.DownAt(j);
-      numbers[count] = (uint8_t)q[j];
-      total += q[j];
-      count += q[j] != 0 ? 1 : 0;
+    const DownRows rows(group, records, h.q);
+    const __m256 scale = _mm256_set1_ps(h.d[0]);
+    auto lines = *ahead->lines();
+    int64_t c = 0;
+#if defined(__AVX512VNNI__)
+    for (; c + 2 * kChunkOutputs <= records.outputs; c += 2 * kChunkOutputs) {
+      ahead->FetchScales(c);
+      ahead->FetchScales(c + kChunkOutputs);
+      AddTwoChunks(rows, group, c, _mm512_set1_ps(h.d[0]), sums, &lines);
     }
-    // An odd one is paired with itself, times 0.
-    if (count % 2 != 0) {
-      rows[count] = rows[count - 1];
-      numbers[count++] = 0;
+#endif
+    for (; c < records.outputs; c += kChunkOutputs) {
+      ahead->FetchScales(c);
+      AddChunk(rows, group, c, scale, sums, &lines);
     }
-    int32_t factors[kGroupNeurons / 2 + 1];
-    for (int p = 0; p < count / 2; ++p) {
-      const uint32_t pair = numbers[2 * p] | (uint32_t)numbers[2 * p + 1] << 8;
-      factors[p] = (int32_t)(pair | pair << 16);
-    }
-    const __m256i half = _mm256_set1_epi8(15);
-    const __m256i start = _mm256_set1_epi16((short)(-8 * total));
-    const __m256 scale = _mm256_set1_ps(d);
-    for (int64_t c = 0; c < outputs; c += kChunkOutputs) {
-      (*ahead)(c);
-      __m256i sum[4] = {start, start, start, start};
-      for (int p = 0; p < count; p += 2) {
-        const __m256i a = _mm256_loadu_si256((const __m256i*)(rows[p] + c / 2));
-        const __m256i b = _mm256_loadu_si256((const __m256i*)(rows[p + 1] + c / 2));
-        const __m256i factor = _mm256_set1_epi32(factors[p / 2]);
-        const __m256i even = _mm256_unpacklo_epi8(a, b);  // outputs 0..7, 16..23 and 32 on
-        const __m256i odd = _mm256_unpackhi_epi8(a, b);   // outputs 8..15, 24..31 and 32 on
-        const __m256i even_high = _mm256_and_si256(_mm256_srli_epi16(even, 4), half);
-        const __m256i odd_high = _mm256_and_si256(_mm256_srli_epi16(odd, 4), half);
-        sum[0] =
-            _mm256_add_epi16(sum[0], _mm256_maddubs_epi16(_mm256_and_si256(even, half), factor));
-        sum[1] =
-            _mm256_add_epi16(sum[1], _mm256_maddubs_epi16(_mm256_and_si256(odd, half), factor));
-        sum[2] = _mm256_add_epi16(sum[2], _mm256_maddubs_epi16(even_high, factor));
-        sum[3] = _mm256_add_epi16(sum[3], _mm256_maddubs_epi16(odd_high, factor));
-      }
-#pragma GCC unroll 4
-      for (int s = 0; s < 4; ++s) {
-        const int64_t o = c + 32 * (s / 2) + 8 * (s % 2);
-        AddScaled(_mm256_castsi256_si128(sum[s]), group, o, scale, sums);
-        AddScaled(_mm256_extracti128_si256(sum[s], 1), group, o + 16, scale, sums);
-      }
-    }
+    *ahead->lines() = lines;
   }
 
   // Outputs [first, first + kEngineRows) of a matrix into a panel whose columns are neurons.
   static inline __attribute__((noinline)) void Unpack(const uint8_t* matrix,
-                                                      const NeuronRecords& records,
-                                                      int64_t first, int64_t groups,
-                                                      const Panel& panel) {
+                                                      const NeuronRecords& records, int64_t first,
+                                                      int64_t groups, const Panel& panel) {
     const __m128i half = _mm_set1_epi8(15);
     const int shift = first % kChunkOutputs < 32 ? 0 : 4;
     const uint8_t* group = matrix;
@@ -155,7 +122,8 @@ struct NeuronMajor {
           __m128i v[4];
 #pragma GCC unroll 4
           for (int i = 0; i < 4; ++i) {
-            const __m128i both = _mm_loadu_si128((const __m128i*)(row + i * records.record_bytes + o));
+            const __m128i both =
+                _mm_loadu_si128((const __m128i*)(row + i * records.record_bytes + o));
             v[i] = _mm_and_si128(_mm_srl_epi16(both, _mm_cvtsi32_si128(shift)), half);
           }
           const __m128i a = _mm_unpacklo_epi8(v[0], v[1]);
@@ -170,16 +138,6 @@ struct NeuronMajor {
         }
       }
     }
-  }
-
- private:
-  // sums[o .. o + 7] = fma(integers, weight scale * activation scale, sums)
-  static KL_INLINE void AddScaled(__m128i integers, const uint8_t* scales, int64_t o, __m256 d,
-                                  float* sums) {
-    const __m256 factor =
-        _mm256_mul_ps(_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)(scales + 2 * o))), d);
-    const __m256 value = _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(integers));
-    _mm256_store_ps(sums + o, _mm256_fmadd_ps(value, factor, _mm256_load_ps(sums + o)));
   }
 };
 

@@ -2,7 +2,7 @@
 //
 // Phase 0 prepares the activations (units: tokens) and groups slots by expert (one unit more),
 // phase 1 computes h (moe_hidden.h), phase 2 y (moe_down.h, moe_transposed.h). With
-// a neuron-major down matrix and few tokens phase 1 goes all the way (moe_streamed.h). Between
+// a neuron-major down matrix and few tokens moe_streamed.h has phases 1 to 3. Between
 // the phases h is kept in 8 bits where the down matrix is quantised along its neurons, in f32
 // otherwise.
 #ifndef PLUGINS_COMMON_KERNELS_MOE_FFN_H_
@@ -100,8 +100,8 @@ struct MoeFfn {
     // A host that does not know of shared copies keeps everything as it is in the file.
     if (neurons && !KL_HAS_FIELD(pack, kl_pack, within)) return KL_OK;
     if (operand != kMoeGate && neurons) {
-      NeuronMajorPacking<typename Down::NeuronMajor>::Query(
-          matrix, node->operands[kMoeUp]->shape[1], pack);
+      NeuronMajorPacking<typename Down::NeuronMajor>::Query(matrix,
+                                                            node->operands[kMoeUp]->shape[1], pack);
       if (operand == kMoeDown) pack->within = 1 + kMoeUp;
     } else if (operand != kMoeDown) {
       Up::Packing::Query(matrix, pack);
@@ -149,18 +149,16 @@ struct MoeFfn {
     self->h_bytes = (uint64_t)RoundUp((int64_t)h_bytes, 64);
     self->h_at = (uint64_t)tokens * self->x_bytes;
     self->groups_at = self->h_at + (uint64_t)slots * self->h_bytes;
-    self->partials_at =
+    self->streamed_at =
         (uint64_t)RoundUp((int64_t)(self->groups_at + GroupsBytes(*self, slots)), 64);
-    requirements->scratch_bytes = self->partials_at;
-    if (Down::kNeuronMajor) requirements->scratch_bytes += StreamedPartialBytes(*self, tokens);
+    requirements->scratch_bytes = self->streamed_at;
+    if (Down::kNeuronMajor) requirements->scratch_bytes += StreamedScratchBytes(*self, tokens);
     const uint64_t hidden = HiddenScratchBytes(Up::File::PanelBytes(self->length));
     const uint64_t down = self->transposed ? TransposedScratchBytes(self->chosen)
                                            : DownScratchBytes(Down::File::PanelBytes(self->neurons),
                                                               slots, DownUnitsOfALine());
     uint64_t most = hidden > down ? hidden : down;
-    if (Down::kNeuronMajor && StreamedScratchBytes(*self) > most) {
-      most = StreamedScratchBytes(*self);
-    }
+    if (Down::kNeuronMajor && StreamedWorkerBytes(*self) > most) most = StreamedWorkerBytes(*self);
     requirements->worker_scratch_bytes = most;
     return KL_OK;
   }
@@ -185,8 +183,10 @@ struct MoeFfn {
     work->phase_count = tokens > 0 ? 3 : 0;
     work->unit_count[0] = tokens + 1;
     if (IsStreamed(run, self)) {
-      work->unit_count[1] = tokens * self.chosen * kQuarters / QuartersPerUnit(self, tokens);
-      work->unit_count[2] = CeilDivide(self.length, kMoeColumnsPerUnit);
+      work->phase_count = tokens > 0 ? 4 : 0;
+      work->unit_count[1] = GateUnits(self, tokens);
+      work->unit_count[2] = QuarterUnits(self, tokens);
+      work->unit_count[3] = CeilDivide(self.length, kMoeColumnsPerUnit);
       return;
     }
     work->unit_count[1] =
@@ -210,12 +210,10 @@ struct MoeFfn {
     if constexpr (Down::kNeuronMajor) {
       using NeuronMajor = typename Down::NeuronMajor;
       if (IsStreamed(run, self)) {
-        if (run->phase == 2) {
-          AddStreamed(run);
-        } else if (gate_packed) {
-          ComputeStreamed<typename Up::Packed, NeuronMajor>(run);
+        if (gate_packed) {
+          RunStreamed<typename Up::Packed, NeuronMajor>(run);
         } else {
-          ComputeStreamed<typename Up::File, NeuronMajor>(run);
+          RunStreamed<typename Up::File, NeuronMajor>(run);
         }
         return KL_OK;
       }

@@ -29,7 +29,6 @@ struct MoeState {
   int64_t neurons;  // F
   int64_t experts;
   int64_t chosen;  // k
-  int64_t workers;  // that are expected
   Activation activation;
   bool transposed;
   // Bytes of one vector, and where things lie in the scratch.
@@ -37,7 +36,7 @@ struct MoeState {
   uint64_t h_bytes;
   uint64_t h_at;
   uint64_t groups_at;
-  uint64_t partials_at;
+  uint64_t streamed_at;
 };
 
 // Whole numbers in the scratch, written by the last unit of phase 0.
@@ -113,7 +112,6 @@ KL_INLINE kl_code CheckMoe(const kl_node* node, MoeState* self, kl_error* error)
   self->neurons = gate->shape[1];
   self->length = gate->shape[2];
   self->chosen = LastOf(ids);
-  self->workers = Maximum(1, node->thread_count);
   self->transposed = kl_attribute_int(node, "down_transposed", 0) != 0;
   const int64_t rows = self->transposed ? self->neurons : self->length;
   const int64_t columns = self->transposed ? self->length : self->neurons;

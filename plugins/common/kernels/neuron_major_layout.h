@@ -52,14 +52,15 @@ struct NeuronRecords {
 };
 
 // An instruction set adds a struct NeuronMajor with
-//   PackDown(source, source_row_bytes, records, group)   scales and down rows of a group; `source`:
-//                                                        its block of output 0
-//   AddGroup(group, records, h, sums, ahead)   sums[o] += d * scale[o] * sum of (w[j][o] - 8) *
-//   q[j],
-//                                              with q and d of block 0 of the activation group h
-//   QuantiseBlock(x, group, j)                 of the neurons, as AddGroup and MultiplyPanel want
-//   it PanelBytes(blocks) MultiplyPanel(matrix, records, first, groups, vectors, count, memory,
-//   store)
+//   PackDown(source, source_row_bytes, records, group)
+//       scales and down rows of a group; `source`: its block of output 0
+//   AddGroup(group, records, h, sums, ahead)
+//       sums[o] += d * scale[o] * sum of (w[j][o] - 8) * q[j], with q and d of block 0 of the
+//       activation group h; meanwhile ahead->FetchScales() and ahead->lines() (moe_streamed.h)
+//   QuantiseBlock(x, group, j)
+//       of the neurons, as AddGroup and MultiplyPanel want it
+//   PanelBytes(blocks)
+//   MultiplyPanel(matrix, records, first, groups, vectors, count, memory, store)
 
 // pack_query() and pack() of up [E, F, D] and down [E, D, F]. PackRow(columns, from, to) leaves a
 // row of up as the kernel reads it.

@@ -22,19 +22,15 @@ namespace {
 // prefetching having been put off.
 //
 // kCoarseAhead: the same for the coarse copy of a head (coarse.h), which is fetched in bursts.
-// kLineStep: of rows that are fetched side by side every kLineStep-th line first, then the others.
 #if defined(__AVX512F__)
 constexpr int64_t kPrefetchAhead = 6144;
 constexpr int64_t kCoarseAhead = 8192;
-constexpr int64_t kLineStep = 2;
 #elif defined(__AVX2__)
 constexpr int64_t kPrefetchAhead = 1536;
 constexpr int64_t kCoarseAhead = 1536;
-constexpr int64_t kLineStep = 1;
 #else
 constexpr int64_t kPrefetchAhead = 4096;
 constexpr int64_t kCoarseAhead = 4096;
-constexpr int64_t kLineStep = 2;
 #endif
 
 KL_INLINE int64_t RoundUp(int64_t value, int64_t multiple) {

@@ -102,8 +102,8 @@ class LineWalk {
 
   KL_INLINE void Fetch() {
     PrefetchGathered(at_);
-    at_ += 64;
-    if (at_ >= end_) Begin();
+    at_ -= 64;
+    if (at_ < end_) Begin();
   }
   KL_INLINE void FetchRest() {
     while (at_ != done_) Fetch();
@@ -116,8 +116,8 @@ class LineWalk {
       end_ = done_;
       return;
     }
-    at_ = (const uint8_t*)((uintptr_t)next_->begin / 64 * 64);
-    end_ = next_->end;
+    at_ = next_->end - 1;
+    end_ = (const uint8_t*)((uintptr_t)next_->begin / 64 * 64);
     ++next_;
   }
 

@@ -86,7 +86,8 @@ struct StreamedBlock {
 };
 
 // Lines of pieces of memory here and there, to be fetched one by one while something else is
-// computed. Whoever fetches many keeps a copy of it in registers.
+// computed; each piece from its end, since ascending lines are a stream to the hardware, which
+// reads on past the end. Whoever fetches many keeps a copy of it in registers.
 class LineWalk {
  public:
   struct Piece {

@@ -191,6 +191,10 @@ typedef struct kl_model_options {
   const struct kl_memory_node* memory_deny;
   // Of blocks in memory and what else the bank needs, part of memory_bytes; 0: by the bank's size.
   uint64_t memory_bank_bytes;
+  // Experts of a prepared file have checksums, which are looked at each time an expert is read. true: only the first time,
+  // and each time after the file's size or time has changed; storage that gives wrong bytes without an error then goes
+  // unnoticed.
+  bool verify_experts_once;
 } kl_model_options;
 
 typedef struct kl_memory_tier {

@@ -40,6 +40,7 @@ ModelOptions ModelOptionsOf(const kl_model_options& given) {
   wanted.session_context_length = given.session_context_length;
   wanted.session_batch = given.session_batch;
   wanted.experts.prefetch = !given.no_expert_prefetch;
+  wanted.experts.verifies_once = given.verify_experts_once;
   wanted.plan_only = given.plan_only;
   wanted.layer_limit = given.layer_limit;
   wanted.program_bytes = given.program_bytes;

@@ -17,6 +17,7 @@ BankOptions OptionsFor(const ExpertLayout& layout, const ExpertSource& source, c
   bank.source = &source.abi();
   bank.policy = options.policy;
   bank.reader = options.reader;
+  bank.verify = options.verifies_once ? KL_BANK_VERIFY_FIRST : KL_BANK_VERIFY_ALWAYS;
   return bank;
 }
 

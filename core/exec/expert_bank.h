@@ -24,6 +24,7 @@ struct ExpertOptions {
   std::string policy;  // of the bank; empty: its default
   std::string reader;  // likewise
   bool prefetch = true;
+  bool verifies_once = false;  // a record's first read, and every one after its file has changed; else each read
   bool heeds_pressure = true;  // gives memory back while the system is short of it
   std::string system_root;     // what /proc and /sys are below, where that is read; for tests and containers
   std::vector<uint64_t> hot_records;  // to be pinned, as many as MostPinned() of expert_profile.h; the hottest first

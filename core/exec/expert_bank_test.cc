@@ -24,7 +24,7 @@ class ExpertBankTest : public testing::Test {
   absl::Status OpenIn(Budget* budget) {
     auto opened =
         ExpertBank::Open(table_, nullptr, prepared_->experts(),
-                         ExpertSource::OfModel(prepared_->experts()), budget, ExpertOptions());
+                         ExpertSource::OfModel(prepared_->experts()), budget, options_);
     if (!opened.ok()) return opened.status();
     bank_ = *std::move(opened);
     return absl::OkStatus();
@@ -34,6 +34,7 @@ class ExpertBankTest : public testing::Test {
   FakeExpertKernels kernels_;
   std::unique_ptr<Registry> registry_;
   const kl_bank& table_;
+  ExpertOptions options_;
   std::unique_ptr<PreparedPlan> prepared_;
   std::unique_ptr<Budget> budget_;
   std::unique_ptr<ExpertBank> bank_;
@@ -50,6 +51,15 @@ TEST_F(ExpertBankTest, TakesAllThatIsLeftOfTheBudget) {
 TEST_F(ExpertBankTest, TakesNoMoreThanAllExpertsNeed) {
   ASSERT_TRUE(Open(1 << 20).ok());
   EXPECT_EQ(bank_->budget_bytes(), 1000u + 18 * 100);
+}
+
+TEST_F(ExpertBankTest, ARecordIsVerifiedAtEachReadOrOnce) {
+  ASSERT_TRUE(Open(1550).ok());
+  EXPECT_EQ(FakeBank::state().verify, uint32_t{KL_BANK_VERIFY_ALWAYS});
+  bank_.reset();
+  options_.verifies_once = true;
+  ASSERT_TRUE(Open(1550).ok());
+  EXPECT_EQ(FakeBank::state().verify, uint32_t{KL_BANK_VERIFY_FIRST});
 }
 
 TEST_F(ExpertBankTest, ABudgetThatIsTooSmallIsRefusedWithTheOneThatWouldDo) {

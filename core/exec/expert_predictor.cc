@@ -16,7 +16,9 @@ constexpr uint16_t kMostSeen = 4096;
 constexpr uint16_t kMostTokens = 256;
 // An expert's share of tokens from which on its use is of the next kind.
 constexpr double kNowAndThen = 1.0 / 16, kOften = 1.0 / 4;
-constexpr double kMarginsPerDeviation = 8;
+constexpr double kMarginsPerDeviation = 16;
+// Drift is an average whose memory is so many tokens long.
+constexpr uint16_t kDriftTokens = 32;
 // The threshold is judged anew each time that so many prefetched records were used or evicted.
 constexpr uint64_t kJudgedRecords = 32;
 constexpr double kLowestThreshold = 0.4;
@@ -29,9 +31,10 @@ constexpr double kHighestThreshold = 0.9;  // sure guesses go on: only they can 
 uint64_t ExpertPredictor::RequiredBytes(const ExpertLayout& layout) {
   uint64_t bytes = 0;
   for (const auto& layer : layout.layers()) {
-    bytes += sizeof(Layer) + static_cast<uint64_t>(layer->expert_count()) * (kMostDistance + sizeof(uint16_t));
+    constexpr uint64_t kViewBytes = sizeof(uint8_t) + 2 * sizeof(float);
+    bytes += sizeof(Layer) + static_cast<uint64_t>(layer->expert_count()) * (kMostDistance * kViewBytes + sizeof(uint16_t));
   }
-  return bytes + static_cast<uint64_t>(layout.most_experts()) * sizeof(float);
+  return bytes + 2 * static_cast<uint64_t>(layout.most_experts()) * sizeof(float);
 }
 
 ExpertPredictor::ExpertPredictor(const ExpertLayout& layout) {
@@ -39,9 +42,15 @@ ExpertPredictor::ExpertPredictor(const ExpertLayout& layout) {
   for (size_t l = 0; l < layers_.size(); ++l) {
     layers_[l].experts = layout.layers()[l]->expert_count();
     layers_[l].chosen = layout.layers()[l]->chosen_count();
-    layers_[l].uses.resize(static_cast<size_t>(layers_[l].experts));
-    for (View& view : layers_[l].views) view.margins.resize(static_cast<size_t>(layers_[l].experts));
+    const size_t experts = static_cast<size_t>(layers_[l].experts);
+    layers_[l].uses.resize(experts);
+    for (View& view : layers_[l].views) {
+      view.margins.resize(experts);
+      view.previewed.resize(experts);
+      view.drift.resize(experts);
+    }
   }
+  drifted_.resize(static_cast<size_t>(layout.most_experts()));
   sorted_.resize(static_cast<size_t>(layout.most_experts()));
 }
 
@@ -56,23 +65,34 @@ bool ExpertPredictor::FindMargins(const Layer& layer, const float* logits, View*
   const auto begin = sorted_.begin();
   const auto end = begin + layer.experts;
   double sum = 0, squares = 0;
-  for (int64_t e = 0; e < layer.experts; ++e) {
+  for (size_t e = 0; e < view->previewed.size(); ++e) {
     if (!std::isfinite(logits[e])) return false;
-    sorted_[static_cast<size_t>(e)] = logits[e];
-    sum += logits[e];
-    squares += static_cast<double>(logits[e]) * logits[e];
+    view->previewed[e] = logits[e];
+    const float logit = logits[e] + view->drift[e];
+    drifted_[e] = sorted_[e] = logit;
+    sum += logit;
+    squares += static_cast<double>(logit) * logit;
   }
   const double mean = sum / static_cast<double>(layer.experts);
   const double deviation = std::sqrt(std::max(0.0, squares / static_cast<double>(layer.experts) - mean * mean));
   if (!(deviation > 0) || layer.chosen >= layer.experts) return false;
   std::partial_sort(begin, begin + layer.chosen + 1, end, std::greater<float>());
   const double boundary = (static_cast<double>(begin[layer.chosen - 1]) + begin[layer.chosen]) / 2;
-  for (int64_t e = 0; e < layer.experts; ++e) {
-    const double margin = std::floor((logits[e] - boundary) / deviation * kMarginsPerDeviation);
+  for (size_t e = 0; e < view->margins.size(); ++e) {
+    const double margin = std::floor((drifted_[e] - boundary) / deviation * kMarginsPerDeviation);
     constexpr double kMiddle = kMargins / 2;
-    view->margins[static_cast<size_t>(e)] = static_cast<uint8_t>(std::clamp(margin + kMiddle, 0.0, kMargins - 1.0));
+    view->margins[e] = static_cast<uint8_t>(std::clamp(margin + kMiddle, 0.0, kMargins - 1.0));
   }
   return true;
+}
+
+void ExpertPredictor::LearnDrift(const float* logits, View* view) {
+  const size_t experts = view->drift.size();
+  if (!std::all_of(logits, logits + experts, [](float logit) { return std::isfinite(logit); })) return;
+  if (view->drift_token_count < kDriftTokens) ++view->drift_token_count;
+  for (size_t e = 0; e < experts; ++e) {
+    view->drift[e] += (logits[e] - view->previewed[e] - view->drift[e]) / view->drift_token_count;
+  }
 }
 
 double ExpertPredictor::ChanceOf(const Layer& layer, size_t distance, int64_t expert) const {
@@ -107,12 +127,13 @@ int64_t ExpertPredictor::Predict(size_t layer_index, size_t distance, const floa
   return count;
 }
 
-void ExpertPredictor::Observe(size_t layer_index, const int32_t* ids, int64_t count) {
+void ExpertPredictor::Observe(size_t layer_index, const int32_t* ids, int64_t count, const float* logits) {
   Layer& layer = layers_[layer_index];
   for (size_t d = 0; d < kMostDistance; ++d) {
     View& view = layer.views[d];
     if (!view.is_open) continue;
     view.is_open = false;
+    if (logits != nullptr) LearnDrift(logits, &view);
     for (Tallies* tallies : {&view.own, &shared_[d]}) {
       for (int64_t e = 0; e < layer.experts; ++e) {
         Tally& tally = tallies->of[UseOf(layer, e)][view.margins[static_cast<size_t>(e)]];

@@ -29,8 +29,8 @@ class ExpertPredictorTest : public testing::Test {
         static_cast<size_t>(predictor_->Predict(layer, distance, logits.data(), most, ids.data())));
     return ids;
   }
-  void Observe(size_t layer, const std::vector<int32_t>& ids) {
-    predictor_->Observe(layer, ids.data(), static_cast<int64_t>(ids.size()));
+  void Observe(size_t layer, const std::vector<int32_t>& ids, const std::vector<float>& logits = {}) {
+    predictor_->Observe(layer, ids.data(), static_cast<int64_t>(ids.size()), logits.empty() ? nullptr : logits.data());
   }
   // Tokens whose previews show what is chosen in the end, each expert equally often.
   void Learn(int tokens, size_t layer = 1, size_t distance = 1) {
@@ -123,6 +123,25 @@ TEST_F(ExpertPredictorTest, LogitsWithoutAnOrderAreNoPreview) {
   EXPECT_THAT(Predict(1, broken), IsEmpty());
   Observe(1, {4, 5});
   EXPECT_THAT(Predict(1, Preferring(2, 3)), UnorderedElementsAre(2, 3));
+}
+
+// Layers between add the same to every token: without that the previews show the wrong experts.
+TEST_F(ExpertPredictorTest, WhatLayersAddToEachTokenIsAddedToPreviews) {
+  const auto drifted = [](std::vector<float> logits) {
+    for (size_t e = 0; e < logits.size(); ++e) logits[e] += e < 3 ? 6.0f : -6.0f;
+    return logits;
+  };
+  for (int t = 0; t < 120; ++t) {
+    Predict(1, drifted(Preferring(t % 6, (t + 1) % 6)));
+    Observe(1, {t % 6, (t + 1) % 6}, Preferring(t % 6, (t + 1) % 6));
+  }
+  EXPECT_THAT(Predict(1, drifted(Preferring(3, 4))), UnorderedElementsAre(3, 4));
+  EXPECT_THAT(Predict(1, drifted(Preferring(1, 5))), UnorderedElementsAre(1, 5));
+  // Logits that are no numbers teach nothing.
+  std::vector<float> broken = Preferring(3, 4);
+  broken[0] = std::numeric_limits<float>::quiet_NaN();
+  Observe(1, {3, 4}, broken);
+  EXPECT_THAT(Predict(1, drifted(Preferring(3, 4))), UnorderedElementsAre(3, 4));
 }
 
 TEST_F(ExpertPredictorTest, GuessesAreDearerWhileTheyAreUselessAndComeBack) {

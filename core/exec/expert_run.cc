@@ -22,9 +22,11 @@ constexpr int64_t kWaitNs = 20000000;  // between two looks at a cancel
 // How long a bank may say that all slots are taken while nobody but this run can free them.
 constexpr int kMostExhausted = 500;
 constexpr uint64_t kRunsPerJudgement = 16;
-constexpr uint64_t kFewestMisses = kRunsPerJudgement;
+constexpr uint64_t kFewestMissing = kRunsPerJudgement;
 // Share of the time of reads that guessing takes from waiting, as measured with a quarter of the experts in memory.
-constexpr double kHiddenByGuesses = 0.25;
+constexpr double kHiddenByGuesses = 0.3;
+// So many layers before, a layer's router is tried. What it shows is believed until the next of them.
+constexpr size_t kPreviewed[] = {1, 3, ExpertPredictor::kMostDistance};
 constexpr uint16_t kNoExpert = 0xffff;
 
 }  // namespace
@@ -70,6 +72,9 @@ struct ExpertRun::Layer {
   int64_t wave_end = 0;
   size_t wave_record_count = 0;
   BankTicket ticket;
+  // Of the run under way: what the last preview of its router showed; room for chosen_count().
+  std::vector<int32_t> guessed;
+  size_t guessed_count = 0;
 };
 
 ExpertRun::ExpertRun(const ExpertLayout& layout, ExpertBank* bank, RouterPreview* preview, int64_t most_tokens)
@@ -77,10 +82,10 @@ ExpertRun::ExpertRun(const ExpertLayout& layout, ExpertBank* bank, RouterPreview
   const size_t most = static_cast<size_t>(layout.most_experts());
   leases_.resize(most);
   record_ids_.resize(most * ExpertPredictor::kMostDistance);
-  guessed_ids_.resize(most);
   seen_.resize(most);
   for (size_t l = 0; l < layout.layers().size(); ++l) {
     layers_.push_back(std::make_unique<Layer>(this, *layout.layers()[l], l));
+    layers_.back()->guessed.resize(static_cast<size_t>(layout.layers()[l]->chosen_count()));
   }
 }
 
@@ -139,9 +144,11 @@ void ExpertRun::Judge() {
     const double mean_ns = static_cast<double>(stats.read_ns - judged_.read_ns) / static_cast<double>(read_count);
     read_ns_ = read_ns_ == 0 ? mean_ns : std::min(read_ns_, mean_ns);
   }
-  const uint64_t miss_count = stats.miss_count - judged_.miss_count;
-  guesses_ = miss_count >= kFewestMisses && static_cast<double>(miss_count) * read_ns_ * kHiddenByGuesses >=
-                                                guessing_ns_per_run_ * kRunsPerJudgement;
+  // Without guesses all of these would be waited for.
+  const uint64_t missing_count = stats.miss_count - judged_.miss_count - (stats.joined_count - judged_.joined_count) +
+                                 stats.useful_prefetch_count - judged_.useful_prefetch_count;
+  guesses_ = missing_count >= kFewestMissing && static_cast<double>(missing_count) * read_ns_ * kHiddenByGuesses >=
+                                                    guessing_ns_per_run_ * kRunsPerJudgement;
   judged_ = stats;
 }
 
@@ -151,6 +158,7 @@ void ExpertRun::End() {
     layer->ticket.Cancel();
     if (layer->computing) ReleaseLeases(layer.get());
     layer->routing = layer->submitted = layer->computing = false;
+    layer->guessed_count = 0;
   }
   for (size_t i = 0; i < lease_count_; ++i) leases_[i].Release();
   lease_count_ = 0;
@@ -296,7 +304,8 @@ void ExpertRun::Prefetch(const Layer& layer) {
   if (tokens == 0) return;
   // Of the wave's last token: those after it were not checked yet.
   const int32_t* last = static_cast<const int32_t*>(layer.ids->data) + (layer.wave_end - 1) * chosen;
-  predictor_.Observe(layer.index, last, chosen);
+  predictor_.Observe(layer.index, last, chosen,
+                     preview_ == nullptr ? nullptr : preview_->Computed(layer.index, layer.wave_end - 1));
   if (tokens > 1 && PrefetchWholeLayer(layer)) return;
   if (!guesses_ || preview_ == nullptr) return;
   const Clock::time_point begin = Clock::now();
@@ -320,16 +329,19 @@ bool ExpertRun::PrefetchWholeLayer(const Layer& layer) {
 
 void ExpertRun::PrefetchGuesses(const Layer& layer) {
   const int64_t chosen = layer.ids->shape[1];
-  size_t count = 0;
-  for (size_t distance = 1; distance <= ExpertPredictor::kMostDistance; ++distance) {
-    const size_t target = layer.index + distance;
-    if (target >= layers_.size()) break;
-    const float* logits = preview_->Logits(layer.index, target, layer.wave_end - 1);
+  for (const size_t distance : kPreviewed) {
+    if (layer.index + distance >= layers_.size()) break;
+    Layer& target = *layers_[layer.index + distance];
+    const float* logits = preview_->Logits(layer.index, target.index, layer.wave_end - 1);
     if (logits == nullptr) continue;
-    const int64_t guessed =
-        predictor_.Predict(target, distance, logits, std::min(chosen, capacity_ - chosen), guessed_ids_.data());
-    for (int64_t i = 0; i < guessed; ++i) {
-      record_ids_[count++] = layout_.first_record(target) + static_cast<uint64_t>(guessed_ids_[i]);
+    const int64_t most = std::min(target.layer.chosen_count(), capacity_ - chosen);
+    target.guessed_count =
+        static_cast<size_t>(predictor_.Predict(target.index, distance, logits, most, target.guessed.data()));
+  }
+  size_t count = 0;
+  for (size_t l = layer.index + 1; l < std::min(layers_.size(), layer.index + 1 + ExpertPredictor::kMostDistance); ++l) {
+    for (size_t i = 0; i < layers_[l]->guessed_count; ++i) {
+      record_ids_[count++] = layout_.first_record(l) + static_cast<uint64_t>(layers_[l]->guessed[i]);
     }
   }
   // What is believed now replaces what was believed a layer ago, as far as storage has not begun with it: reads go in the

@@ -86,7 +86,6 @@ class ExpertRun {
   std::vector<BankLease> leases_;  // of the layer that computes now
   size_t lease_count_ = 0;
   std::vector<uint64_t> record_ids_;  // scratch
-  std::vector<int32_t> guessed_ids_;
   std::vector<uint32_t> seen_;  // by expert: the wave that it was last seen in
   uint32_t wave_number_ = 0;
   std::vector<uint16_t> routing_;

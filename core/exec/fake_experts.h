@@ -231,6 +231,7 @@ struct FakeBank {
   struct State {
     const kl_bank_source* source = nullptr;
     uint64_t budget_bytes = 0;
+    kl_bank_verify verify = KL_BANK_VERIFY_NEVER;
     std::map<kl_bank_ticket, std::vector<uint64_t>> tickets;
     std::map<uint64_t, std::vector<uint64_t>> leases;  // slot -> its bytes
     std::map<uint64_t, std::vector<const void*>> pieces;
@@ -270,6 +271,7 @@ struct FakeBank {
     state().source = options->source;
     state().least_leases = options->min_lease_count;
     state().budget_bytes = options->budget_bytes;
+    state().verify = options->verify;
     state().open = true;
     *bank = reinterpret_cast<kl_bank_handle*>(&state());
     return KL_OK;

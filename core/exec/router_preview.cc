@@ -37,10 +37,12 @@ struct RouterPreview::Router {
   explicit Router(const PreparedPlan& prepared, size_t index)
       : node(prepared.nodes()[index]),
         input(prepared.plan().nodes[index].operands[kMatmulX]),
+        output(prepared.plan().nodes[index].operands[kMatmulY]),
         operands(prepared.plan(), prepared.plan().nodes[index], kOneToken, /*thread_count=*/1) {}
 
   const PreparedNode& node;
   const kl_value input;
+  const kl_value output;
   NodeOperands operands;
   PreparedKernel kernel;
   kl_tensor* pointers[kMatmulOperandCount] = {};
@@ -114,6 +116,13 @@ const float* RouterPreview::Logits(size_t from, size_t layer, int64_t row) {
     if (run.end > 0 && router.node.kernel->run(&run) != KL_OK) return nullptr;
   }
   return reinterpret_cast<const float*>(logits_);
+}
+
+const float* RouterPreview::Computed(size_t layer, int64_t row) const {
+  if (routers_[layer] == nullptr) return nullptr;
+  const kl_tensor& logits = (*tensors_)[routers_[layer]->output];
+  if (logits.data == nullptr || logits.rank != 2) return nullptr;
+  return static_cast<const float*>(logits.data) + row * logits.shape[1];
 }
 
 uint64_t RouterPreview::bytes() const {

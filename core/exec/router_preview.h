@@ -35,6 +35,10 @@ class RouterPreview {
   // read; valid until the next call. NULL: one of the layers is not known, or their inputs differ in kind.
   const float* Logits(size_t from, size_t layer, int64_t row);
 
+  // The logits [experts] that router `layer` itself has just computed for row `row`; valid until the node after its moe_route
+  // runs. NULL: the layer is not known.
+  const float* Computed(size_t layer, int64_t row) const;
+
   // What it allocated.
   uint64_t bytes() const;
 

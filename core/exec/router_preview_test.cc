@@ -103,9 +103,21 @@ TEST_P(RouterPreviewTest, RunsALaterRouterOnThisLayersInput) {
   EXPECT_GT(preview_->bytes(), 0u);
 }
 
+TEST_P(RouterPreviewTest, TheLayersOwnLogitsAreThoseOfThePlan) {
+  AddRouters();
+  Make();
+  std::vector<float> computed(2 * kFakeExperts);
+  kl_tensor& logits = tensors_[model_.plan.nodes[3].operands[kMatmulY]];
+  EXPECT_EQ(preview_->Computed(1, 0), nullptr) << "nothing was computed yet";
+  logits.data = computed.data();
+  EXPECT_EQ(preview_->Computed(1, 0), computed.data());
+  EXPECT_EQ(preview_->Computed(1, 1), computed.data() + kFakeExperts);
+}
+
 TEST_P(RouterPreviewTest, WithoutAProductThereIsNone) {
   Make();
   EXPECT_EQ(preview_->Logits(0, 1, 0), nullptr);
+  EXPECT_EQ(preview_->Computed(1, 0), nullptr);
 }
 
 TEST_P(RouterPreviewTest, AnInputThatIsGoneByThenIsNotRead) {

@@ -115,6 +115,9 @@ void EngineFlags::DeclareMemory(OptionTable* options) {
                   "how experts are read; auto: the first of these that the system allows");
   options->Flag({"--no-prefetch"}, &no_prefetch,
                 "read only the experts that were chosen, guess at none");
+  options->Flag({"--verify-once"}, &verify_once,
+                "check an expert's checksum when it is read for the first time, and again only after "
+                "the file has changed: less to do where experts are read again and again");
   options->Flag({"--ignore-pressure"}, &ignore_pressure,
                 "keep the cache of experts as large as the budget allows, also while the system is "
                 "short of memory");
@@ -175,6 +178,7 @@ kl_model_options ModelOptionsOf(const EngineFlags& flags) {
   if (!flags.expert_profile.empty()) options.expert_profile = flags.expert_profile.c_str();
   options.ignore_memory_pressure = flags.ignore_pressure;
   options.no_expert_prefetch = flags.no_prefetch;
+  options.verify_experts_once = flags.verify_once;
   options.session_context_length = flags.session_context_length;
   options.session_batch = flags.session_batch;
   options.cache_type = CacheTypeOf(flags.cache_type);

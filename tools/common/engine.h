@@ -53,6 +53,7 @@ struct EngineFlags {
   std::string expert_file;
   std::string expert_profile;
   bool no_prefetch = false;
+  bool verify_once = false;
   bool ignore_pressure = false;
   BankFlags bank;
   // Of the session that the command will make; set by the command. session_batch 0: not known.
@@ -64,9 +65,8 @@ struct EngineFlags {
   void DeclareThreads(OptionTable* options);
   // --scheduler, --plugin, --plugin-folder, --disable-plugin, --plugin-option, --kernel, -v.
   void Declare(OptionTable* options);
-  // --memory, --cache-type, -ctk, -ctv, --packed-cache, --expert-policy, --expert-reader,
-  // --experts,
-  // --expert-profile, --no-prefetch, --ignore-pressure; those of BankFlags.
+  // --memory, --cache-type, -ctk, -ctv, --packed-cache, --expert-policy, --expert-reader, --experts,
+  // --expert-profile, --no-prefetch, --verify-once, --ignore-pressure; those of BankFlags.
   void DeclareMemory(OptionTable* options);
   // --memory of a command that runs networks: a limit of the arena.
   void DeclareArena(OptionTable* options);

@@ -227,7 +227,7 @@ int RunNetwork(const Settings& settings, const EngineFlags& engine, const Option
   for (const char* name : {"--sweep", "--points", "-p", "-n", "-c", "-b", "--no-probe", "--routing",
                            "--skew", "--locality", "--cache-type", "-ctk", "-ctv", "--packed-cache",
                            "--expert-policy", "--expert-reader", "--experts", "--expert-profile",
-                           "--no-prefetch", "--ignore-pressure"}) {
+                           "--no-prefetch", "--verify-once", "--ignore-pressure"}) {
     if (options.Given(name)) {
       return Report(kName, kExitUsage,
                     absl::StrCat(name, " is for language models, and ", settings.models[0],

@@ -75,7 +75,7 @@ void Predict(const Task& task, const Speeds& speeds, Prediction* prediction) {
     const double expert_layers = static_cast<double>(task.expert_layers);
     const double missing = expert_layers * static_cast<double>(task.used) * miss_rate;
     // Like core/exec/expert_run: only where a quarter of the reads' time is more than what the previews of routers take.
-    const double previews_ns = expert_layers * kLayersPreviewed * speeds.router_ns;
+    const double previews_ns = expert_layers * kRoutersPreviewed * speeds.router_ns;
     const bool guesses = task.guesses && missing * ReadNs(speeds, 1) / 4 >= previews_ns;
     const ReadDelay delay = DelayPerToken(speeds, task.expert_layers, task.used, miss_rate, guesses);
     prediction->stall_ns = delay.wait_ns;

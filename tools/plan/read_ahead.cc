@@ -13,10 +13,10 @@ constexpr int kTokens = 64;
 constexpr size_t kGuessesTogether = 2;  // as the bank reads them (plugins/common/record_bank)
 // Share of the missing experts that are guessed at least so many layers ahead, from 1 on, where many are missing:
 // plugins/expert_bank/README.md.
-constexpr double kGuessed[kLayersPreviewed] = {0.70, 0.52, 0.45, 0.40, 0.35, 0.28};
+constexpr double kGuessed[] = {0.95, 0.86, 0.86, 0.62, 0.62, 0.62};
 // At this miss rate half of that: what a large cache still misses are the experts that nobody expects. Of those missing
-// 72, 65, 61, 40 % were guessed at 24, 14, 9, 2 %.
-constexpr double kHalfGuessedMissRate = 0.015;
+// 94, 89, 80, 75, 40 % were guessed at 63, 29, 14, 10, 2 %.
+constexpr double kHalfGuessedMissRate = 0.025;
 constexpr int64_t kNobody = INT64_MAX;  // the layer of a guess in vain: read when nothing better is left
 constexpr double kDone = 1e-9;   // of a record
 constexpr double kMostReadingShare = 0.75;  // computing goes on, whatever the probe saw

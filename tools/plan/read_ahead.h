@@ -2,7 +2,7 @@
 //
 //   layer l   its router ..... attention ..... experts      what is missing is asked for at the router,
 //             |___ overlap ___|                             and waited for before the experts
-//             \ guesses at layers l + 1 ... l + 6: read two at a time, near layers first, while all else goes on
+//             \ guesses at the next six layers: read two at a time, near layers first, while all else goes on
 //
 // Reads that are under way together share storage, as the probe saw it. Where each core computes, what reading takes of
 // the processor (system calls, checksums, unpacking) is taken from computing: one worker is late, and the others wait for
@@ -17,9 +17,9 @@
 namespace kinglet::tools {
 
 // Reads in vain for each missing expert, where experts are guessed at.
-inline constexpr double kReadsInVain = 0.19;
+inline constexpr double kReadsInVain = 0.16;
 // Later layers whose routers are tried at each layer.
-inline constexpr int kLayersPreviewed = 6;
+inline constexpr int kRoutersPreviewed = 3;
 
 // Means of a token, ns.
 struct ReadDelay {

@@ -18,7 +18,7 @@ constexpr uint32_t kMostJobsAsked = 256;
 constexpr uint64_t kJobShare = 32;
 constexpr uint32_t kFewestJobs = 2;
 
-constexpr uint64_t kRecordBytes = 8 + kPolicyBytesPerRecord;
+constexpr uint64_t kRecordBytes = 9 + kPolicyBytesPerRecord;
 constexpr uint64_t kSlotBookkeepingBytes = 96;
 constexpr uint64_t kJobBookkeepingBytes = 2048;
 // The ring, the tickets, the handle itself.

@@ -74,9 +74,10 @@ void Predict(const Task& task, const Speeds& speeds, Prediction* prediction) {
     const double miss_rate = std::clamp(1 - prediction->hit_rate, 0.0, 1.0);
     const double expert_layers = static_cast<double>(task.expert_layers);
     const double missing = expert_layers * static_cast<double>(task.used) * miss_rate;
-    // Like core/exec/expert_run: only where a quarter of the reads' time is more than what the previews of routers take.
+    // Like core/exec/expert_run: only where this part of the reads' time is more than what the previews of routers take.
+    constexpr double kHiddenByGuesses = 0.3;
     const double previews_ns = expert_layers * kRoutersPreviewed * speeds.router_ns;
-    const bool guesses = task.guesses && missing * ReadNs(speeds, 1) / 4 >= previews_ns;
+    const bool guesses = task.guesses && missing * ReadNs(speeds, 1) * kHiddenByGuesses >= previews_ns;
     const ReadDelay delay = DelayPerToken(speeds, task.expert_layers, task.used, miss_rate, guesses);
     prediction->stall_ns = delay.wait_ns;
     prediction->compute_ns += delay.slowed_ns + (guesses ? previews_ns : 0);

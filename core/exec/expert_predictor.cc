@@ -66,9 +66,9 @@ bool ExpertPredictor::FindMargins(const Layer& layer, const float* logits, View*
   const auto end = begin + layer.experts;
   double sum = 0, squares = 0;
   for (size_t e = 0; e < view->previewed.size(); ++e) {
-    if (!std::isfinite(logits[e])) return false;
-    view->previewed[e] = logits[e];
     const float logit = logits[e] + view->drift[e];
+    if (!std::isfinite(logit)) return false;
+    view->previewed[e] = logits[e];
     drifted_[e] = sorted_[e] = logit;
     sum += logit;
     squares += static_cast<double>(logit) * logit;

@@ -123,6 +123,11 @@ TEST_F(ExpertPredictorTest, LogitsWithoutAnOrderAreNoPreview) {
   EXPECT_THAT(Predict(1, broken), IsEmpty());
   Observe(1, {4, 5});
   EXPECT_THAT(Predict(1, Preferring(2, 3)), UnorderedElementsAre(2, 3));
+  // Numbers whose difference is none.
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  Predict(1, std::vector<float>{-kLargest, 0, 0, 0, 0, 1});
+  Observe(1, {0, 5}, std::vector<float>{kLargest, 0, 0, 0, 0, 1});
+  EXPECT_THAT(Predict(1, Preferring(2, 3)), IsEmpty());
 }
 
 // Layers between add the same to every token: without that the previews show the wrong experts.

@@ -35,6 +35,7 @@ FLAGS = [  # flag, what it sets, in other words, answer; a default that an answe
     ("--expert-policy", "the expert policy", "choose which experts stay in memory", "The flag --expert-policy chooses which experts stay in memory, for example lru or lfu."),
     ("--expert-reader", "the expert reader", "choose how experts are read", "The flag --expert-reader chooses how experts are read. The default is auto."),
     ("--no-prefetch", "reading without guesses", "[switch off prefetching|read only chosen experts]", "The flag --no-prefetch reads only the experts that were chosen and guesses at none."),
+    ("--verify-once", "checking experts once", "check each expert only once", "The flag --verify-once checks an expert when it is first read, and again only after its file has changed."),
     ("--ignore-pressure", "ignoring memory pressure", "keep the expert cache large", "The flag --ignore-pressure keeps the cache of experts large, even when the system is short of memory."),
     ("--packed-cache", "the packed cache", "[start faster the next time|keep packed weights]", "The flag --packed-cache keeps the weights in a packed file beside the model, so that the next start is faster."),
     ("--record-routing", "the recording of routing", "[record which experts answered|write down the routing]", "The flag --record-routing writes to a file which experts each token used."),

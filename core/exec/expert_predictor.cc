@@ -34,7 +34,7 @@ uint64_t ExpertPredictor::RequiredBytes(const ExpertLayout& layout) {
     constexpr uint64_t kViewBytes = sizeof(uint8_t) + 2 * sizeof(float);
     bytes += sizeof(Layer) + static_cast<uint64_t>(layer->expert_count()) * (kMostDistance * kViewBytes + sizeof(uint16_t));
   }
-  return bytes + 2 * static_cast<uint64_t>(layout.most_experts()) * sizeof(float);
+  return bytes + static_cast<uint64_t>(layout.most_experts()) * sizeof(float);
 }
 
 ExpertPredictor::ExpertPredictor(const ExpertLayout& layout) {
@@ -50,7 +50,6 @@ ExpertPredictor::ExpertPredictor(const ExpertLayout& layout) {
       view.drift.resize(experts);
     }
   }
-  drifted_.resize(static_cast<size_t>(layout.most_experts()));
   sorted_.resize(static_cast<size_t>(layout.most_experts()));
 }
 
@@ -69,7 +68,7 @@ bool ExpertPredictor::FindMargins(const Layer& layer, const float* logits, View*
     const float logit = logits[e] + view->drift[e];
     if (!std::isfinite(logit)) return false;
     view->previewed[e] = logits[e];
-    drifted_[e] = sorted_[e] = logit;
+    sorted_[e] = logit;
     sum += logit;
     squares += static_cast<double>(logit) * logit;
   }
@@ -79,7 +78,8 @@ bool ExpertPredictor::FindMargins(const Layer& layer, const float* logits, View*
   std::partial_sort(begin, begin + layer.chosen + 1, end, std::greater<float>());
   const double boundary = (static_cast<double>(begin[layer.chosen - 1]) + begin[layer.chosen]) / 2;
   for (size_t e = 0; e < view->margins.size(); ++e) {
-    const double margin = std::floor((drifted_[e] - boundary) / deviation * kMarginsPerDeviation);
+    const float logit = logits[e] + view->drift[e];
+    const double margin = std::floor((logit - boundary) / deviation * kMarginsPerDeviation);
     constexpr double kMiddle = kMargins / 2;
     view->margins[e] = static_cast<uint8_t>(std::clamp(margin + kMiddle, 0.0, kMargins - 1.0));
   }
@@ -87,10 +87,8 @@ bool ExpertPredictor::FindMargins(const Layer& layer, const float* logits, View*
 }
 
 void ExpertPredictor::LearnDrift(const float* logits, View* view) {
-  const size_t experts = view->drift.size();
-  if (!std::all_of(logits, logits + experts, [](float logit) { return std::isfinite(logit); })) return;
   if (view->drift_token_count < kDriftTokens) ++view->drift_token_count;
-  for (size_t e = 0; e < experts; ++e) {
+  for (size_t e = 0; e < view->drift.size(); ++e) {
     view->drift[e] += (logits[e] - view->previewed[e] - view->drift[e]) / view->drift_token_count;
   }
 }
@@ -129,11 +127,13 @@ int64_t ExpertPredictor::Predict(size_t layer_index, size_t distance, const floa
 
 void ExpertPredictor::Observe(size_t layer_index, const int32_t* ids, int64_t count, const float* logits) {
   Layer& layer = layers_[layer_index];
+  const bool shows_drift =
+      logits != nullptr && std::all_of(logits, logits + layer.experts, [](float logit) { return std::isfinite(logit); });
   for (size_t d = 0; d < kMostDistance; ++d) {
     View& view = layer.views[d];
     if (!view.is_open) continue;
     view.is_open = false;
-    if (logits != nullptr) LearnDrift(logits, &view);
+    if (shows_drift) LearnDrift(logits, &view);
     for (Tallies* tallies : {&view.own, &shared_[d]}) {
       for (int64_t e = 0; e < layer.experts; ++e) {
         Tally& tally = tallies->of[UseOf(layer, e)][view.margins[static_cast<size_t>(e)]];

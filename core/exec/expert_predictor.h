@@ -78,7 +78,7 @@ class ExpertPredictor {
 
   std::vector<Layer> layers_;
   Tallies shared_[kMostDistance];  // of all layers
-  std::vector<float> drifted_, sorted_;  // scratch
+  std::vector<float> sorted_;  // scratch
   double threshold_ = kFirstThreshold;
   uint64_t judged_useful_ = 0;
   uint64_t judged_useless_ = 0;

@@ -18,6 +18,7 @@ constexpr uint32_t kMostJobsAsked = 256;
 constexpr uint64_t kJobShare = 32;
 constexpr uint32_t kFewestJobs = 2;
 
+// Its slot, whether it was verified, what the policy keeps.
 constexpr uint64_t kRecordBytes = 9 + kPolicyBytesPerRecord;
 constexpr uint64_t kSlotBookkeepingBytes = 96;
 constexpr uint64_t kJobBookkeepingBytes = 2048;

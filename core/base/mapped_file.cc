@@ -88,6 +88,19 @@ void MappedFile::Forget(uint64_t offset, uint64_t bytes) const {
                 POSIX_FADV_DONTNEED);
 }
 
+absl::Status MappedFile::Peek(uint64_t offset, uint64_t bytes, void* to) const {
+  for (uint64_t done = 0; done < bytes;) {
+    const ssize_t got = pread(descriptor_, static_cast<uint8_t*>(to) + done, bytes - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      return absl::DataLossError(absl::StrCat(path_, ": ", bytes, " bytes at offset ", offset, " cannot be read: ",
+                                              got < 0 ? strerror(errno) : "the file ends before; was it cut short?"));
+    }
+    done += static_cast<uint64_t>(got);
+  }
+  return absl::OkStatus();
+}
+
 void MappedFile::AdviseRandom(uint64_t offset, uint64_t bytes) const {
   if (data_ == nullptr || offset >= size_ || bytes == 0) return;
   const uint64_t first = offset / PageBytes() * PageBytes();

@@ -37,6 +37,10 @@ class MappedFile {
   // The same, and the system's cache forgets what of the range nobody else has mapped: for a
   // process that promised how much memory it causes to be used.
   void Forget(uint64_t offset, uint64_t bytes) const;
+  // Copies bytes [offset, offset + bytes) to `to` without touching the mapping: a look here and there costs the pages that it
+  // needs, where a fault in a mapping reads as far ahead as the system is set to (128 KiB to 8 MiB).
+  // DataLoss when the file ends before, or cannot be read.
+  absl::Status Peek(uint64_t offset, uint64_t bytes, void* to) const;
   // Reads of this range will jump about: no read-ahead, no neighbours mapped along.
   void AdviseRandom(uint64_t offset, uint64_t bytes) const;
   // From now on a page that the file no longer backs reads as zeros instead of raising SIGBUS, and

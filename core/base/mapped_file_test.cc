@@ -53,6 +53,22 @@ TEST(MappedFileTest, DiscardedPagesReadTheSameAgain) {
   EXPECT_EQ(file.data()[file.size() - 1], 'x');
 }
 
+TEST(MappedFileTest, PeekCopiesAndSaysWhereTheFileEnds) {
+  TempFolder folder;
+  const std::string path = folder.Write("a", "0123456789");
+  const auto opened = MappedFile::Open(path);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  const MappedFile& file = **opened;
+  char bytes[4] = {};
+  ASSERT_TRUE(file.Peek(3, 4, bytes).ok());
+  EXPECT_EQ(std::string(bytes, 4), "3456");
+  EXPECT_TRUE(file.Peek(10, 0, bytes).ok());
+  EXPECT_EQ(file.Peek(8, 4, bytes).code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(file.Peek(UINT64_MAX, 1, bytes).code(), absl::StatusCode::kDataLoss);
+  ASSERT_EQ(truncate(path.c_str(), 5), 0);
+  EXPECT_EQ(file.Peek(3, 4, bytes).code(), absl::StatusCode::kDataLoss) << "not SIGBUS";
+}
+
 TEST(MappedFileTest, NoticesThatTheFileBecameShorter) {
   TempFolder folder;
   const std::string path = folder.Write("a", std::string(10000, 'x'));

@@ -200,7 +200,6 @@ PackedCacheOptions Model::CacheOptions() const {
     absl::StrAppend(&cache.identity, "file ", file->size(), " bytes, modified at ", file->modified_ns(), " ns\n");
   }
   absl::StrAppend(&cache.identity, "tensors ", absl::Hex(Fingerprint()), "\n");
-  for (const auto& file : source_->files) file->Discard(0, file->size());  // a page of each tensor, or 2 MiB
   for (const auto& plugin : runtime_->registry().plugins()) {
     absl::StrAppend(&cache.identity, "plugin ", plugin->name(), " ", plugin->version(), " ",
                     absl::Hex(plugin->checksum()), "\n");

@@ -14,7 +14,10 @@ uint64_t FingerprintOf(const ModelSource& source) {
     sum.Add(tensor.name.data(), tensor.name.size());
     sum.Add(&tensor.type, sizeof tensor.type);
     sum.Add(tensor.shape.data(), tensor.shape.size() * sizeof(int64_t));
-    sum.Add(tensor.data, std::min(tensor.bytes, kBytesPerTensor));
+    const uint64_t bytes = std::min(tensor.bytes, kBytesPerTensor);
+    uint8_t copy[kBytesPerTensor];
+    const bool copied = tensor.file != nullptr && tensor.file->Peek(tensor.file_offset, bytes, copy).ok();
+    sum.Add(copied ? copy : tensor.data, bytes);
   }
   return sum.value();
 }

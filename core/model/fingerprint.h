@@ -17,7 +17,7 @@ namespace kinglet {
 //
 // Files with these in common have the same value whatever else they hold: it finds a mistaken file,
 // not a forged one. The value is stored in files (.klbank, sessions, prepared experts): it does not
-// change. Reads a page of each tensor: pages of a file that was cut short raise SIGBUS, so call it
+// change. Reads a page of each tensor; one of a file that was cut short raises SIGBUS, so call it
 // where that is contained.
 uint64_t FingerprintOf(const ModelSource& source);
 

@@ -1,6 +1,7 @@
 #include "loaders/common/block_scales.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/abi/dtype.h"
@@ -31,10 +32,10 @@ constexpr uint64_t kNone = UINT64_MAX;
 // NaN and infinity have all exponent bits set: 0x7c in the high byte of a little-endian f16.
 inline bool IsFinite(const uint8_t* f16) { return (f16[1] & 0x7c) != 0x7c; }
 
-// The first bad block in [first, last), or kNone.
+// The first bad block, or kNone.
 uint64_t FindBadBlock(const uint8_t* data, uint32_t block_bytes, const ScaleOffsets& scales,
-                      uint64_t first, uint64_t last) {
-  for (uint64_t block = first; block < last; block++) {
+                      uint64_t block_count) {
+  for (uint64_t block = 0; block < block_count; block++) {
     for (uint32_t s = 0; s < scales.count; s++) {
       if (!IsFinite(data + block * block_bytes + scales.offsets[s])) return block;
     }
@@ -55,13 +56,24 @@ absl::Status ValidateScales(const SourceTensor& tensor, uint64_t edge_bytes) {
   absl::string_view path = "a tensor in memory";
   if (tensor.file != nullptr) path = tensor.file->path();
   uint64_t bad = kNone;
-  KL_RETURN_IF_ERROR(RunGuarded(path, [&] {
-    bad = FindBadBlock(tensor.data, block_bytes, *scales, 0, edge);
-    if (bad == kNone) {
-      bad = FindBadBlock(tensor.data, block_bytes, *scales, std::max(edge, block_count - edge),
-                         block_count);
+  if (block_count <= 2 * edge) {
+    KL_RETURN_IF_ERROR(RunGuarded(
+        path, [&] { bad = FindBadBlock(tensor.data, block_bytes, *scales, block_count); }));
+  } else {
+    std::vector<uint8_t> copy(edge * block_bytes);
+    for (const uint64_t first : {uint64_t{0}, block_count - edge}) {
+      const uint8_t* blocks = tensor.data + first * block_bytes;
+      if (tensor.file != nullptr) {
+        const uint64_t offset = tensor.file_offset + first * block_bytes;
+        KL_RETURN_IF_ERROR(tensor.file->Peek(offset, copy.size(), copy.data()));
+        blocks = copy.data();
+      }
+      bad = FindBadBlock(blocks, block_bytes, *scales, edge);
+      if (bad == kNone) continue;
+      bad += first;
+      break;
     }
-  }));
+  }
   if (bad == kNone) return absl::OkStatus();
   return Corrupt(
       path, tensor.file_offset + bad * block_bytes,

@@ -1,11 +1,15 @@
 #include "loaders/common/block_scales.h"
 
+#include <unistd.h>
+
 #include <string>
 #include <vector>
 
 #include "core/abi/dtype.h"
+#include "core/base/mapped_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/temp_folder.h"
 
 namespace kinglet {
 namespace {
@@ -73,6 +77,30 @@ TEST(BlockScalesTest, OnlyTheEdgesAreReadWhenAsked) {
     blocks[bad * 18 + 1] = 0x7c;
     EXPECT_EQ(ValidateScales(blocks.tensor(), 18).ok(), bad == kCount / 2) << bad;
     EXPECT_FALSE(ValidateScales(blocks.tensor()).ok()) << bad;
+  }
+}
+
+TEST(BlockScalesTest, EdgesOfAFileAreReadBesideItsMapping) {
+  constexpr uint64_t kCount = 1000;
+  for (const uint64_t bad : {uint64_t{0}, kCount / 2, kCount - 1}) {
+    Blocks blocks(KL_TYPE_Q4_0, kCount);
+    blocks[bad * 18 + 1] = 0x7c;
+    TempFolder folder;
+    const std::string path = folder.Write(
+        "weights", "head" + std::string(reinterpret_cast<const char*>(&blocks[0]), kCount * 18));
+    const auto file = MappedFile::Open(path);
+    ASSERT_TRUE(file.ok()) << file.status();
+    SourceTensor tensor = blocks.tensor();
+    tensor.file = file->get();
+    tensor.file_offset = 4;
+    tensor.data = (*file)->data() + 4;
+    const absl::Status status = ValidateScales(tensor, 18);
+    EXPECT_EQ(status.ok(), bad == kCount / 2) << bad;
+    if (bad == kCount - 1) {
+      EXPECT_THAT(std::string(status.message()), HasSubstr("block 999 of tensor"));
+    }
+    ASSERT_EQ(truncate(path.c_str(), 100), 0);
+    EXPECT_EQ(ValidateScales(tensor, 18).code(), absl::StatusCode::kDataLoss) << "not SIGBUS";
   }
 }
 

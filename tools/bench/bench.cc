@@ -177,7 +177,7 @@ void Declare(Settings* s, EngineFlags* engine, OptionTable* options) {
                 "a text to compute instead of the built-in one, repeated as needed");
   options->Flag({"--roof"}, &s->runner.roof,
                 "between the runs of a generation, measure how fast as many threads stream through "
-                "256 MiB, and print the share of that which generation reaches");
+                "128 MiB, and print the share of that which generation reaches");
   options->Flag({"--profile"}, &s->runner.profile,
                 "after each test, time per operator and kernel (md, json and jsonl show it)");
   options->Text(

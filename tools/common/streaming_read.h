@@ -12,13 +12,13 @@ namespace kinglet::tools {
 // One thread at a time.
 class StreamingRead {
  public:
-  static constexpr uint64_t kBytes = uint64_t{256} << 20;
+  static constexpr uint64_t kBytes = uint64_t{128} << 20;
 
   // NULL when the memory is not there.
   static std::unique_ptr<StreamingRead> Create(int thread_count);
 
   // Bytes a second of the best of `passes` passes over the buffer in each of two ways, each thread reading a
-  // share of its own. About 30 ms a pass.
+  // share of its own. About 15 ms a pass.
   double Measure(int passes = 3);
 
  private:

@@ -210,7 +210,7 @@ void Declare(Settings* s, EngineFlags* engine, OptionTable* options) {
   engine->DeclareMemory(options);
   engine->Declare(options);
   options->Note(
-      "Weights stay where they are, but for a probe of about two seconds: experts are read as they "
+      "Weights stay where they are, but for a probe of two to four seconds: experts are read as they "
       "would be under the budget, memory is streamed through, and the first layers run.");
 }
 

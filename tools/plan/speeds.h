@@ -1,4 +1,4 @@
-// What a two-second look at this machine and at a few of the model's layers says about its speed.
+// What a look of some seconds at this machine and at a few of the model's layers says about its speed.
 #ifndef KINGLET_TOOLS_PLAN_SPEEDS_H_
 #define KINGLET_TOOLS_PLAN_SPEEDS_H_
 

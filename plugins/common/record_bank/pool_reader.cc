@@ -48,6 +48,7 @@ class PoolReader final : public Reader {
 
  private:
   static void* Body(void* self) {
+    AskForShortSlices();
     static_cast<PoolReader*>(self)->Serve();
     return nullptr;
   }

@@ -198,6 +198,7 @@ void RecordLoader::AllArrived(Job* job) {
 }
 
 void* RecordLoader::FinisherBody(void* self) {
+  AskForShortSlices();
   static_cast<RecordLoader*>(self)->Serve();
   return nullptr;
 }

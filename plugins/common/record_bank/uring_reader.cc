@@ -65,6 +65,7 @@ class UringReader final : public Reader {
 
  private:
   static void* Body(void* self) {
+    AskForShortSlices();
     static_cast<UringReader*>(self)->Serve();
     return nullptr;
   }

@@ -16,8 +16,7 @@ uint64_t FingerprintOf(const ModelSource& source) {
     sum.Add(tensor.shape.data(), tensor.shape.size() * sizeof(int64_t));
     const uint64_t bytes = std::min(tensor.bytes, kBytesPerTensor);
     uint8_t copy[kBytesPerTensor];
-    const bool copied = tensor.file != nullptr && tensor.file->Peek(tensor.file_offset, bytes, copy).ok();
-    sum.Add(copied ? copy : tensor.data, bytes);
+    sum.Add(tensor.Peek(0, bytes, copy).ok() ? copy : tensor.data, bytes);
   }
   return sum.value();
 }

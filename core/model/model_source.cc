@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cstring>
 #include <fstream>
 
 #include "absl/status/status.h"
@@ -56,6 +57,12 @@ void ModelSource::DropVocabulary() {
                           "tokenizer.ggml.token_type", "tokenizer.ggml.merges"}) {
     metadata.Erase(key);
   }
+}
+
+absl::Status SourceTensor::Peek(uint64_t offset, uint64_t bytes, void* to) const {
+  if (file != nullptr) return file->Peek(file_offset + offset, bytes, to);
+  if (bytes > 0) memcpy(to, data + offset, bytes);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<ModelSource>> LoadSource(absl::string_view path,

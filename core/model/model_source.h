@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/abi/types.h"
@@ -54,6 +55,9 @@ struct SourceTensor {
   uint64_t bytes = 0;
   const MappedFile* file = nullptr;  // NULL: not in a file (constants of a graph)
   uint64_t file_offset = 0;
+
+  // Copies bytes [offset, offset + bytes) of the data to `to`; from a file as MappedFile::Peek does, with its errors.
+  absl::Status Peek(uint64_t offset, uint64_t bytes, void* to) const;
 };
 
 // Thread safe while nobody changes it. Owns the mappings that tensors point

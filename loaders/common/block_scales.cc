@@ -62,13 +62,8 @@ absl::Status ValidateScales(const SourceTensor& tensor, uint64_t edge_bytes) {
   } else {
     std::vector<uint8_t> copy(edge * block_bytes);
     for (const uint64_t first : {uint64_t{0}, block_count - edge}) {
-      const uint8_t* blocks = tensor.data + first * block_bytes;
-      if (tensor.file != nullptr) {
-        const uint64_t offset = tensor.file_offset + first * block_bytes;
-        KL_RETURN_IF_ERROR(tensor.file->Peek(offset, copy.size(), copy.data()));
-        blocks = copy.data();
-      }
-      bad = FindBadBlock(blocks, block_bytes, *scales, edge);
+      KL_RETURN_IF_ERROR(tensor.Peek(first * block_bytes, copy.size(), copy.data()));
+      bad = FindBadBlock(copy.data(), block_bytes, *scales, edge);
       if (bad == kNone) continue;
       bad += first;
       break;

@@ -2,8 +2,9 @@
 
 #include <sched.h>
 #include <sys/resource.h>
-#include <unistd.h>
+#include <sys/utsname.h>
 
+#include <cstdio>
 #include <fstream>
 #include <string>
 
@@ -29,6 +30,13 @@ Seen Look() {
   return seen;
 }
 
+bool HasSlicesOfThreads() {
+  utsname system = {};
+  int major = 0, minor = 0;
+  if (uname(&system) != 0 || sscanf(system.release, "%d.%d", &major, &minor) != 2) return false;
+  return major > 6 || (major == 6 && minor >= 12);
+}
+
 void* Body(void* seen) {
   Seen* const both = static_cast<Seen*>(seen);
   both[0] = Look();
@@ -46,7 +54,7 @@ TEST(ThreadsTest, ShortSlicesLeavePolicyNiceAndOtherThreadsAlone) {
   EXPECT_EQ(seen[1].policy, seen[0].policy);
   EXPECT_EQ(seen[1].nice, seen[0].nice);
   EXPECT_EQ(Look().slice, before.slice);
-  if (seen[0].slice.empty() || seen[1].slice == seen[0].slice) {
+  if (!HasSlicesOfThreads() || seen[0].slice.empty()) {
     GTEST_SKIP() << "this kernel has no slices of a thread's own (Linux 6.12), or does not show them";
   }
   EXPECT_EQ(seen[1].slice.substr(seen[1].slice.rfind(' ') + 1), "100000");
